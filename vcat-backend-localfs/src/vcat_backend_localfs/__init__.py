@@ -1,0 +1,1 @@
+"""Local directories as cache, archive and listing."""

@@ -1,0 +1,1 @@
+"""vcat: a script of plain functions becomes a job."""

@@ -1,0 +1,1 @@
+"""What a script builds: stages, graphs and parameters; pure, no I/O."""

@@ -1,0 +1,1 @@
+"""Values to verified bytes and back: codec, entries, archives, events."""

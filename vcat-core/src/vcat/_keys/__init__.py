@@ -1,0 +1,1 @@
+"""What a result is filed under: code, values, files and the recipe that joins them."""

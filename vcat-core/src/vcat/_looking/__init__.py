@@ -1,0 +1,1 @@
+"""All that reads: deployments, job lists, logs, results."""

@@ -1,0 +1,1 @@
+"""From type strings to backends: entry points, the registry, configuration files."""

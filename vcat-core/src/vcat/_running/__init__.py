@@ -1,0 +1,1 @@
+"""Inside the job: the engine, the context of a stage, provenance."""

@@ -1,0 +1,167 @@
+"""The roles that backends fill: cache, archive, listing, deployment and executor.
+
+A backend is a class whose constructor takes its options, one parameter per option of the
+configuration file; a frozen dataclass is the usual form. Constructing one does no I/O and makes
+relative paths absolute, because the frozen configuration that travels into the job is read from the
+constructed backend's fields. Instances may be used by many threads and many processes at once and
+survive pickling. Backends need no error handling of their own: the core wraps what they raise in
+:class:`~vcat.errors.BackendError`, naming the class and the operation.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+
+from vcat.records import TERMINAL_STATES, Bundle, DeploymentStatus, JobRecord
+
+__all__ = [
+    "ArchiveBackend",
+    "CacheBackend",
+    "DeploymentBackend",
+    "ExecutorBackend",
+    "ListingBackend",
+]
+
+
+class CacheBackend(ABC):
+    """Store results so that no stage runs twice on the same inputs.
+
+    A cache maps keys to bytes. Keys are 64 lowercase hexadecimal digits made by the core; values are
+    opaque, and the core verifies them when they come back, so a cache need not be durable.
+    """
+
+    @abstractmethod
+    def get(self, key: str) -> bytes | None:
+        """Return exactly the bytes last put under *key*, or ``None`` if there are none."""
+
+    @abstractmethod
+    def put(self, key: str, value: bytes) -> None:
+        """Store *value* under *key*, replacing what was there.
+
+        Readers see the old value or the new one, never a mixture and never a gap. When ``put``
+        returns, other processes can read the value.
+        """
+
+    def contains(self, key: str) -> bool:
+        """Return whether *key* is stored; override where that is cheaper than ``get``."""
+        return self.get(key) is not None
+
+
+class ArchiveBackend(ABC):
+    """Keep what jobs leave behind, by job and name.
+
+    The core gives each of the six archives (stage log, persisted data, provenance, job source,
+    artifact, miscellaneous) names of its own, so that all six may be one store. Job names match
+    ``[A-Za-z0-9][A-Za-z0-9._-]{0,99}``. A name is one to four components joined by ``/``; a
+    component matches ``[A-Za-z0-9_%][A-Za-z0-9._%-]{0,199}``.
+    """
+
+    @abstractmethod
+    def store(self, job_name: str, name: str, data: bytes) -> None:
+        """Keep *data*, replacing what was there.
+
+        Readers see the old data or the new, never a mixture. When ``store`` returns, the data
+        survives a crash of the machine and other processes can read it.
+        """
+
+    @abstractmethod
+    def fetch(self, job_name: str, name: str) -> bytes | None:
+        """Return exactly the bytes last stored, or ``None`` if there are none."""
+
+    @abstractmethod
+    def names(self, job_name: str) -> Iterator[str]:
+        """Yield the names stored for *job_name*, sorted; nothing for an unknown job."""
+
+
+class ListingBackend(ABC):
+    """The index of jobs: one record for each."""
+
+    @abstractmethod
+    def put(self, record: JobRecord) -> None:
+        """Add *record*, or replace the one with the same ``job_name``.
+
+        ``submitted_at`` of a job never changes. Atomic and durable as :meth:`ArchiveBackend.store`;
+        records put by many processes at once are all kept.
+        """
+
+    @abstractmethod
+    def records(self) -> Iterator[JobRecord]:
+        """Yield the records, newest ``submitted_at`` first.
+
+        Lazy: the first records must not cost the reading of all. A stored record that cannot be
+        read is yielded in its place with the state ``"unreadable"`` and the reason.
+        """
+
+    def get(self, job_name: str) -> JobRecord | None:
+        """Return the record of *job_name*, or ``None``; override where there is a direct way."""
+        return next((each for each in self.records() if each.job_name == job_name), None)
+
+
+class DeploymentBackend(ABC):
+    """Take a bundle to where it shall run, run it, and answer for it afterwards.
+
+    A submitted job owes nothing to the submitting process: any process that builds an equal
+    deployment can ask about it by the id that :meth:`submit` returned.
+    """
+
+    def check(self) -> None:
+        """Raise an error that says what to do if no job could be started; called before bundling."""
+
+    @abstractmethod
+    def submit(self, bundle: Bundle) -> str:
+        """Start the job and return its id, without waiting for it to end.
+
+        :class:`~vcat.records.Bundle` says what to place and start. When ``submit`` returns,
+        ``bundle.path`` is no longer needed; when it raises, nothing is left behind.
+        """
+
+    @abstractmethod
+    def status(self, job_id: str) -> DeploymentStatus:
+        """Return what is known of the job now. Terminal states never change.
+
+        Raises:
+            LookupError: This deployment has never had, or no longer has, a job of that id.
+        """
+
+    @abstractmethod
+    def read(self, job_id: str, name: str, start: int = 0) -> bytes | None:
+        """Return a file of the job's directory from byte *start* on, while it grows or afterwards.
+
+        ``output.log`` has stdout and stderr, ``events.jsonl`` the job's events. ``None`` if the
+        file does not exist (yet, or any more); empty if nothing lies beyond *start*.
+        """
+
+    @abstractmethod
+    def cancel(self, job_id: str) -> None:
+        """End the job with all its processes; its state is ``cancelled`` when this returns.
+
+        A job that has already ended is left as it is.
+        """
+
+    def wait(self, job_id: str, timeout: float | None = None) -> DeploymentStatus:
+        """Return the status once it is terminal, or after *timeout* seconds whatever it is then."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = 0.001
+        while True:
+            status = self.status(job_id)
+            if status.state in TERMINAL_STATES:
+                return status
+            if deadline is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return status
+                pause = min(pause, left)
+            time.sleep(pause)
+            pause = min(pause * 1.2, 0.5)
+
+
+class ExecutorBackend(ABC):
+    """Decide where the body of a stage runs inside the job."""
+
+    @abstractmethod
+    def call(
+        self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> object:
+        """Return ``function(*args, **kwargs)``, or raise what it raised."""

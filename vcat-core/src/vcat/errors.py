@@ -1,0 +1,59 @@
+"""Every exception vcat raises on purpose, under one base class.
+
+A message says where, what, with which value, what would be right and what to do. Each class also
+inherits the built-in exception its reader would have expected.
+"""
+
+from __future__ import annotations
+
+
+class VcatError(Exception):
+    """The base of every error that vcat raises on purpose."""
+
+
+class ConfigError(VcatError, ValueError):
+    """A configuration file, or a value in it, is wrong; the message begins with ``file:line``."""
+
+
+class UnknownTypeError(ConfigError):
+    """A type string names no backend that is installed."""
+
+
+class PluginError(VcatError, ImportError):
+    """A plugin cannot be used: its import fails, or what it offers is not what its role asks for."""
+
+
+class GraphError(VcatError, TypeError):
+    """A stage or a graph of stages is built or parametrised in a way that can never run."""
+
+
+class UnpicklableError(VcatError, TypeError):
+    """A value cannot be serialised; the message names the stage, the argument and the path inside."""
+
+
+class BundleError(VcatError, OSError):
+    """A project cannot be bundled, or a bundle cannot be unpacked."""
+
+
+class StageError(VcatError, RuntimeError):
+    """A stage's function raised in this process; the cause is chained."""
+
+
+class RemoteException(VcatError, RuntimeError):
+    """A job did not complete.
+
+    The first line of the message is what was raised, ``ValueError: bad input 3``; the frames of the
+    user's code, the stage and the place of the full log follow.
+    """
+
+
+class UnknownJobError(VcatError, LookupError):
+    """No job, or more than one, answers to a name."""
+
+
+class BackendError(VcatError, RuntimeError):
+    """A backend raised; the message names its class and the operation, the cause is chained."""
+
+
+class FormatError(VcatError, ValueError):
+    """Stored bytes are damaged or of a format version that this vcat does not read."""

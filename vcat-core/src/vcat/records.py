@@ -1,0 +1,209 @@
+"""What crosses the roles: frozen records of jobs, stages and bundles, and their JSON.
+
+Times are seconds since the epoch, UTC. JSON made by ``to_json`` carries ``format``; ``from_json``
+refuses versions it does not know with :class:`~vcat.errors.FormatError` and ignores unknown fields
+of a known version, so that a field can be added without a new version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from vcat.errors import FormatError
+
+FORMAT = 1
+
+#: States from which a job never moves again.
+TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "timed out", "lost"})
+
+#: Every state of a job: ``queued -> running -> completed | failed | cancelled | timed out | lost``.
+STATES = frozenset({"queued", "running"}) | TERMINAL_STATES
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One row of a listing: one job, from its submission to its end.
+
+    Attributes:
+        job_name: Unique; matches ``[A-Za-z0-9][A-Za-z0-9._-]{0,99}``.
+        state: One of :data:`STATES`, or ``"unreadable"`` for a stored row that cannot be read.
+        submitted_at: When ``run()`` was called; newest first is by this.
+        started_at: When the job's first stage could start.
+        ended_at: When the job reached a terminal state.
+        reason: Why the state is what it is, in words; the first line of the error of a failed job.
+        project: The directory that was bundled.
+        script: The script that submitted the job, relative to *project* where it lies inside.
+        stages: How many stages the job's graph has.
+        parameters: Values of the hyperparameters, as JSON values, else as their ``repr``.
+        metrics: The latest value of each metric.
+        tags: What ``set_tag`` recorded.
+        deployment_type: The type string of the deployment.
+        deployment_id: What the deployment calls the job; empty until it has accepted it.
+        vcat_version: The version of vcat-core that submitted the job.
+    """
+
+    job_name: str
+    state: str
+    submitted_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    reason: str | None = None
+    project: str = ""
+    script: str = ""
+    stages: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    deployment_type: str = ""
+    deployment_id: str = ""
+    vcat_version: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object that :meth:`from_json` reads back equal."""
+        return {"format": FORMAT, "record": "job"} | _as_mapping(self)
+
+    @classmethod
+    def from_json(cls, value: object) -> JobRecord:
+        """Build a record from what :meth:`to_json` made.
+
+        Raises:
+            FormatError: *value* is not a job record, or of a version this vcat does not read.
+        """
+        return cls(**_checked(cls, value, "job"))
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What became of one stage of a job.
+
+    Attributes:
+        id: Unique in the job: the stage's name, with ``#2``, ``#3`` ... where a name recurs.
+        number: Its place in the order of execution, from 0.
+        name: The name of the function.
+        status: ``completed``, ``cached``, ``failed``, ``not run``, or ``running`` while it does.
+        started_at: When it started, or its cached result was looked up.
+        ended_at: When it ended.
+        key: The cache key, 64 hex digits; ``None`` where the stage is not cached.
+        output: The digest of its result as ``algorithm:hex``; ``None`` without a stored result.
+        attempts: How often the function was called; 0 for a cached stage.
+        file: The file of the function, relative to the project where it lies inside.
+        line: The line in *file*.
+        error: The first line of what it raised.
+    """
+
+    id: str
+    number: int
+    name: str
+    status: str
+    started_at: float | None = None
+    ended_at: float | None = None
+    key: str | None = None
+    output: str | None = None
+    attempts: int = 0
+    file: str | None = None
+    line: int | None = None
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object."""
+        return {"format": FORMAT, "record": "stage"} | _as_mapping(self)
+
+    @classmethod
+    def from_json(cls, value: object) -> StageRecord:
+        """Build a record from what :meth:`to_json` made; see :meth:`JobRecord.from_json`."""
+        return cls(**_checked(cls, value, "stage"))
+
+
+@dataclass(frozen=True)
+class DeploymentStatus:
+    """What a deployment knows of a job it was given.
+
+    Attributes:
+        state: One of :data:`STATES`. ``completed`` means that ``run.sh`` ended with exit code 0;
+            the core adds the check that there is a result. ``lost`` needs proof.
+        exit_code: The exit code of ``run.sh``, where it has one.
+        reason: Why, in words, where the state does not say it.
+        started_at: When the job's first process was started.
+        ended_at: When it ended.
+    """
+
+    state: str
+    exit_code: int | None = None
+    reason: str | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A job as it is handed to a deployment: one archive and a few small files.
+
+    A deployment puts the archive, under the name ``bundle.tgz``, and every one of *files* into one
+    fresh private directory where the job shall run, and starts ``bash run.sh`` there with
+    *environment* added to the variables. ``run.sh`` is a constant: it is never edited.
+
+    Attributes:
+        job_name: The name of the job, fit for a file name.
+        path: The archive, ``<job name>.tgz``. The deployment may move it away.
+        size: Its size in bytes.
+        files: Contents of the files to place beside the archive, by name; ``run.sh`` is executable
+            by ``bash`` wherever a Python is, and ``bundle.digest`` pins the archive's content.
+        environment: Variables for the job. Names match ``[A-Za-z_][A-Za-z0-9_]*``.
+        python: The interpreter that submitted the job.
+    """
+
+    job_name: str
+    path: Path
+    size: int
+    files: Mapping[str, bytes]
+    environment: Mapping[str, str]
+    python: str
+
+
+def _as_mapping(record: Any) -> dict[str, Any]:
+    return {each.name: getattr(record, each.name) for each in fields(record)}
+
+
+def _checked(cls: Any, value: object, kind: str) -> dict[str, Any]:
+    if not isinstance(value, dict) or value.get("record") != kind:
+        raise FormatError(f"this is not a {kind} record: {str(value)[:80]!r}")
+    if value.get("format") != FORMAT:
+        raise FormatError(
+            f"{kind} record has format {value.get('format')!r}, this vcat-core reads {FORMAT};"
+            " upgrade vcat-core"
+        )
+    known = {each.name: each for each in fields(cls)}
+    try:
+        arguments = {name: value[name] for name in known if name in value}
+        for name, content in arguments.items():
+            _check_type(kind, name, content, str(known[name].type))
+    except RecursionError as error:  # pragma: no cover - json refuses such nesting first
+        raise FormatError(f"{kind} record is nested too deeply") from error
+    for name in known:
+        if name not in arguments and name in _REQUIRED[kind]:
+            raise FormatError(f"{kind} record lacks {name!r}")
+    return arguments
+
+
+_REQUIRED = {
+    "job": {"job_name", "state", "submitted_at"},
+    "stage": {"id", "number", "name", "status"},
+}
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "None": (type(None),),
+    "Mapping[str, Any]": (dict,),
+    "Mapping[str, str]": (dict,),
+}
+
+
+def _check_type(kind: str, name: str, content: object, annotation: str) -> None:
+    allowed = tuple(t for part in annotation.split(" | ") for t in _TYPES[part])
+    if not isinstance(content, allowed) or isinstance(content, bool):
+        raise FormatError(f"{kind} record: {name} is {str(content)[:80]!r}, expected {annotation}")

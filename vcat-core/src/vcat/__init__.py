@@ -1,1 +1,134 @@
-"""vcat: a script of plain functions becomes a job."""
+"""vcat: a script of plain functions becomes a job that is shipped, cached and remembered.
+
+``from vcat import *`` brings what a script needs. Backends of installed plugins are importable by
+name, ``from vcat import LocalFileSystemCacheBackend``, and load only then.
+"""
+
+from __future__ import annotations
+
+from vcat._authoring.parameter import Hyperparameter
+from vcat._authoring.pipeline import Pipeline, pipeline
+from vcat._authoring.reporting import log_artifact, log_metric, log_param, set_tag
+from vcat._authoring.stage import Stage as Stage
+from vcat._authoring.stage import StageFunction as StageFunction
+from vcat._authoring.stage import stage
+from vcat.errors import (
+    BackendError,
+    BundleError,
+    ConfigError,
+    GraphError,
+    RemoteException,
+    StageError,
+    UnknownJobError,
+    UnpicklableError,
+    VcatError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from vcat._looking.deployment import Deployment
+    from vcat._plugins.registry import PluginInfo
+    from vcat.records import JobRecord
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackendError",
+    "BundleError",
+    "ConfigError",
+    "GraphError",
+    "Hyperparameter",
+    "Pipeline",
+    "RemoteException",
+    "StageError",
+    "UnknownJobError",
+    "UnpicklableError",
+    "VcatError",
+    "get_job",
+    "list_jobs",
+    "log_artifact",
+    "log_metric",
+    "log_param",
+    "pipeline",
+    "set_tag",
+    "stage",
+]
+
+
+def get_job(name: str) -> Deployment:
+    """Return the deployment of a job that any process submitted.
+
+    Args:
+        name: The name of the job, or the beginning of it where that is unique.
+
+    Raises:
+        UnknownJobError: No job, or more than one, answers to *name*.
+        ConfigError: The configuration of this directory is wrong.
+    """
+    from vcat._looking.deployment import find
+
+    return find(name)
+
+
+def list_jobs(limit: int | None = None) -> list[JobRecord]:
+    """Return the records of the jobs in the listing, newest first.
+
+    Args:
+        limit: How many at the most; all where ``None``.
+
+    Raises:
+        ConfigError: The configuration of this directory is wrong.
+    """
+    from vcat._looking.jobs import jobs
+
+    return jobs(limit)
+
+
+def run_script(
+    path: str,
+    arguments: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None,
+    submitted: Callable[[Deployment], None] | None = None,
+) -> list[Deployment]:
+    """Run a script in this process as ``python script.py`` would; return the deployments it made.
+
+    Args:
+        path: The script.
+        arguments: What it finds in ``sys.argv[1:]``.
+        params: Values of hyperparameters; they win over those that the script gives to ``run``.
+        submitted: Called with each deployment as soon as it is there.
+
+    Raises:
+        OSError: The script cannot be read.
+    """
+    from vcat._authoring.script import run_script
+
+    return run_script(path, arguments, params, submitted)
+
+
+def list_plugins() -> Sequence[PluginInfo]:
+    """Return what is known of every installed plugin, the broken ones included."""
+    from vcat._plugins.registry import installed
+
+    return installed().plugins()
+
+
+# Tracebacks, reprs and pickles show where a user finds these, not which private module has them.
+for _public in (
+    *(Hyperparameter, Pipeline, Stage, StageFunction, stage),
+    *(log_artifact, log_metric, log_param, set_tag),
+):
+    _public.__module__ = "vcat"
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> type:
+        # Answers CapWords only: `from vcat import records` asks here before it imports the module.
+        if not name[:1].isupper():
+            raise AttributeError(f"module 'vcat' has no attribute {name!r}")
+        from vcat._plugins.registry import installed
+
+        return installed().exported(name)

@@ -28,8 +28,8 @@ __all__ = [
 class CacheBackend(ABC):
     """Store results so that no stage runs twice on the same inputs.
 
-    A cache maps keys to bytes. Keys are 64 lowercase hexadecimal digits made by the core; values are
-    opaque, and the core verifies them when they come back, so a cache need not be durable.
+    A cache maps keys to bytes. Keys are 64 lowercase hexadecimal digits made by the core; values
+    are opaque, and the core verifies them when they come back, so a cache need not be durable.
     """
 
     @abstractmethod
@@ -106,8 +106,8 @@ class DeploymentBackend(ABC):
     deployment can ask about it by the id that :meth:`submit` returned.
     """
 
-    def check(self) -> None:
-        """Raise an error that says what to do if no job could be started; called before bundling."""
+    def check(self) -> None:  # noqa: B027  # most deployments have nothing to check
+        """Raise an error that says what to do if no job could start; called before bundling."""
 
     @abstractmethod
     def submit(self, bundle: Bundle) -> str:

@@ -20,7 +20,7 @@ class UnknownTypeError(ConfigError):
 
 
 class PluginError(VcatError, ImportError):
-    """A plugin cannot be used: its import fails, or what it offers is not what its role asks for."""
+    """A plugin cannot be used: its import fails, or what it offers is not what its role asks."""
 
 
 class GraphError(VcatError, TypeError):
@@ -28,7 +28,7 @@ class GraphError(VcatError, TypeError):
 
 
 class UnpicklableError(VcatError, TypeError):
-    """A value cannot be serialised; the message names the stage, the argument and the path inside."""
+    """A value cannot be serialised; the message names stage, argument and the path inside."""
 
 
 class BundleError(VcatError, OSError):
@@ -39,7 +39,7 @@ class StageError(VcatError, RuntimeError):
     """A stage's function raised in this process; the cause is chained."""
 
 
-class RemoteException(VcatError, RuntimeError):
+class RemoteException(VcatError, RuntimeError):  # noqa: N818  # the name users know
     """A job did not complete.
 
     The first line of the message is what was raised, ``ValueError: bad input 3``; the frames of the

@@ -41,7 +41,6 @@ class JobRecord:
         metrics: The latest value of each metric.
         tags: What ``set_tag`` recorded.
         deployment_type: The type string of the deployment.
-        deployment_id: What the deployment calls the job; empty until it has accepted it.
         vcat_version: The version of vcat-core that submitted the job.
     """
 
@@ -58,7 +57,6 @@ class JobRecord:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     deployment_type: str = ""
-    deployment_id: str = ""
     vcat_version: str = ""
 
     def to_json(self) -> dict[str, Any]:

@@ -1,0 +1,291 @@
+"""Values travel between processes: functions of the script by value, everything else by name."""
+
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from vcat import log_metric, stage
+from vcat._keeping.codec import dumps, loads
+from vcat._keeping.digest import digest, matches, portable_digest
+from vcat.errors import FormatError, GraphError, UnpicklableError
+
+
+def there_and_back(value):
+    data = dumps(value)
+    return loads(data, digest(data))
+
+
+def two_processes(tmp_path, define, use):
+    """Run *define* as a script that pickles ``value``, then *use* as another that has loaded it."""
+    writer = textwrap.dedent(define) + textwrap.dedent(
+        """
+        from vcat._keeping.codec import dumps
+        open("value.bin", "wb").write(dumps(value))
+        """
+    )
+    reader = textwrap.dedent(
+        """
+        from vcat._keeping.codec import loads
+        from vcat._keeping.digest import digest
+        data = open("value.bin", "rb").read()
+        value = loads(data, digest(data))
+        """
+    ) + textwrap.dedent(use)
+    outputs = []
+    for name, text in (("writer.py", writer), ("reader.py", reader)):
+        (tmp_path / name).write_text(text)
+        done = subprocess.run(
+            [sys.executable, name], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout)
+    return outputs[1]
+
+
+def test_plain_values_come_back_equal():
+    """What the C pickler can do needs nothing else."""
+    value = {"a": [1, 2.5, None, (b"x", {3})], "f": len, "t": int}
+    assert there_and_back(value) == value
+
+
+def test_a_flipped_byte_is_never_unpickled(tmp_path):
+    """The digest is checked before the first byte is interpreted."""
+    canary = tmp_path / "canary"
+
+    class Planted:
+        def __reduce__(self):
+            return open, (str(canary), "w")
+
+    import pickle
+
+    data = pickle.dumps(Planted())
+    with pytest.raises(FormatError) as caught:
+        loads(data, digest(b"other"))
+    assert str(caught.value) == f"stored value is damaged: its digest is not {digest(b'other')}"
+    assert not canary.exists()
+
+
+def test_functions_of_a_script_travel_with_all_they_reach(tmp_path):
+    """Globals, helpers, closures, defaults, recursion and imported modules arrive."""
+    assert (
+        two_processes(
+            tmp_path,
+            """
+            import math
+            FACTOR = 3
+            def helper(x): return x * FACTOR
+            def recursive(n): return 1 if n < 2 else n * recursive(n - 1)
+            def make(offset):
+                def value(x, y=2, *, z=4):
+                    return [helper(x) + offset + y + z, recursive(4), math.floor(2.7)]
+                return value
+            value = make(100)
+            """,
+            "FACTOR = 'mine'\nprint(value(1), FACTOR)",
+        )
+        == "[109, 24, 2] mine\n"
+    )
+
+
+def test_classes_of_a_script_travel_too(tmp_path):
+    """An instance of a dataclass that the script defines arrives with its class."""
+    assert (
+        two_processes(
+            tmp_path,
+            """
+            from dataclasses import dataclass
+            @dataclass
+            class Result:
+                score: float
+                def doubled(self): return self.score * 2
+            value = [Result(0.5)]
+            """,
+            "print(value, value[0].doubled())",
+        )
+        == "[Result(score=0.5)] 1.0\n"
+    )
+
+
+def test_a_class_is_the_scripts_own_where_the_script_reads(tmp_path):
+    """``isinstance`` holds for a result that the job made."""
+    define = "class Result:\n    pass\n"
+    assert (
+        two_processes(tmp_path, define + "value = Result()\n", "print(type(value).__name__)")
+        == "Result\n"
+    )
+    reader = (tmp_path / "reader.py").read_text()
+    (tmp_path / "reader.py").write_text(
+        define + reader + "\nprint(type(value) is Result, isinstance(value, Result))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "reader.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("True True\n")
+
+
+def test_what_a_script_uses_of_vcat_is_named_by_its_public_place(tmp_path):
+    """Private module paths of vcat stay out of pickles, but for the one that rebuilds functions."""
+    out = two_processes(
+        tmp_path,
+        """
+        from vcat import *
+        @stage
+        def inner(x): return x + 1
+        def value(x): return inner.function(x), log_metric.__name__
+        """,
+        "print(value(1)); print(sorted(set(__import__('re').findall(rb'vcat[._a-z]*', data))))",
+    )
+    assert out == "(2, 'log_metric')\n[b'vcat', b'vcat._keeping.rebuild']\n"
+    assert log_metric.__module__ == "vcat"
+
+
+def test_equal_functions_give_equal_bytes_in_any_process(tmp_path):
+    """The bytes of a bundle must not depend on the hash seed."""
+    script = textwrap.dedent(
+        """
+        import hashlib
+        from vcat._keeping.codec import dumps
+        A = B = C = D = E = 1
+        def f(): return A, B, C, D, E
+        print(hashlib.sha256(dumps(f)).hexdigest())
+        """
+    )
+    (tmp_path / "script.py").write_text(script)
+    digests = set()
+    for seed in "0123":
+        done = subprocess.run(
+            [sys.executable, "script.py"],
+            cwd=tmp_path,
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        digests.add(done.stdout)
+    assert len(digests) == 1
+
+
+class Holder:
+    def __init__(self):
+        self.lock = threading.Lock()
+
+
+class Slotted:
+    __slots__ = ("inner",)
+
+
+def slotted():
+    made = Slotted()
+    made.inner = Holder()
+    return made
+
+
+def closing_over(value):
+    return lambda: value
+
+
+def generator():
+    yield 1
+
+
+LOCK = "cannot pickle '_thread.lock' object"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (threading.Lock(), LOCK),
+        ({"callbacks": [1, 2, Holder()]}, f"['callbacks'][2].lock: {LOCK}"),
+        (slotted(), f".inner.lock: {LOCK}"),
+        ((1, {threading.Lock(): 2}), f"[1].key({{}}): {LOCK}"),
+        (closing_over(Holder()), f" -> variable 'value'.lock: {LOCK}"),
+        (generator(), "cannot pickle 'generator' object"),
+        ([sys.stdout], "[0]: cannot pickle '{}' object"),
+    ],
+)
+def test_what_cannot_be_pickled_is_found(value, text):
+    """The path leads to the innermost culprit, as Python would reach it."""
+    with pytest.raises(UnpicklableError) as caught:
+        dumps(value)
+    said = str(caught.value)
+    head, _, tail = text.partition("{}")
+    assert said.startswith(head)
+    assert said.endswith(tail)
+
+
+def test_locks_and_files_are_refused_by_dill_too(tmp_path):
+    """A class of the script brings dill in; dill would send an open lock and a reopened file."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(
+                """
+                import threading
+                from vcat._keeping.codec import dumps
+                class Mine: pass
+                for culprit in (threading.Lock(), threading.RLock(), open("f", "w")):
+                    held = Mine(); held.x = {"deep": culprit}
+                    try: dumps(held); print("no error")
+                    except Exception as error: print(error)
+                """
+            ),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (
+        ".x['deep']: cannot pickle '_thread.lock' object\n"
+        ".x['deep']: cannot pickle '_thread.RLock' object\n"
+        ".x['deep']: cannot pickle '_io.TextIOWrapper' object\n"
+    )
+
+
+def test_a_stage_inside_a_value_is_a_mistake_of_the_graph():
+    """A stage's body that names another stage is told what to do, not that pickling failed."""
+    made = stage(len)([1])
+
+    with pytest.raises(GraphError) as caught:
+        dumps(lambda: made)
+    assert str(caught.value) == (
+        "<stage 'len'> cannot be pickled or copied: its value is known only when the job runs; pass"
+        " it as an argument of a stage"
+    )
+
+
+def test_nesting_too_deep_for_pickle_is_said():
+    """No interpreter crash, no RecursionError."""
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(UnpicklableError, match="nested too deeply to be pickled"):
+        dumps(deep)
+
+
+def test_shared_and_self_referencing_values_keep_their_shape():
+    """Identity inside one value survives."""
+    inner = [1]
+    loop = {"one": inner, "two": inner}
+    loop["self"] = loop
+    back = there_and_back(loop)
+    assert back["one"] is back["two"]
+    assert back["self"] is back
+
+
+def test_digests_name_their_algorithm():
+    """A store may hold digests of both kinds; an unknown one is said, not guessed."""
+    assert portable_digest(b"a").startswith("sha256:")
+    assert matches(b"a", portable_digest(b"a"))
+    assert matches(b"a", digest(b"a"))
+    assert not matches(b"b", digest(b"a"))
+    with pytest.raises(FormatError) as caught:
+        matches(b"a", "md9:00")
+    assert str(caught.value) == (
+        "digest 'md9:00' cannot be checked here: algorithm 'md9' is not available; pip install"
+        " blake3"
+    )

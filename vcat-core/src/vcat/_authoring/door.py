@@ -1,0 +1,52 @@
+"""The doors out of authoring: into shipping and looking for ``run``, into running for the rest.
+
+By name and when called, because authoring must not depend on what happens to a graph later: a
+script that only builds one pays for nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from vcat._authoring.stage import Stage
+    from vcat._looking.deployment import Deployment
+
+
+class watched:  # noqa: N801  # reads as a statement: with watched(...)
+    """While the block runs, tell of every deployment and let *params* win over those of ``run``."""
+
+    current: watched | None = None
+
+    def __init__(self, submitted: Callable[[Deployment], None], params: dict[str, Any]) -> None:
+        self.submitted = submitted
+        self.params = params
+
+    def __enter__(self) -> None:
+        watched.current = self
+
+    def __exit__(self, *exception: object) -> None:
+        watched.current = None
+
+
+def run(end: Stage, params: dict[str, Any], job_name: str | None) -> Deployment:
+    """Submit the graph that ends in *end* and open its deployment."""
+    watcher = watched.current
+    if watcher is not None:
+        params = params | watcher.params
+    submission = import_module("vcat._shipping.submission").submit(end, params, job_name)
+    deployment: Deployment = import_module("vcat._looking.deployment").opened(submission)
+    if watcher is not None:
+        watcher.submitted(deployment)
+    return deployment
+
+
+def run_same_process(end: Stage, params: dict[str, Any]) -> Any:
+    """Run the graph that ends in *end* in this process and return its value."""
+    if watched.current is not None:
+        params = params | watched.current.params
+    return import_module("vcat._running.local").run(end, params)

@@ -1,0 +1,237 @@
+"""Pure functions on graphs of stages: order, cycles, names, parameters, filled-in arguments.
+
+All of them are iterative over stages, so that a chain of 100,000 is fine; only containers inside
+one argument are walked recursively, to a stated depth.
+"""
+
+from __future__ import annotations
+
+from vcat._authoring.parameter import MISSING, Hyperparameter
+from vcat._authoring.stage import Stage
+from vcat.errors import GraphError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+#: How deep in containers of an argument a stage or a hyperparameter may lie.
+MAX_DEPTH = 100
+
+_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
+
+
+class Graph:
+    """The stages reachable from an end, in an order in which they can run.
+
+    Attributes:
+        stages: Upstream stages before downstream ones; the end is the last.
+        upstream: For each stage the numbers of those it takes values from, each once.
+        number: The place of a stage in *stages*, by ``id(stage)``.
+        parameters: The hyperparameters by name, each with the number of a stage that takes it.
+    """
+
+    __slots__ = ("number", "parameters", "stages", "upstream")
+
+    def __init__(self) -> None:
+        self.stages: list[Stage] = []
+        self.upstream: list[tuple[int, ...]] = []
+        self.number: dict[int, int] = {}
+        self.parameters: dict[str, tuple[Hyperparameter, int]] = {}
+
+    @classmethod
+    def ending_in(cls, end: Stage) -> Graph:
+        """Return the graph of all stages that *end* needs.
+
+        Raises:
+            GraphError: A stage depends on itself, or a hyperparameter has two defaults.
+        """
+        graph = cls()
+        graph._order(end)
+        return graph
+
+    @classmethod
+    def in_order(cls, stages: Iterable[Stage]) -> Graph:
+        """Return the graph of *stages*, which are in an order in which they can run."""
+        graph = cls()
+        for each in stages:
+            graph._close(each, _promises(each))
+        return graph
+
+    def _order(self, end: Stage) -> None:
+        number, opened = self.number, -1
+        number[id(end)] = opened
+        promises = _promises(end)
+        stack = [(end, promises, iter(promises))]
+        while stack:
+            stage, promises, pending = stack[-1]
+            for each in pending:
+                if type(each) is not Stage:
+                    continue
+                known = number.get(id(each))
+                if known is None:
+                    number[id(each)] = opened
+                    inner = _promises(each)
+                    stack.append((each, inner, iter(inner)))
+                    break
+                if known == opened:
+                    raise GraphError(_cycle([frame[0] for frame in stack], each))
+            else:
+                stack.pop()
+                self._close(stage, promises)
+
+    def _close(self, stage: Stage, promises: list[Any]) -> None:
+        place = len(self.stages)
+        self.number[id(stage)] = place
+        self.stages.append(stage)
+        upstream = []
+        for each in promises:
+            if type(each) is Stage:
+                upstream.append(self.number[id(each)])
+            else:
+                self._add_parameter(each, place)
+        self.upstream.append(tuple(dict.fromkeys(upstream)) if len(upstream) > 1 else (*upstream,))
+
+    def _add_parameter(self, parameter: Hyperparameter, place: int) -> None:
+        before, _ = self.parameters.setdefault(parameter.name, (parameter, place))
+        if before is parameter or parameter.default is before.default:
+            return
+        if before.default is MISSING:
+            self.parameters[parameter.name] = (parameter, place)
+        elif parameter.default is not MISSING and not _same(parameter.default, before.default):
+            raise GraphError(
+                f"{parameter!r} has two defaults, {before.default!r} and {parameter.default!r};"
+                " make one Hyperparameter and use it in both places"
+            )
+
+    def ids(self) -> list[str]:
+        """Return a unique id for each stage: its name, with ``#2``, ``#3`` where a name recurs."""
+        names = [stage.name for stage in self.stages]
+        taken, counts, ids = set(names), dict.fromkeys(names, 0), []
+        for name in names:
+            counts[name] += 1
+            unique = name if counts[name] == 1 else f"{name}#{counts[name]}"
+            while counts[name] > 1 and unique in taken:  # somebody called a stage "fit#2"
+                counts[name] += 1
+                unique = f"{name}#{counts[name]}"
+            taken.add(unique)
+            ids.append(unique)
+        return ids
+
+    def fill_parameters(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the value of every hyperparameter, from *given* and the defaults.
+
+        Raises:
+            GraphError: One in *given* is not in the graph, or one has neither value nor default.
+        """
+        problems = [self._unknown(name) for name in given if name not in self.parameters]
+        values = {}
+        for name, (parameter, place) in self.parameters.items():
+            value = given.get(name, parameter.default)
+            if value is MISSING:
+                problems.append(
+                    f"run(): hyperparameter {name!r} of {self.stages[place]!r} has no value and no"
+                    f" default; give it with run({name}=...)"
+                )
+            values[name] = value
+        if problems:
+            raise GraphError("\n".join(problems))
+        return values
+
+    def _unknown(self, name: str) -> str:
+        if not self.parameters:
+            return f"run(): no hyperparameter {name!r}; the pipeline has none"
+        from difflib import get_close_matches
+
+        near = get_close_matches(name.lower(), [each.lower() for each in self.parameters], 1)
+        meant = [each for each in self.parameters if each.lower() in near]
+        hint = f"; did you mean {meant[0]!r}?" if meant else ";"
+        has = ", ".join(repr(each) for each in self.parameters)
+        return f"run(): no hyperparameter {name!r}{hint} the pipeline has {has}"
+
+
+def fill(value: Any, lookup: Callable[[Any], Any], depth: int = 0) -> Any:
+    """Return *value* with every stage and hyperparameter in it replaced by ``lookup(it)``.
+
+    Containers without any are returned as they are, not copied.
+    """
+    kind = type(value)
+    if kind is Stage or kind is Hyperparameter:
+        return lookup(value)
+    if not _is_container(kind) or not _found([value]):
+        return value
+    if depth > MAX_DEPTH:
+        raise _too_deep()
+    if kind is dict:
+        return {fill(k, lookup, depth + 1): fill(v, lookup, depth + 1) for k, v in value.items()}
+    filled = (fill(each, lookup, depth + 1) for each in value)
+    return kind._make(filled) if hasattr(kind, "_make") else kind(filled)
+
+
+def _promises(stage: Stage) -> list[Any]:
+    """The stages and hyperparameters in a stage's arguments, in the order they stand there."""
+    if stage.kwargs is None:
+        return _found(stage.args)
+    return _found([*stage.args, *stage.kwargs.values()])
+
+
+def _found(values: Any) -> list[Any]:
+    found: list[Any] = []
+    inner: list[tuple[Any, int]] | None = None
+    for value in values:
+        kind = type(value)
+        if kind is Stage or kind is Hyperparameter:
+            found.append(value)
+        elif kind in _CONTAINERS or (kind not in _SCALARS and _is_container(kind)):
+            inner = [(value, 1)]
+            _search(inner, found)
+    return found
+
+
+_SCALARS = frozenset({int, str, float, bool, bytes, type(None)})
+
+
+def _is_container(kind: type) -> bool:
+    return kind in _CONTAINERS or (issubclass(kind, tuple) and hasattr(kind, "_make"))
+
+
+def _search(pending: list[tuple[Any, int]], found: list[Any]) -> None:
+    seen: set[int] = set()
+    while pending:
+        container, depth = pending.pop()
+        if id(container) in seen:
+            continue
+        seen.add(id(container))
+        values = [*container, *container.values()] if type(container) is dict else container
+        deeper = []
+        for value in values:
+            kind = type(value)
+            if kind is Stage or kind is Hyperparameter:
+                if depth > MAX_DEPTH:
+                    raise _too_deep()
+                found.append(value)
+            elif kind not in _SCALARS and _is_container(kind):
+                deeper.append((value, depth + 1))
+        pending.extend(reversed(deeper))
+
+
+def _too_deep() -> GraphError:
+    return GraphError(
+        f"a stage lies more than {MAX_DEPTH} containers deep in an argument, or in a container"
+        " that contains itself; pass it as an argument of its own"
+    )
+
+
+def _same(one: Any, other: Any) -> bool:
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except Exception:  # noqa: BLE001  # a user's __eq__ may raise anything, arrays do
+        return False
+
+
+def _cycle(path: list[Stage], again: Stage) -> str:
+    start = next(i for i, each in enumerate(path) if each is again)
+    names = [repr(each.name) for each in [*reversed(path[start:]), path[-1]]]
+    if len(names) > 7:
+        names[3:-3] = ["..."]
+    return f"{again!r} depends on itself: {' -> '.join(names)}; a graph of stages has no cycles"

@@ -1,0 +1,102 @@
+"""What a stage tells about itself while it runs: metrics, parameters, tags and artifacts.
+
+The functions here belong to the script; who listens is set by the engine. One stage runs at a time
+in a process, so the listener is plain module state: threads that a stage starts report too, which a
+context variable would lose.
+"""
+
+from __future__ import annotations
+
+from vcat.errors import VcatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Listener(Protocol):
+        """What the engine sets while a stage runs."""
+
+        def metric(self, name: str, value: Any, step: int | None) -> None: ...
+        def param(self, name: str, value: Any) -> None: ...
+        def tag(self, name: str, value: str) -> None: ...
+        def artifact(self, path: Any, name: str | None) -> None: ...
+
+
+_listener: Listener | None = None
+
+
+def listen(listener: Listener | None) -> None:
+    """Send what is reported to *listener* from now on; ``None`` between stages."""
+    global _listener
+    _listener = listener
+
+
+def log_metric(name: str, value: float, step: int | None = None) -> None:
+    """Record a number about the running stage; the latest value of a name is the job's metric.
+
+    Args:
+        name: What is measured.
+        value: An int or a float, or what converts to one, as NumPy scalars do.
+        step: Which of a series of values this is, an epoch for example.
+
+    Raises:
+        VcatError: No stage is running in this process.
+        TypeError: *value* is not a number.
+    """
+    _heard("log_metric", name).metric(name, _number(name, value), step)
+
+
+def log_param(name: str, value: Any) -> None:
+    """Record an input worth remembering; kept as JSON where it can be, else as its ``repr``.
+
+    Raises:
+        VcatError: No stage is running in this process.
+    """
+    _heard("log_param", name).param(name, value)
+
+
+def set_tag(name: str, value: str = "") -> None:
+    """Label the job.
+
+    Raises:
+        VcatError: No stage is running in this process.
+    """
+    _heard("set_tag", name).tag(name, str(value))
+
+
+def log_artifact(path: Any, name: str | None = None) -> None:
+    """Keep a file that the stage made, a plot for example, in the artifact archive.
+
+    The file is read now; it may be changed or deleted afterwards.
+
+    Args:
+        path: The file.
+        name: What the artifact is called, with ``/`` between parts; the file's own name where
+            none is given.
+
+    Raises:
+        VcatError: No stage is running in this process.
+        OSError: The file cannot be read.
+    """
+    _heard("log_artifact", name if name is not None else "").artifact(path, name)
+
+
+def _heard(function: str, name: str) -> Listener:
+    if not isinstance(name, str):
+        raise TypeError(f"{function}(): the name is a string, not {name!r}")
+    if _listener is None:
+        raise VcatError(
+            f"{function}(): no stage is running in this process; call it in a function that is a"
+            " stage of the pipeline"
+        )
+    return _listener
+
+
+def _number(name: str, value: Any) -> float | int:
+    if isinstance(value, (int, float)):
+        return value
+    item = getattr(value, "item", None)  # NumPy scalars and one-element arrays
+    value = item() if callable(item) else value
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"log_metric({name!r}): {value!r} is not a number")
+    return value

@@ -1,0 +1,219 @@
+"""Stages: deferred calls of plain functions, and the decorator that makes them."""
+
+from __future__ import annotations
+
+from operator import getitem
+
+from vcat._authoring.pipeline import Pipeline
+from vcat._authoring.signature import check_arguments, code_of, name_of, place_of
+from vcat._authoring.strict import Strict
+from vcat.errors import GraphError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+
+class StageOptions:
+    """How a stage is to be run; immutable and shared by all stages of one function.
+
+    Attributes:
+        name: What the stage is called in records; the function's name where ``None``.
+        outputs: How many values the function returns, where they can be unpacked.
+        cache: Whether its results are cached; the configuration decides where ``None``.
+        persist: Whether its value is kept in the persisted data archive.
+        retries: How often a failed call is repeated.
+        timeout: After how many seconds a call is stopped; never where ``None``.
+    """
+
+    __slots__ = ("cache", "name", "outputs", "persist", "retries", "timeout")
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        outputs: int | None = None,
+        cache: bool | None = None,
+        persist: bool = False,
+        retries: int = 0,
+        timeout: float | None = None,
+    ) -> None:
+        if outputs is not None and (type(outputs) is not int or outputs < 1):
+            raise GraphError(
+                f"stage(outputs={outputs!r}): outputs is a number of values, 1 or more"
+            )
+        if type(retries) is not int or retries < 0:
+            raise GraphError(f"stage(retries={retries!r}): retries is a number of calls, 0 or more")
+        if timeout is not None and not timeout > 0:
+            raise GraphError(f"stage(timeout={timeout!r}): timeout is in seconds, more than 0")
+        self.name = name
+        self.outputs = outputs
+        self.cache = cache
+        self.persist = persist
+        self.retries = retries
+        self.timeout = timeout
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options by name, as :func:`stage` takes them."""
+        return {each: getattr(self, each) for each in self.__slots__}
+
+    def replace(self, **changes: Any) -> StageOptions:
+        """Return a copy with *changes*."""
+        return StageOptions(**(self.as_dict() | changes))
+
+
+_PLAIN = StageOptions()
+
+
+class Stage(Strict, Pipeline):
+    """One deferred call: a function and its arguments, some of which may be other stages.
+
+    A stage is immutable and belongs to no global state. It is also the pipeline that ends in it.
+    Stages inside lists, tuples, dicts and sets of an argument are evaluated too.
+    """
+
+    __slots__ = ("args", "function", "kwargs", "options")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+        options: StageOptions,
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs or None
+        self.options = options
+
+    @property
+    def name(self) -> str:
+        """The name of the stage in records: its function's, unless another was given."""
+        return self.options.name or name_of(self.function)
+
+    @property
+    def label(self) -> str:
+        """The stage as messages name it: ``stage 'fit' (train.py:41)``."""
+        return f"stage {self.name!r}{place_of(self.function)}"
+
+    @property
+    def place(self) -> tuple[str, int] | None:
+        """The file and the line of the function, where it has Python source."""
+        code = code_of(self.function)
+        return None if code is None else (code.co_filename, code.co_firstlineno)
+
+    def persist(self) -> Stage:
+        """Return this stage with its value kept in the persisted data archive."""
+        return self._with(persist=True)
+
+    def enable_caching(self) -> Stage:
+        """Return this stage with caching on, whatever the configuration says."""
+        return self._with(cache=True)
+
+    def disable_caching(self) -> Stage:
+        """Return this stage with caching off: it runs in every job."""
+        return self._with(cache=False)
+
+    def splice(self, outputs: int) -> list[Stage]:
+        """Return *outputs* stages, one for each of the values that this one will return.
+
+        Raises:
+            GraphError: *outputs* is less than 1, or differs from the number declared.
+        """
+        declared = self.options.outputs
+        if type(outputs) is not int or outputs < 1 or declared not in (None, outputs):
+            expected = "1 or more" if declared is None else f"{declared}, as declared"
+            raise GraphError(f"{self!r}: splice({outputs!r}): the number of values is {expected}")
+        whole = self if declared else self._with(outputs=outputs)
+        return [whole[index] for index in range(outputs)]
+
+    def __getitem__(self, key: Any) -> Stage:
+        name = f"{self.name}[{key!r}]" if isinstance(key, (int, str)) else f"{self.name}[...]"
+        # Never cached: taking an item costs less than looking it up.
+        return Stage(getitem, (self, key), None, StageOptions(name=name, cache=False))
+
+    def __iter__(self) -> Iterator[Stage]:
+        if self.options.outputs is None:
+            raise self._refuse(
+                "cannot be iterated", f"write @stage(outputs=n) on {self.name!r} or use .splice(n)"
+            )
+        return iter(self.splice(self.options.outputs))
+
+    def __repr__(self) -> str:
+        return f"<{self.label}>"
+
+    def _with(self, **changes: Any) -> Stage:
+        return Stage(self.function, self.args, self.kwargs, self.options.replace(**changes))
+
+
+class StageFunction:
+    """A function whose calls are stages; ``.function`` calls it directly."""
+
+    def __init__(self, function: Callable[..., Any], options: StageOptions) -> None:
+        if not callable(function):
+            raise GraphError(
+                f"stage({function!r}): a {type(function).__name__} cannot be called; a stage is"
+                " made of a function or another callable"
+            )
+        self.function = function
+        self.options = options
+        self.__wrapped__ = function
+        self.__name__ = options.name or name_of(function)
+        self.__qualname__ = getattr(function, "__qualname__", self.__name__)
+        self.__module__ = getattr(function, "__module__", None) or __name__
+        self.__doc__ = getattr(function, "__doc__", None)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Stage:
+        check_arguments(self.function, self.__name__, args, kwargs)
+        return Stage(self.function, args, kwargs, self.options)
+
+    def __repr__(self) -> str:
+        return f"<stage function {self.__name__!r}{place_of(self.function)}>"
+
+
+def stage(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    outputs: int | None = None,
+    cache: bool | None = None,
+    persist: bool = False,
+    retries: int = 0,
+    timeout: float | None = None,
+) -> Any:
+    """Make the calls of a function stages: ``@stage``, ``@stage(outputs=2)``, ``stage(print)``.
+
+    Args:
+        function: Any callable: a function, a class, a built-in, a ``functools.partial``, a lambda.
+        name: What the stage is called in records, if not by its function's name.
+        outputs: How many values the function returns, so that a stage can be unpacked.
+        cache: Whether results are cached; the configuration decides (on) if not given.
+        persist: Whether the value is kept in the persisted data archive.
+        retries: How often a failed call is repeated before the stage fails.
+        timeout: After how many seconds a call is stopped and the stage fails.
+
+    Returns:
+        A callable with the parameters of *function* that returns a stage.
+
+    Raises:
+        GraphError: *function* cannot be called, or an option makes no sense.
+    """
+    options = StageOptions(
+        name=name, outputs=outputs, cache=cache, persist=persist, retries=retries, timeout=timeout
+    )
+    if function is None:
+        return lambda decorated: stage_function(decorated, options)
+    return stage_function(function, options)
+
+
+def stage_function(function: Any, options: StageOptions = _PLAIN) -> StageFunction:
+    """Return *function* as a stage function; one that is already keeps what it was given."""
+    if isinstance(function, Stage):
+        raise GraphError(f"{function!r} is a stage already; pipe it or pass it as an argument")
+    if isinstance(function, StageFunction):
+        if options is _PLAIN:
+            return function
+        return StageFunction(function.function, options)
+    return StageFunction(function, options)

@@ -1,0 +1,185 @@
+"""What a job leaves in the six archives, and under which names.
+
+The names of one archive never collide with those of another, so all six may be one store.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from vcat._keeping.codec import loads
+from vcat._keeping.guard import call
+from vcat.errors import FormatError, VcatError
+
+FORMAT = 1
+
+#: The largest JSON document that is read; a larger one is damaged or hostile.
+MAX_JSON = 256 * 1024 * 1024
+
+_MAX_COMPONENT = 200
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+
+
+class JobArchive:
+    """The six archives seen from one job.
+
+    Args:
+        archives: An object with the backends ``stage_log``, ``persisted_data``, ``provenance``,
+            ``job_source``, ``artifact`` and ``miscellaneous``.
+        job_name: The job.
+    """
+
+    def __init__(self, archives: Any, job_name: str) -> None:
+        self._archives = archives
+        self.job_name = job_name
+
+    def store_document(self, name: str, document: dict[str, Any]) -> None:
+        """Keep a JSON document: ``definition``, ``deployment``, ``outcome`` or ``provenance``."""
+        self._store(_archive_of(name), f"{name}.json", format_document(name, document))
+
+    def fetch_document(self, name: str) -> dict[str, Any] | None:
+        """Return a JSON document, or ``None`` where the job has not left it (yet).
+
+        Raises:
+            FormatError: It is damaged, or of a format that this vcat does not read.
+        """
+        data = self._fetch(_archive_of(name), f"{name}.json")
+        if data is None:
+            return None
+        return parse_document(data, name, f"{name}.json of job {self.job_name}")
+
+    def store_value(self, number: int, data: bytes) -> None:
+        """Keep the serialised value of a stage."""
+        self._store("persisted_data", _value_name(number), data)
+
+    def fetch_value(self, number: int, digest: str) -> Any:
+        """Return the value of a stage.
+
+        Raises:
+            FormatError: The archive does not have it, or its bytes do not have that digest.
+        """
+        name = _value_name(number)
+        data = self._fetch("persisted_data", name)
+        if data is None:
+            raise FormatError(f"{name} of job {self.job_name} is not in its archive any more")
+        try:
+            return loads(data, digest)
+        except FormatError as error:
+            raise FormatError(f"{name} of job {self.job_name}: {error}") from None
+
+    def store_log(self, name: str, data: bytes) -> None:
+        """Keep ``output.log`` or ``events.jsonl``."""
+        self._store("stage_log", name, data)
+
+    def fetch_log(self, name: str) -> bytes | None:
+        """Return ``output.log`` or ``events.jsonl``, or ``None``."""
+        return self._fetch("stage_log", name)
+
+    def store_source(self, bundle_name: str, data: bytes) -> None:
+        """Keep the project as it was sent."""
+        self._store("job_source", f"{_component(bundle_name)}.tgz", data)
+
+    def fetch_source(self, bundle_name: str) -> bytes | None:
+        """Return the project as it was sent, a ``.tgz``."""
+        return self._fetch("job_source", f"{_component(bundle_name)}.tgz")
+
+    def store_artifact(self, name: str, data: bytes) -> None:
+        """Keep an artifact under the name the script gave it."""
+        self._store("artifact", artifact_path(name), data)
+
+    def fetch_artifact(self, name: str) -> bytes | None:
+        """Return an artifact, or ``None``."""
+        return self._fetch("artifact", artifact_path(name))
+
+    def artifact_names(self) -> list[str]:
+        """Return the names of the job's artifacts, sorted."""
+        from urllib.parse import unquote
+
+        prefix = _PREFIX["artifact"]
+        names = call(self._archives.artifact, "names", self.job_name)
+        return sorted(unquote(each[len(prefix) :]) for each in names if each.startswith(prefix))
+
+    def _store(self, archive: str, name: str, data: bytes) -> None:
+        backend = getattr(self._archives, archive)
+        call(backend, "store", self.job_name, _PREFIX[archive] + name, data)
+
+    def _fetch(self, archive: str, name: str) -> bytes | None:
+        backend = getattr(self._archives, archive)
+        data: bytes | None = call(backend, "fetch", self.job_name, _PREFIX[archive] + name)
+        return data
+
+
+_PREFIX = {
+    "stage_log": "log/",
+    "persisted_data": "values/",
+    "provenance": "provenance/",
+    "job_source": "source/",
+    "artifact": "artifacts/",
+    "miscellaneous": "job/",
+}
+
+
+def format_document(kind: str, document: dict[str, Any]) -> bytes:
+    """Return *document* as :func:`parse_document` reads it."""
+    whole = {"format": FORMAT, "record": kind} | document
+    return json.dumps(whole, separators=(",", ":")).encode()
+
+
+def parse_document(data: bytes, kind: str, where: str) -> dict[str, Any]:
+    """Return the JSON document of a *kind* in *data*.
+
+    Raises:
+        FormatError: It is damaged, or of a format that this vcat does not read; *where* leads.
+    """
+    if len(data) > MAX_JSON:
+        raise FormatError(f"{where} is {len(data)} bytes long, more than {MAX_JSON}")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{where} is damaged: {error}") from None
+    if not isinstance(document, dict) or document.get("record") != kind:
+        raise FormatError(f"{where} is damaged: it is not a record of kind {kind!r}")
+    if document.get("format") != FORMAT:
+        raise FormatError(
+            f"{where} has format {document.get('format')!r}, this vcat-core reads {FORMAT};"
+            " upgrade vcat-core"
+        )
+    return document
+
+
+def _archive_of(document: str) -> str:
+    return "provenance" if document == "provenance" else "miscellaneous"
+
+
+def _value_name(number: int) -> str:
+    return f"{number:06d}.pickle"
+
+
+def artifact_path(name: str) -> str:
+    """Return the name of an artifact in its archive: up to three components, percent-encoded.
+
+    Raises:
+        VcatError: *name* is empty, has an empty component, or is too long.
+    """
+    components = name.split("/")
+    if len(components) > 3 or not all(components):
+        raise VcatError(f"artifact {name!r}: a name is one to three parts joined by '/'")
+    return "/".join(_component(each) for each in components)
+
+
+def _component(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text  # the usual case, without the import
+    from urllib.parse import quote
+
+    # quote() leaves dots and tildes alone: a leading dot could hide a file or mean a directory.
+    encoded = quote(text, safe="", errors="surrogateescape").replace("~", "%7E")
+    if encoded[0] in ".-":
+        encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
+    if len(encoded) > _MAX_COMPONENT:
+        raise VcatError(
+            f"name {text[:40]!r}... is too long: {len(encoded)} of {_MAX_COMPONENT} bytes"
+        )
+    return encoded

@@ -1,0 +1,164 @@
+"""Values to bytes and back; the only module that pickles, and it reads verified bytes only.
+
+Importing dill costs more than the rest of a small job, so it is used where it is needed: for values
+that contain classes defined in the script itself. Everything else, functions of the script
+included, goes through the C pickler.
+"""
+
+from __future__ import annotations
+
+import _pickle  # the C pickler itself: `pickle` costs twice as much to import
+import io
+import sys
+from types import FunctionType, ModuleType
+from typing import Any
+
+from vcat import StageFunction
+from vcat._keeping import rebuild
+from vcat._keeping.culprit import find_culprit
+from vcat._keeping.digest import matches
+from vcat.errors import FormatError, GraphError, UnpicklableError
+
+PROTOCOL = 5
+
+
+class _NeedsDill(Exception):  # noqa: N818  # not an error: it changes the way
+    """The value contains a class that has to travel by value."""
+
+
+class _Pickler(_pickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is FunctionType:
+            if rebuild.importable(value):
+                return NotImplemented
+            return rebuild.reduce_function(value)
+        if kind is StageFunction:
+            return rebuild.reduce_stage_function(value)
+        if kind is ModuleType:
+            return _reduce_module(value)
+        if isinstance(value, type) and _is_by_value(value):
+            raise _NeedsDill
+        return NotImplemented
+
+
+def dumps(value: object) -> bytes:
+    """Return *value* as bytes that :func:`loads` reads in another process.
+
+    Functions and classes of the script travel by value, those of modules by name.
+
+    Raises:
+        UnpicklableError: It cannot be serialised. The message is the path to the culprit inside
+            *value*, ``['callbacks'][2].lock: cannot pickle '_thread.lock' object``.
+    """
+    try:
+        return _dump(value)
+    except (KeyboardInterrupt, MemoryError, GraphError):
+        raise
+    except Exception as error:
+        path, reason = find_culprit(value, error, _dump)
+        raise UnpicklableError(f"{path}: {reason}" if path else reason) from error
+
+
+def loads(data: bytes, expected: str) -> Any:
+    """Return the value in *data* after checking that its digest is *expected*.
+
+    Raises:
+        FormatError: The bytes are not those that were stored; nothing was unpickled.
+    """
+    if not matches(data, expected):
+        raise FormatError(f"stored value is damaged: its digest is not {expected}")
+    return _Unpickler(io.BytesIO(data)).load()
+
+
+def _dump(value: object) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        _Pickler(buffer, PROTOCOL).dump(value)
+    except _NeedsDill:
+        return _dump_by_dill(value)
+    return buffer.getvalue()
+
+
+def _dump_by_dill(value: object) -> bytes:
+    import dill
+
+    buffer = io.BytesIO()
+    pickler = _strict_pickler(dill)(buffer, PROTOCOL, recurse=True)
+    pickler.dump(value)
+    return buffer.getvalue()
+
+
+def _strict_pickler(dill: Any) -> Any:
+    """Dill's pickler without its readiness to pickle what makes no sense in another process.
+
+    A lock would arrive open, a file at another position: both are mistakes that the script's author
+    wants to hear about here, in the same words for every value.
+    """
+    refused = {type(each) for each in (_lock(), _rlock())} | {
+        io.TextIOWrapper,
+        io.BufferedReader,
+        io.BufferedWriter,
+        io.BufferedRandom,
+        io.FileIO,
+    }
+
+    class StrictPickler(dill.Pickler):  # type: ignore[misc]  # dill is not typed
+        dispatch = {k: v for k, v in dill.Pickler.dispatch.items() if k not in refused}  # noqa: RUF012  # as in the base
+
+        def reducer_override(self, value: Any) -> Any:
+            if type(value) is FunctionType and not rebuild.importable(value):
+                return rebuild.reduce_function(value)
+            if type(value) is StageFunction:
+                return rebuild.reduce_stage_function(value)
+            if type(value) is ModuleType:
+                return _reduce_module(value)
+            return NotImplemented
+
+    return StrictPickler
+
+
+def _is_by_value(value: type) -> bool:
+    return value.__module__ == "__main__" or "<locals>" in value.__qualname__
+
+
+def _lock() -> Any:
+    from _thread import allocate_lock
+
+    return allocate_lock()
+
+
+def _rlock() -> Any:
+    from _thread import RLock
+
+    return RLock()
+
+
+def _reduce_module(module: ModuleType) -> Any:
+    if module.__name__ == "__main__":
+        raise TypeError("cannot pickle the module '__main__'")
+    return __import__("importlib").import_module, (module.__name__,)
+
+
+class _Unpickler(_pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "dill._dill" and name == "_create_type":
+            return _create_type
+        return super().find_class(module, name)
+
+
+def _create_type(kind: Any, *arguments: Any) -> Any:
+    """Rebuild a class of a script, or return the script's own where this process is the script.
+
+    So a result that the job made is an instance of the very class the script defines.
+    """
+    name, _, members = arguments[:3]
+    if members.get("__module__") == "__main__":
+        own: Any = sys.modules.get("__main__")
+        for part in members.get("__qualname__", name).split("."):
+            own = getattr(own, part, None)
+        if isinstance(own, type) and type(own) is kind:
+            return own
+    from dill import _dill
+
+    return _dill._create_type(kind, *arguments)  # noqa: SLF001  # what the pickle itself names

@@ -1,0 +1,126 @@
+"""The events of a job: appended to one JSON-lines file as they happen, read from anywhere.
+
+The first event is ``job started`` and carries ``format``. A line is complete or it is the torn last
+one; readers skip what they cannot read and ignore kinds and fields that they do not know.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from vcat.records import StageRecord
+
+FORMAT = 1
+FILE = "events.jsonl"
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+class EventLog:
+    """Append events to a file; each is one write, so that a killed job loses none."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.problem: OSError | None = None
+
+    def append(self, event: str, /, **fields: Any) -> float:
+        """Append one event and return its time.
+
+        A full disk must not fail a stage that needs none: the first such error is kept as
+        ``problem`` and later events are dropped, because a line may be torn.
+        """
+        now = time.time()
+        if self.problem is None:
+            line = _encode({"event": event, "time": now} | fields) + "\n"
+            data = line.encode()
+            try:
+                while data:
+                    data = data[os.write(self._file, data) :]
+            except OSError as error:
+                self.problem = error
+        return now
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+
+def number_to_json(value: float) -> float | str:
+    """Return a number as JSON has it; not-a-number and the infinities as strings."""
+    return value if math.isfinite(value) else str(value)
+
+
+def number_from_json(value: float | str) -> float:
+    """Return the number that :func:`number_to_json` was given."""
+    return float(value) if isinstance(value, str) else value
+
+
+def to_json(value: Any) -> Any:
+    """Return *value* as JSON has it where nothing is lost, else its ``repr``."""
+    if value is None or isinstance(value, (bool, str)) or type(value) is int:
+        return value
+    if type(value) is float:
+        return number_to_json(value)
+    if type(value) in (list, tuple) and len(value) <= 100:
+        return [to_json(each) for each in value]
+    if type(value) is dict and len(value) <= 100 and all(type(each) is str for each in value):
+        return {name: to_json(each) for name, each in value.items()}
+    text = repr(value)
+    return text if len(text) <= 1000 else text[:1000] + "..."
+
+
+def read_events(data: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the events in *data*, leaving out a torn last line and lines that are no events."""
+    for line in data.split(b"\n"):
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict) and isinstance(event.get("event"), str):
+            yield event
+
+
+def fold_metrics(events: Iterable[dict[str, Any]]) -> dict[str, float]:
+    """Return the latest value of each metric."""
+    return {
+        each["name"]: number_from_json(each["value"])
+        for each in events
+        if each["event"] == "metric"
+    }
+
+
+def fold_reports(events: Iterable[dict[str, Any]], kind: str) -> dict[str, Any]:
+    """Return the latest value of each ``param`` or ``tag``."""
+    return {each["name"]: each["value"] for each in events if each["event"] == kind}
+
+
+def fold_stages(
+    events: Iterable[dict[str, Any]], stages: Iterable[StageRecord]
+) -> list[StageRecord]:
+    """Return *stages* as the events left them; those without an event are ``not run``."""
+    records = list(stages)
+    for each in events:
+        kind, number = each["event"], each.get("number")
+        if kind not in ("stage started", "stage ended") or not isinstance(number, int):
+            continue
+        if not 0 <= number < len(records):
+            continue
+        if kind == "stage started":
+            records[number] = replace(records[number], status="running", started_at=each["time"])
+        else:
+            known = {"status", "key", "output", "attempts", "error"}
+            changes = {name: each[name] for name in known if name in each}
+            started = records[number].started_at
+            records[number] = replace(
+                records[number],
+                started_at=each.get("started_at", started),
+                ended_at=each["time"],
+                **changes,
+            )
+    return records

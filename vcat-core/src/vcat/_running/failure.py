@@ -1,0 +1,97 @@
+"""What a stage raised, as JSON that can be read without the project."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any
+
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_MAX_FRAMES = 100
+_MAX_TEXT = 20_000
+
+
+class Places:
+    """Where the project's files are: as the script knew them, and as they are here.
+
+    Functions of the script itself name the file they were compiled from, those of the project's
+    modules the file they were imported from, which lies in the run directory.
+
+    Args:
+        submitted: The project directory where the job was submitted.
+        here: The project directory of this process.
+    """
+
+    def __init__(self, submitted: str, here: str) -> None:
+        self.submitted = submitted
+        self.here = here
+
+    def shown(self, file: str) -> str:
+        """Return a file's name relative to the project, or as it is if it lies elsewhere."""
+        for root in (self.here, self.submitted):
+            if file.startswith(root + os.sep):
+                return file[len(root) + 1 :]
+        return file
+
+    def lines(self, file: str) -> list[str]:
+        """Return the lines of a source file, as the job has it; nothing where it is not at hand."""
+        from linecache import getlines
+
+        return getlines(os.path.join(self.here, self.shown(file)))
+
+    def line(self, file: str, number: int) -> str:
+        """Return one line of a source file, stripped."""
+        lines = self.lines(file)
+        return lines[number - 1].strip()[:500] if 0 < number <= len(lines) else ""
+
+
+def describe_failure(error: BaseException, places: Places) -> dict[str, Any]:
+    """Return what was raised: its first line, the frames of the user's code, and what caused it."""
+    described: dict[str, Any] = {
+        "type": type(error).__name__,
+        "module": type(error).__module__,
+        "first_line": first_line(error),
+        "message": _text_of(error)[:_MAX_TEXT],
+        "frames": _frames(error.__traceback__, places),
+    }
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    seen, innermost = {id(error)}, described
+    while cause is not None and id(cause) not in seen and len(seen) < 10:
+        seen.add(id(cause))
+        innermost["cause"] = {
+            "first_line": first_line(cause),
+            "frames": _frames(cause.__traceback__, places),
+        }
+        innermost = innermost["cause"]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return described
+
+
+def first_line(error: BaseException) -> str:
+    """Return ``ValueError: bad input 3``."""
+    text = _text_of(error).partition("\n")[0][:_MAX_TEXT]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # a user's __str__ may raise anything
+        return "(its text cannot be shown)"
+
+
+def _frames(traceback: TracebackType | None, places: Places) -> list[dict[str, Any]]:
+    frames: list[dict[str, Any]] = []
+    while traceback is not None and len(frames) < _MAX_FRAMES:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith(_OWN):
+            frames.append(
+                {
+                    "file": places.shown(code.co_filename),
+                    "line": traceback.tb_lineno,
+                    "function": code.co_name,
+                    "text": places.line(code.co_filename, traceback.tb_lineno),
+                }
+            )
+        traceback = traceback.tb_next
+    return frames

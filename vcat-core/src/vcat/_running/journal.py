@@ -1,0 +1,109 @@
+"""What a job writes down while its stages run: events, values and artifacts, at once."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from typing import TYPE_CHECKING, Any
+
+from vcat._keeping.event import EventLog
+from vcat._running.failure import first_line
+
+if TYPE_CHECKING:
+    from vcat._keeping.archive import JobArchive
+    from vcat._keeping.entry import Entry
+
+#: `ru_maxrss` is in kilobytes on Linux and in bytes on macOS.
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class Journal:
+    """The observer of a job.
+
+    Args:
+        log: Where events go.
+        archive: Where values and artifacts go.
+    """
+
+    def __init__(self, log: EventLog, archive: JobArchive) -> None:
+        self.details: dict[int, dict[str, Any]] = {}
+        self.values: dict[int, dict[str, Any]] = {}
+        self.artifacts: dict[str, dict[str, Any]] = {}
+        self.metrics: dict[str, Any] = {}
+        self.tags: dict[str, str] = {}
+        self._log = log
+        self._archive = archive
+        self._started = 0.0
+
+    def warn(self, text: str) -> None:
+        """Write down what went wrong without failing anything, and say it in the log."""
+        self._log.append("warning", text=text)
+        print(f"vcat: warning: {text}", file=sys.stderr)  # noqa: T201  # the job's log is its stderr
+
+    def stage_started(self, number: int) -> None:
+        """Write down that a stage was reached."""
+        self._started = self._log.append("stage started", number=number)
+
+    def stage_failed(self, number: int, attempt: int, error: BaseException) -> None:
+        """Write down a call that will be repeated."""
+        self._log.append("stage failed", number=number, attempt=attempt, error=first_line(error))
+
+    def stage_ended(
+        self,
+        number: int,
+        status: str,
+        *,
+        key: Any = None,
+        output: str | None = None,
+        attempts: int = 0,
+        error: BaseException | None = None,
+    ) -> None:
+        """Write down what became of a stage."""
+        fields: dict[str, Any] = {"number": number, "status": status, "attempts": attempts}
+        if key is not None:
+            fields["key"] = key.hex
+        if output is not None:
+            fields["output"] = output
+        if error is not None:
+            fields["error"] = first_line(error)
+        ended = self._log.append("stage ended", **fields)
+        del fields["number"]
+        self.details[number] = fields | {
+            "started_at": self._started,
+            "ended_at": ended,
+            "key_parts": None if key is None else key.parts,
+            "max_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
+        }
+
+    def reported(self, number: int, event: dict[str, Any]) -> None:
+        """Write down a metric, a parameter or a tag."""
+        fields = dict(event)
+        kind = fields.pop("event")
+        self._log.append(kind, number=number, **fields)
+        if kind == "metric":
+            self.metrics[event["name"]] = event["value"]
+        elif kind == "tag":
+            self.tags[event["name"]] = event["value"]
+
+    def artifact(self, number: int, name: str, data: bytes) -> None:
+        """Archive an artifact, then write down that it is there."""
+        from vcat._keeping.digest import digest
+
+        self._archive.store_artifact(name, data)
+        fields = {"number": number, "size": len(data), "digest": digest(data)}
+        self._log.append("artifact", name=name, **fields)
+        self.artifacts[name] = fields
+
+    def restored(self, number: int, entry: Entry) -> None:
+        """Write down again what a cached stage reported, and archive its artifacts for this job."""
+        for event in entry.reports:
+            self.reported(number, event)
+        for name, data in entry.artifacts:
+            self.artifact(number, name, data)
+
+    def value(self, number: int, data: bytes, digest: str) -> None:
+        """Archive a value, then write down that it is there."""
+        self._archive.store_value(number, data)
+        kept = {"number": number, "size": len(data), "digest": digest}
+        self._log.append("value", **kept)
+        self.values[number] = kept

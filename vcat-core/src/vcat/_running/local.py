@@ -1,0 +1,46 @@
+"""Running a graph in the process that built it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+from vcat._authoring.graph import Graph
+from vcat._authoring.stage import Stage
+from vcat._plugins.configuration import load
+from vcat._running.engine import Engine, StageFailure
+from vcat.errors import StageError
+
+
+def run(end: Stage, given: dict[str, Any]) -> Any:
+    """Return the value of *end*, run here through the engine and the configured cache.
+
+    Raises:
+        GraphError: A hyperparameter is unknown or missing, or the graph has a cycle.
+        StageError: A stage's function raised; the cause is chained.
+    """
+    graph = Graph.ending_in(end)
+    parameters = graph.fill_parameters(given)
+    project = os.getcwd()
+    configuration = load(project)
+    cache = None
+    default = configuration.default_cache_enabled
+    if any(default if s.options.cache is None else s.options.cache for s in graph.stages):
+        from vcat._running.caching import ResultCache
+
+        cache = ResultCache(configuration.cache, project, "", _warn)
+    engine = Engine(
+        graph, parameters, configuration.executor, cache=cache, cached_by_default=default
+    )
+    try:
+        engine.run()
+    except StageFailure as failure:
+        cause = failure.__cause__
+        said = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+        raise StageError(f"{failure.stage.label}: {said}") from cause
+    return engine.result()
+
+
+def _warn(text: str) -> None:
+    warnings.warn(f"vcat: {text}", RuntimeWarning, stacklevel=2)

@@ -1,0 +1,106 @@
+"""Where a job's results come from: interpreter, machine, versions, configuration, stages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from vcat._authoring.signature import code_of
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from vcat._authoring.graph import Graph
+    from vcat._running.failure import Places
+
+#: The only variables whose values are recorded: they change results and hold no secrets.
+_VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "LANG",
+    "LC_ALL",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "PYTHONHASHSEED",
+    "TZ",
+)
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return the interpreter, the machine and the versions of all installed distributions."""
+    machine = os.uname()
+    return {
+        "python": {
+            "implementation": sys.implementation.name,
+            "version": sys.version,
+            "executable": sys.executable,
+            "prefix": sys.prefix,
+        },
+        "platform": {
+            "system": machine.sysname,
+            "release": machine.release,
+            "machine": machine.machine,
+            "host": machine.nodename,
+            "cpus": os.cpu_count(),
+        },
+        "distributions": _distributions(),
+        "environment": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+    }
+
+
+def describe_stages(
+    graph: Graph, ids: list[str], details: dict[int, dict[str, Any]], places: Places
+) -> list[dict[str, Any]]:
+    """Return for each stage its function's source, its inputs and what became of it."""
+    described = []
+    for number, (stage, unique) in enumerate(zip(graph.stages, ids, strict=True)):
+        code = code_of(stage.function)
+        file, line, source = None, None, None
+        if code is not None:
+            file, line = places.shown(code.co_filename), code.co_firstlineno
+            source = "".join(places.lines(code.co_filename)[line - 1 : _last_line(code)]) or None
+        outcome = details.get(number, {"status": "not run"})
+        inputs = [
+            {"stage": ids[each], "digest": details.get(each, {}).get("output")}
+            for each in graph.upstream[number]
+        ]
+        described.append(
+            {
+                "id": unique,
+                "name": stage.name,
+                "file": file,
+                "line": line,
+                "source": source,
+                "options": stage.options.as_dict(),
+                "inputs": inputs,
+                **outcome,
+            }
+        )
+    return described
+
+
+def _last_line(code: CodeType) -> int:
+    last = max((line for _, _, line in code.co_lines() if line), default=code.co_firstlineno)
+    inner = (each for each in code.co_consts if hasattr(each, "co_lines"))
+    return max([last, *(_last_line(each) for each in inner)])
+
+
+def _distributions() -> dict[str, str]:
+    """Versions by name, read off the names of metadata directories.
+
+    A hundredth of the cost of reading the metadata itself, and the same answer: the name of a
+    ``.dist-info`` directory is the normalised name and version by specification.
+    """
+    versions: dict[str, str] = {}
+    for directory in sys.path:
+        try:
+            names = os.listdir(directory or ".")
+        except OSError:
+            continue
+        for each in sorted(names):
+            stem, _, suffix = each.rpartition(".")
+            name, dash, version = stem.partition("-")
+            if suffix in ("dist-info", "egg-info") and dash:
+                versions.setdefault(name.replace("_", "-").lower(), version.split("-py")[0])
+    return dict(sorted(versions.items()))

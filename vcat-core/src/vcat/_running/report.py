@@ -1,0 +1,116 @@
+"""What a running stage reports, and who is told what happens to stages."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vcat._keeping.archive import artifact_path
+from vcat._keeping.event import number_to_json, to_json
+from vcat.errors import VcatError
+
+if TYPE_CHECKING:
+    from vcat._keeping.entry import Entry
+
+
+class StageObserver(Protocol):
+    """What the engine tells of stages, in the order in which it happens."""
+
+    def stage_started(self, number: int) -> None:
+        """The stage was reached."""
+
+    def stage_failed(self, number: int, attempt: int, error: BaseException) -> None:
+        """A call of the function raised; it will be called again."""
+
+    def stage_ended(
+        self,
+        number: int,
+        status: str,
+        *,
+        key: Any = None,
+        output: str | None = None,
+        attempts: int = 0,
+        error: BaseException | None = None,
+    ) -> None:
+        """The stage is ``completed``, ``cached`` or ``failed``."""
+
+    def reported(self, number: int, event: dict[str, Any]) -> None:
+        """The stage logged a metric, a parameter or a tag."""
+
+    def artifact(self, number: int, name: str, data: bytes) -> None:
+        """The stage logged an artifact."""
+
+    def restored(self, number: int, entry: Entry) -> None:
+        """The cache had the stage: what it reported when it ran is reported again."""
+
+    def value(self, number: int, data: bytes, digest: str) -> None:
+        """The serialised value of the stage is to be kept."""
+
+
+class Reports:
+    """The listener of one stage: collects what it says for the cache, and passes it on.
+
+    Args:
+        number: The stage.
+        observer: Told at once; ``None`` for nobody.
+    """
+
+    #: Listens and forgets, for runs that keep nothing.
+    nowhere: Reports
+
+    def __init__(self, number: int, observer: StageObserver | None) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.artifacts: dict[str, bytes] = {}
+        self._number = number
+        self._observer = observer
+
+    def metric(self, name: str, value: float, step: int | None) -> None:
+        """Take a number."""
+        event = {"event": "metric", "name": name, "value": number_to_json(value)}
+        self._take(event if step is None else event | {"step": step})
+
+    def param(self, name: str, value: Any) -> None:
+        """Take a parameter, as JSON or as its ``repr``."""
+        self._take({"event": "param", "name": name, "value": to_json(value)})
+
+    def tag(self, name: str, value: str) -> None:
+        """Take a label."""
+        self._take({"event": "tag", "name": name, "value": value})
+
+    def artifact(self, path: Any, name: str | None) -> None:
+        """Read a file and take it."""
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            raise TypeError(f"log_artifact(): {path!r} is not a path; save it to a file first")
+        called = name if name is not None else os.path.basename(os.fsdecode(path))
+        artifact_path(called)
+        if os.path.isdir(path):
+            raise VcatError(
+                f"log_artifact({called!r}): {os.fsdecode(path)} is a directory; log its files"
+            )
+        with open(path, "rb") as file:
+            data = file.read()
+        self.artifacts[called] = data
+        if self._observer is not None:
+            self._observer.artifact(self._number, called, data)
+
+    def clear(self) -> None:
+        """Forget what a failed call said; what was passed on stays told."""
+        self.events.clear()
+        self.artifacts.clear()
+
+    def _take(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+        if self._observer is not None:
+            self._observer.reported(self._number, event)
+
+
+class _Nowhere(Reports):
+    def _take(self, event: dict[str, Any]) -> None:
+        """Forget it."""
+
+    def artifact(self, path: Any, name: str | None) -> None:
+        super().artifact(path, name)
+        self.artifacts.clear()
+
+
+Reports.nowhere = _Nowhere(0, None)

@@ -1,0 +1,186 @@
+"""Submitting a job: from a graph to a bundle in a deployment's hands."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import vcat
+from vcat._authoring.graph import Graph
+from vcat._keeping.archive import JobArchive, format_document
+from vcat._keeping.definition import describe_graph
+from vcat._keeping.event import to_json
+from vcat._keeping.guard import call
+from vcat._plugins.configuration import Configuration, distributions_in_use, load
+from vcat._shipping.bundle import remove, write_bundle
+from vcat._shipping.repository import describe_repository
+from vcat.errors import GraphError
+from vcat.records import JobRecord
+
+if TYPE_CHECKING:
+    from vcat._authoring.stage import Stage
+
+#: The name of the archive of the project's source where the configuration gives none.
+DEFAULT_BUNDLE_NAME = "job_source"
+
+_JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job that a deployment has accepted.
+
+    Attributes:
+        job_name: Its name.
+        deployment_id: What the deployment calls it.
+        configuration: What it was submitted by.
+        graph: Its stages.
+    """
+
+    job_name: str
+    deployment_id: str
+    configuration: Configuration
+    graph: Graph
+
+
+def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submission:
+    """Bundle the graph that ends in *end* with its project, list it and hand it over.
+
+    Everything that can be wrong is found before anything is written; what goes wrong later leaves
+    no bundle behind.
+    """
+    graph = Graph.ending_in(end)
+    parameters = graph.fill_parameters(given)
+    project = os.getcwd()
+    configuration = load(project)
+    call(configuration.deployment, "check")
+    name = _checked_name(job_name, configuration) if job_name is not None else _new_name()
+    record = JobRecord(
+        job_name=name,
+        state="queued",
+        submitted_at=time.time(),
+        project=project,
+        script=_script(project),
+        stages=len(graph.stages),
+        parameters={key: to_json(value) for key, value in parameters.items()},
+        deployment_type=configuration.type_string("deployment"),
+        vcat_version=vcat.__version__,
+    )
+    definition, pickles = _define(graph, parameters, record, configuration)
+    bundle_name = configuration.bundle_name
+    source_archive = None
+    if bundle_name is not None:
+        source_archive = os.path.join(configuration.target_path or project, f"{bundle_name}.tgz")
+    frozen = configuration.freeze()
+    bundle = write_bundle(
+        job_name=name,
+        project=project,
+        job_files={
+            "config.json": format_document("configuration", frozen),
+            "definition.json": format_document("definition", definition),
+            "values.bin": pickles,
+        },
+        distributions=distributions_in_use(configuration),
+        environment=configuration.environment,
+        source_archive=source_archive,
+        exclude=_stores(frozen, project),
+        warn=_warn,
+    )
+    try:
+        archive = JobArchive(configuration.archives, name)
+        archive.store_document("definition", definition)
+        call(configuration.listing, "put", record)
+        deployment_id = call(configuration.deployment, "submit", bundle)
+        archive.store_document("deployment", {"id": deployment_id})
+    finally:
+        remove(bundle)
+    return Submission(name, deployment_id, configuration, graph)
+
+
+def _define(
+    graph: Graph, parameters: dict[str, Any], record: JobRecord, configuration: Configuration
+) -> tuple[dict[str, Any], bytes]:
+    project = record.project
+    description, pickles = describe_graph(graph, parameters, project)
+    definition = {
+        "job_name": record.job_name,
+        "project": project,
+        "paths": _paths(project),
+        "bundle_name": configuration.bundle_name or DEFAULT_BUNDLE_NAME,
+        "listed": record.to_json(),
+        "shown_parameters": record.parameters,
+        "submitted": {
+            "at": record.submitted_at,
+            "script": record.script,
+            "project": project,
+            "host": os.uname().nodename,
+            "repository": describe_repository(project),
+        },
+        **description,
+    }
+    return definition, pickles
+
+
+def _checked_name(name: str, configuration: Configuration) -> str:
+    if not isinstance(name, str) or not _JOB_NAME.fullmatch(name):
+        raise GraphError(
+            f"run(): job_name {name!r}: a job's name is letters, digits, '.', '_' and '-', begins"
+            " with a letter or a digit and has at most 100 of them"
+        )
+    if call(configuration.listing, "get", name) is not None:
+        raise GraphError(f"run(): job_name {name!r} is taken by an earlier job; choose another")
+    return name
+
+
+def _new_name() -> str:
+    stem = os.path.splitext(os.path.basename(_main_file() or "job"))[0]
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60] or "job"
+    return f"{stem}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
+
+
+def _main_file() -> str | None:
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    return file if isinstance(file, str) else None
+
+
+def _script(project: str) -> str:
+    file = _main_file()
+    if file is None:
+        return ""
+    file = os.path.abspath(file)
+    return file[len(project) + 1 :] if file.startswith(project + os.sep) else file
+
+
+def _paths(project: str) -> list[str]:
+    """The entries of ``sys.path`` that lie in the project, relative to it."""
+    paths = []
+    for each in sys.path:
+        absolute = os.path.abspath(each)
+        if (absolute == project or absolute.startswith(project + os.sep)) and (
+            "site-packages" not in absolute
+        ):
+            paths.append(os.path.relpath(absolute, project))
+    return list(dict.fromkeys(paths))
+
+
+def _stores(frozen: dict[str, Any], project: str) -> list[str]:
+    """The paths among the backends' arguments that lie in the project: stores never travel."""
+    found, pending = [], [frozen]
+    while pending:
+        each: Any = pending.pop()
+        if isinstance(each, dict):
+            pending.extend(each.values())
+        elif isinstance(each, list):
+            pending.extend(each)
+        elif isinstance(each, str) and each.startswith(project + os.sep):
+            found.append(each)
+    return found
+
+
+def _warn(text: str) -> None:
+    warnings.warn(f"vcat: {text}", RuntimeWarning, stacklevel=2)

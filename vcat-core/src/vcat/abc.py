@@ -143,18 +143,19 @@ class DeploymentBackend(ABC):
     def wait(self, job_id: str, timeout: float | None = None) -> DeploymentStatus:
         """Return the status once it is terminal, or after *timeout* seconds whatever it is then."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        pause = 0.001
+        began = time.monotonic()
         while True:
             status = self.status(job_id)
             if status.state in TERMINAL_STATES:
                 return status
+            now = time.monotonic()
+            # Short for short jobs, never more than a twentieth of the time it has taken so far.
+            pause = min(max(0.001, (now - began) / 20), 0.5)
             if deadline is not None:
-                left = deadline - time.monotonic()
-                if left <= 0:
+                if now >= deadline:
                     return status
-                pause = min(pause, left)
+                pause = min(pause, deadline - now)
             time.sleep(pause)
-            pause = min(pause * 1.2, 0.5)
 
 
 class ExecutorBackend(ABC):

@@ -14,7 +14,7 @@ from typing import Any
 from vcat.abc import DeploymentBackend
 from vcat.errors import BackendError
 from vcat.records import Bundle, DeploymentStatus
-from vcat_deploy_localshell.process import boot_id, end_tree, find, living_group
+from vcat_deploy_localshell.process import boot_id, end_tree, find, living_group, wait_for_end
 
 #: How long a cancelled job may take to end by itself, in seconds.
 GRACE = 5.0
@@ -121,6 +121,16 @@ class LocalShellJobDeployment(DeploymentBackend):
         if process is not None:
             end_tree(process["pid"], GRACE)
             _reap(process["pid"])
+
+    def wait(self, job_id: str, timeout: float | None = None) -> DeploymentStatus:
+        """Wait on the process itself where the system can, else ask again and again."""
+        began = time.monotonic()
+        process = _read_json(os.path.join(self._directory(job_id), "process.json"))
+        if process is not None:
+            wait_for_end(process["pid"], process["started"], timeout)
+        if timeout is not None:
+            timeout = max(0.0, timeout - (time.monotonic() - began))
+        return super().wait(job_id, timeout)
 
     def _directory(self, job_id: str) -> str:
         if os.path.basename(job_id) != job_id or job_id in ("", ".", ".."):

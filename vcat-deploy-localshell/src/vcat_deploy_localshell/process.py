@@ -46,6 +46,24 @@ def find(pid: int) -> Process | None:
     return next((each for each in _table() if each.pid == pid), None)
 
 
+def wait_for_end(pid: int, started: str, timeout: float | None) -> None:
+    """Return when the process has ended, after *timeout* seconds, or where that cannot be told."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not a Linux, or the process is gone
+        return
+    import select
+
+    try:
+        process = find(pid)  # looked at after it is pinned: it cannot become another one now
+        if process is not None and process.started == started:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(None if timeout is None else timeout * 1000)
+    finally:
+        os.close(descriptor)
+
+
 def living_group(group: int) -> list[Process]:
     """Return the processes of a group that have not ended."""
     return [each for each in _table() if each.group == group and not each.zombie]

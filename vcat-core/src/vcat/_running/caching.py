@@ -68,6 +68,8 @@ class ResultCache:
             self.warn(f"{stage.label} is not cached: {error}")
         except UnpicklableError as error:
             self.warn(f"{stage.label} is not cached: an upstream result has no digest: {error}")
+        except Exception as error:  # noqa: BLE001  # users' objects and files may raise anything
+            self.warn(f"{stage.label} is not cached: {type(error).__name__}: {error}")
         return None
 
     def get(self, key: Key) -> Entry | None:

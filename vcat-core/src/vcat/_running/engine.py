@@ -13,7 +13,6 @@ from vcat._authoring.stage import Stage
 from vcat._keeping.codec import dumps, loads
 from vcat._keeping.digest import digest
 from vcat._running.report import Reports, StageObserver
-from vcat._running.timeout import limited
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -140,6 +139,8 @@ class Engine:
                 if options.timeout is None:
                     value = self._call(stage.function, args, kwargs)
                 else:
+                    from vcat._running.timeout import limited  # signals and threads cost start-up
+
                     with limited(options.timeout):
                         value = self._call(stage.function, args, kwargs)
                 if options.outputs is not None:
@@ -219,6 +220,12 @@ class Engine:
         if known is None:
             known = self._digests[number] = digest(dumps(self._value(number)))
         return True, known
+
+
+def needs_cache(graph: Graph, cached_by_default: bool) -> bool:  # noqa: FBT001  # a plain question
+    """Return whether any stage is cached: making keys has a start-up cost of its own."""
+    wishes = {stage.options.cache for stage in graph.stages}
+    return True in wishes or (cached_by_default and None in wishes)
 
 
 def _counted(value: Any, stage: Stage, outputs: int) -> Any:

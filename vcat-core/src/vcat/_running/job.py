@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
 from vcat._keeping.archive import JobArchive, parse_document
@@ -17,8 +17,7 @@ from vcat._keeping.event import FILE, EventLog
 from vcat._keeping.guard import call
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import Configuration, thaw
-from vcat._running.caching import ResultCache
-from vcat._running.engine import Engine, StageFailure
+from vcat._running.engine import Engine, StageFailure, needs_cache
 from vcat._running.failure import Places, describe_failure
 from vcat._running.journal import Journal
 from vcat._running.log import stored_log
@@ -26,6 +25,9 @@ from vcat._running.provenance import describe_environment, describe_stages
 from vcat._running.source import source_archive
 from vcat.errors import VcatError
 from vcat.records import JobRecord
+
+if TYPE_CHECKING:
+    from vcat._running.caching import ResultCache
 
 #: The exit codes of a job: 0 completed, 1 failed, 74 its archives could not be written.
 COMPLETED, FAILED, UNARCHIVED = 0, 1, 74
@@ -88,14 +90,11 @@ class _RunningJob:
         try:
             self._restore_paths()
             graph, parameters = self._restore()
-            cache = ResultCache(
-                self.configuration.cache, self.places.here, self.name, self.journal.warn
-            )
             engine = Engine(
                 graph,
                 parameters,
                 self.configuration.executor,
-                cache=cache,
+                cache=self._cache(graph),
                 cached_by_default=self.configuration.default_cache_enabled,
                 observer=self.journal,
             )
@@ -111,6 +110,14 @@ class _RunningJob:
             _print_traceback(error)
             return describe_failure(error, self.places), graph
         return None, graph
+
+    def _cache(self, graph: Graph) -> ResultCache | None:
+        if not needs_cache(graph, self.configuration.default_cache_enabled):
+            return None
+        from vcat._running.caching import ResultCache
+
+        here = self.places.here
+        return ResultCache(self.configuration.cache, here, self.name, self.journal.warn)
 
     def _restore_paths(self) -> None:
         """Let the project's modules be imported by the names the script imported them by."""
@@ -138,7 +145,7 @@ class _RunningJob:
             "job_name": self.name,
             "submitted": definition["submitted"],
             "parameters": definition["shown_parameters"],
-            "configuration": self.configuration.describe(),
+            "configuration": definition["configuration"],
             **describe_environment(),
             "stages": stages,
         }

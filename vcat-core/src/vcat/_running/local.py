@@ -9,7 +9,7 @@ from typing import Any
 from vcat._authoring.graph import Graph
 from vcat._authoring.stage import Stage
 from vcat._plugins.configuration import load
-from vcat._running.engine import Engine, StageFailure
+from vcat._running.engine import Engine, StageFailure, needs_cache
 from vcat.errors import StageError
 
 
@@ -26,7 +26,7 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
     configuration = load(project)
     cache = None
     default = configuration.default_cache_enabled
-    if any(default if s.options.cache is None else s.options.cache for s in graph.stages):
+    if needs_cache(graph, default):
         from vcat._running.caching import ResultCache
 
         cache = ResultCache(configuration.cache, project, "", _warn)

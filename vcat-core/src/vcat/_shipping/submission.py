@@ -114,6 +114,7 @@ def _define(
         "bundle_name": configuration.bundle_name or DEFAULT_BUNDLE_NAME,
         "listed": record.to_json(),
         "shown_parameters": record.parameters,
+        "configuration": configuration.describe(),
         "submitted": {
             "at": record.submitted_at,
             "script": record.script,

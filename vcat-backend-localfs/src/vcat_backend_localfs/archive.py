@@ -1,0 +1,58 @@
+"""The archive in a local directory: one directory for each job, one file for each name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vcat.abc import ArchiveBackend
+from vcat_backend_localfs.name import absolute, check_job_name, check_name, is_name
+from vcat_backend_localfs.store import Store, create_store, open_store
+
+# The archive may have both `a` and `a/b`, a directory cannot. No name contains this character.
+_DIRECTORY_SUFFIX = "+"
+
+
+@dataclass(frozen=True)
+class LocalFileSystemPipelineArchive(ArchiveBackend):
+    """What jobs leave behind, as files of a private directory; created when first written to.
+
+    Attributes:
+        path: The directory. Several archives, a listing and a cache may share one.
+    """
+
+    path: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", absolute(self.path))
+
+    def store(self, job_name: str, name: str, data: bytes) -> None:
+        """Keep *data* under *name*, replacing what was there; it is on the disk on return."""
+        place = _place(job_name, name)
+        create_store(self.path).write(place, data, durable=True)
+
+    def fetch(self, job_name: str, name: str) -> bytes | None:
+        """Return exactly the bytes last stored, or ``None`` if there are none."""
+        place = _place(job_name, name)
+        store = open_store(self.path)
+        return None if store is None else store.read(place)
+
+    def names(self, job_name: str) -> Iterator[str]:
+        """Return the names stored for *job_name*, sorted; nothing for an unknown job."""
+        place = f"archive/{check_job_name(job_name)}"
+        store = open_store(self.path)
+        return iter(() if store is None else sorted(_names_below(store, place, "")))
+
+
+def _place(job_name: str, name: str) -> str:
+    directories = check_name(name).replace("/", f"{_DIRECTORY_SUFFIX}/")
+    return f"archive/{check_job_name(job_name)}/{directories}"
+
+
+def _names_below(store: Store, directory: str, prefix: str) -> Iterator[str]:
+    for each in store.names(directory):
+        if each.endswith(_DIRECTORY_SUFFIX):
+            name = each[: -len(_DIRECTORY_SUFFIX)]
+            yield from _names_below(store, f"{directory}/{each}", f"{prefix}{name}/")
+        elif is_name(prefix + each):  # all that `store` has made
+            yield prefix + each

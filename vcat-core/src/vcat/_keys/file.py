@@ -1,0 +1,98 @@
+"""Files and directories as they count in a key: by their content."""
+
+from __future__ import annotations
+
+import os
+import stat
+from hashlib import sha256
+
+from vcat._keys.scalar import length
+from vcat._keys.unhashable import Unhashable
+
+#: How much of a file is held at a time.
+_BLOCK = 1 << 20
+
+#: How often a file is read again that was written to while it was read.
+_ATTEMPTS = 3
+
+
+def digest_path(path: str | os.PathLike[str]) -> str:
+    """Return the digest of a file's content, or of a directory's tree, 64 hexadecimal digits.
+
+    Symbolic links are followed. In a tree, names and content count, empty directories and dangling
+    links too; modes, owners and times do not. No file has the digest of a directory.
+
+    Raises:
+        FileNotFoundError: There is nothing.
+        Unhashable: There is something that has no content, or that cannot be read.
+    """
+    name = os.fspath(path)
+    try:
+        return _digest(os.fsencode(name), ()).hex()
+    except RecursionError as error:
+        raise Unhashable(repr(name), "is nested too deeply to be hashed") from error
+
+
+def _digest(path: bytes, ancestors: tuple[tuple[int, int], ...]) -> bytes:
+    try:
+        status = os.stat(path)
+    except NotADirectoryError as error:
+        raise FileNotFoundError(*error.args) from error
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if stat.S_ISREG(status.st_mode):
+        return _file(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise Unhashable(
+            _shown(path), "is neither a file nor a directory; pass what is read from it"
+        )
+    place = (status.st_dev, status.st_ino)
+    if place in ancestors:
+        raise Unhashable(
+            _shown(path), "is a symbolic link to a directory around it; remove the link"
+        )
+    return _tree(path, (*ancestors, place))
+
+
+def _file(path: bytes) -> bytes:
+    for _ in range(_ATTEMPTS):
+        out = sha256(b"file")
+        try:
+            # Not to wait for a writer, where a pipe has taken the place of the file.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with open(descriptor, "rb", buffering=0) as file:
+                before = os.fstat(descriptor)
+                while block := file.read(_BLOCK):
+                    out.update(block)
+                after = os.fstat(descriptor)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
+            return out.digest()
+    raise Unhashable(_shown(path), "is being written to; wait until it is complete")
+
+
+def _tree(path: bytes, ancestors: tuple[tuple[int, int], ...]) -> bytes:
+    try:
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    out = sha256(b"tree" + length(len(names)))
+    for name in names:
+        out.update(length(len(name)) + name)
+        try:
+            out.update(b"+" + _digest(os.path.join(path, name), ancestors))
+        except FileNotFoundError:
+            out.update(b"-")
+    return out.digest()
+
+
+def _unreadable(path: bytes, error: Exception) -> Unhashable:
+    said = getattr(error, "strerror", None) or error
+    return Unhashable(_shown(path), f"cannot be read ({said}); make it readable")
+
+
+def _shown(path: bytes) -> str:
+    return repr(os.fsdecode(path))

@@ -1,0 +1,90 @@
+"""Objects of any class taken apart: the class, and the state that copying them would take along."""
+
+from __future__ import annotations
+
+import sys
+from copyreg import dispatch_table
+from enum import Enum
+from typing import Any
+
+from vcat._keys.array import open_array, open_dtype, open_scalar
+from vcat._keys.pieces import Pieces, attributes, by_index, pairs
+from vcat._keys.unhashable import Unhashable
+
+
+def open_instance(value: Any) -> Pieces:
+    """Take *value* apart.
+
+    Raises:
+        Unhashable: It says nothing of its content: a lock, a socket, a generator.
+    """
+    kind = type(value)
+    if issubclass(kind, Enum):
+        # A flag made of several has no name of its own.
+        name = value._name_
+        return Pieces("enum", (kind, value._value_ if name is None else name))
+    if _stands_for_function(kind, value):
+        return Pieces("stage function", (value.function,))
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and (opened := _open_numpy(numpy, kind, value)) is not None:
+        return opened
+    reduced = _reduced(kind, value)
+    if isinstance(reduced, str):
+        return Pieces("global", (kind, reduced))
+    padded = (*reduced, None, None, None, None)
+    constructor, arguments, state, items, entries, setter = padded[:6]
+    parts: list[object] = [kind, constructor, arguments, *_state(state)]
+    if items is not None:
+        parts.append(Pieces("items", list(items), by_index))
+    if entries is not None:
+        parts.append(pairs("entries", entries))
+    if setter is not None:
+        parts.append(Pieces("setter", (setter,)))
+    return Pieces("object", parts, mutable=True)
+
+
+def _stands_for_function(kind: type, value: Any) -> bool:
+    return kind.__module__.partition(".")[0] == "vcat" and callable(
+        getattr(value, "function", None)
+    )
+
+
+def _open_numpy(numpy: Any, kind: type, value: Any) -> Pieces | None:
+    if kind is numpy.ndarray:
+        return open_array(value)
+    if issubclass(kind, numpy.generic):
+        return open_scalar(value)
+    if issubclass(kind, numpy.dtype):
+        return open_dtype(value)
+    plain = numpy.ndarray.__reduce__
+    if issubclass(kind, numpy.ndarray) and kind.__reduce__ is plain:
+        # The array's own state would depend on how it lies in memory.
+        content = open_array(value.view(numpy.ndarray))
+        parts = (kind, content, attributes(vars(value).items()))
+        return Pieces("numpy.subclass", parts, mutable=True)
+    return None
+
+
+def _reduced(kind: type, value: Any) -> Any:
+    try:
+        reducer = dispatch_table.get(kind)
+        return value.__reduce_ex__(4) if reducer is None else reducer(value)
+    except RecursionError:
+        raise
+    except Exception as error:  # code of anybody's: whatever it raises, it does not tell
+        name = kind.__qualname__
+        if kind.__module__ != "builtins":
+            name = f"{kind.__module__}.{name}"
+        said = "" if str(error).startswith("cannot pickle") else f" ({error!r})"
+        raise Unhashable(
+            "", f"is a {name!r}, whose content cannot be told{said}; create it inside the function"
+        ) from error
+
+
+def _state(state: Any) -> list[object]:
+    if state is None:
+        return []
+    both = state if type(state) is tuple and len(state) == 2 else (state, None)
+    if all(each is None or type(each) is dict for each in both):
+        return [attributes((each or {}).items()) for each in both]
+    return [Pieces("state", (state,))]

@@ -1,0 +1,181 @@
+"""Whose code a module is: the project's, the standard library's, or a distribution's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+PROJECT = "project"
+STANDARD = "standard"
+DISTRIBUTION = "distribution"
+
+
+class Origin(NamedTuple):
+    """Where a module comes from, and how it counts.
+
+    Attributes:
+        kind: :data:`PROJECT` counts by content, :data:`STANDARD` by name (Python's version is in
+            the key), :data:`DISTRIBUTION` by name and version.
+        name: The name of the distribution; of several, where they share a package.
+        version: Its version; the digest of the files where nothing says a version.
+        compiled: The file of a compiled extension of the project, which counts as a whole.
+    """
+
+    kind: str
+    name: str = ""
+    version: str = ""
+    compiled: str = ""
+
+
+_STANDARD = Origin(STANDARD)
+_PROJECT = Origin(PROJECT)
+_LIBRARY = os.path.dirname(os.path.abspath(os.__file__))
+_SITES = frozenset({"site-packages", "dist-packages"})
+
+
+class OriginFinder:
+    """Tells origins of modules, each looked up once."""
+
+    def __init__(self) -> None:
+        self._origins: dict[str, Origin] = {}
+        self._listings: dict[str, tuple[str, ...]] = {}
+
+    def of(self, module: object) -> Origin:
+        """Return the origin of the module called *module*, which need not be imported.
+
+        A name that leads nowhere is the project's: what nobody else has counts by content.
+        """
+        if not isinstance(module, str):
+            return _PROJECT
+        origin = self._origins.get(module)
+        if origin is None:
+            origin = self._origins[module] = self._find(module)
+        return origin
+
+    def exists(self, module: str) -> bool:
+        """Return whether the top-level package of *module* can be found."""
+        top = module.partition(".")[0]
+        return top in sys.modules or _specification(top) is not None
+
+    def _find(self, name: str) -> Origin:
+        top = name.partition(".")[0]
+        if name == "__main__":
+            return _PROJECT
+        if top == "vcat":
+            # What vcat's functions mean for a result is the recipe's business, not a version's.
+            return _STANDARD
+        file, package = _place(name)
+        if file is None:
+            known = top in sys.builtin_module_names or top in sys.stdlib_module_names
+            return _STANDARD if known else _PROJECT
+        root = os.path.dirname(file)
+        for _ in range(name.count(".") + package):
+            root = os.path.dirname(root)
+        site = os.path.basename(root) in _SITES
+        if not site and not _SITES.isdisjoint(file.split(os.sep)):
+            # A directory that a .pth file or code added to the path, below site-packages.
+            site = True
+        if not site and (file + os.sep).startswith(_LIBRARY + os.sep):
+            return _STANDARD
+        found = [] if not site and not self._has_metadata(root) else self._distributions(root, top)
+        if found:
+            return Origin(
+                DISTRIBUTION, ", ".join(n for n, _ in found), ", ".join(v for _, v in found)
+            )
+        if site:
+            return Origin(DISTRIBUTION, top, _content(os.path.join(root, top), file))
+        extension = not file.endswith((".py", ".pyc", os.sep)) and not os.path.isdir(file)
+        return Origin(PROJECT, compiled=file) if extension else _PROJECT
+
+    def _has_metadata(self, root: str) -> bool:
+        return any(each.endswith(".dist-info") for each in self._listing(root))
+
+    def _listing(self, root: str) -> tuple[str, ...]:
+        names = self._listings.get(root)
+        if names is None:
+            try:
+                names = tuple(sorted(os.listdir(root)))
+            except OSError:
+                names = ()  # inside a zip file, say
+            self._listings[root] = names
+        return names
+
+    def _distributions(self, root: str, top: str) -> list[tuple[str, str]]:
+        """Return name and version of each distribution whose metadata in *root* claims *top*."""
+        metadata = [
+            each for each in self._listing(root) if each.endswith((".dist-info", ".egg-info"))
+        ]
+        wanted = _normal(top)
+        likely = [each for each in metadata if _normal(each.partition("-")[0]) == wanted]
+        for candidates in (likely, metadata):
+            claiming = [each for each in candidates if _claims(os.path.join(root, each), top)]
+            if claiming:
+                return [_identity(each) for each in claiming]
+        return []
+
+
+def _specification(name: str) -> Any:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return None
+
+
+def _place(name: str) -> tuple[str | None, bool]:
+    """Return the file or directory of a module, and whether it is a package."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    paths = getattr(module, "__path__", None)
+    if module is None or (file is None and paths is None):
+        specification = getattr(module, "__spec__", None) or (
+            _specification(name.partition(".")[0]) if module is None else None
+        )
+        if specification is None or specification.origin in ("built-in", "frozen"):
+            return None, False
+        file, paths = specification.origin, specification.submodule_search_locations
+        if "." in name and file is not None:
+            # Not imported: its place is taken from the package it would be imported from.
+            root = os.path.dirname(os.path.dirname(file)) if paths else os.path.dirname(file)
+            return os.path.join(os.path.abspath(root), *name.split(".")), False
+    if file is not None and os.path.basename(file).startswith("<"):
+        return None, False
+    if file is None:
+        first = next(iter(paths or ()), None)
+        return (None, False) if first is None else (os.path.abspath(first) + os.sep, True)
+    return os.path.abspath(file), paths is not None
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+def _identity(metadata: str) -> tuple[str, str]:
+    name, _, version = metadata.rpartition(".")[0].partition("-")
+    # Eggs add the Python they were built for.
+    return name, version.partition("-py")[0]
+
+
+def _claims(metadata: str, top: str) -> bool:
+    for names in _lines(os.path.join(metadata, "top_level.txt")):
+        if names.strip() == top:
+            return True
+    prefixes = (f"{top}/", f"{top}.")
+    return any(line.startswith(prefixes) for line in _lines(os.path.join(metadata, "RECORD")))
+
+
+def _lines(path: str) -> Iterator[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            yield from file
+    except OSError:
+        return
+
+
+def _content(package: str, file: str) -> str:
+    from vcat._keys.file import digest_path
+
+    return digest_path(package if os.path.isdir(package) else file)

@@ -1,0 +1,73 @@
+"""What composite values are taken apart into before they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+
+def by_index(index: int) -> str:
+    """Name a part as one names an item of a list."""
+    return f"[{index}]"
+
+
+def unnamed(_: int) -> str:
+    """Name a part as the whole, where no expression leads to it."""
+    return ""
+
+
+def by_name(*names: str) -> Callable[[int], str]:
+    """Return a way to name parts as attributes: ``.name``."""
+    return lambda index: f".{names[index]}"
+
+
+class Pieces(NamedTuple):
+    """A value taken apart: the name of its kind, and its parts in an order that content decides.
+
+    Attributes:
+        name: Tells this kind of value from every other.
+        parts: Any values, further pieces among them.
+        label: Names the part of an index, for messages.
+        mutable: Whether it can be seen that two references are to one object.
+    """
+
+    name: str
+    parts: Sequence[object]
+    label: Callable[[int], str] = unnamed
+    mutable: bool = False
+
+
+class Raw:
+    """Bytes that are hashed where they lie, not copied first."""
+
+    __slots__ = ("chunks", "size")
+
+    def __init__(self, size: int, chunks: Iterable[bytes | memoryview]) -> None:
+        self.size = size
+        self.chunks = chunks
+
+
+def by_key(flat: Sequence[object]) -> Callable[[int], str]:
+    """Return a way to name the keys and values that follow each other in *flat*."""
+
+    def label(index: int) -> str:
+        key = flat[index - index % 2]
+        # Only what is short and certain to have a repr; a message must not fail or fill the screen.
+        shown = (
+            repr(key)[:60] if type(key) in (str, int, bool, tuple) else f"<{type(key).__name__}>"
+        )
+        return f"[{shown}]" if index % 2 else f" key {shown}"
+
+    return label
+
+
+def pairs(name: str, items: Iterable[tuple[object, object]]) -> Pieces:
+    """Return the keys and values of *items* in turn."""
+    flat = [each for item in items for each in item]
+    return Pieces(name, flat, by_key(flat))
+
+
+def attributes(items: Iterable[tuple[object, object]]) -> Pieces:
+    """Return the names and values of attributes in turn."""
+    flat = [each for item in items for each in item]
+    return Pieces("attributes", flat, lambda index: f".{flat[index - index % 2]}")

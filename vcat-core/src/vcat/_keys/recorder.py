@@ -1,0 +1,122 @@
+"""The content of one node of a closure: bytes, and what they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from vcat._keys.scalar import SCALARS, text
+from vcat._keys.unhashable import Unhashable
+from vcat._keys.value import Encoder
+
+if TYPE_CHECKING:
+    from vcat._keys.closure import Node
+    from vcat._keys.value import Refer
+
+
+class References:
+    """Stands for code by a mark, and keeps what was marked, in order."""
+
+    def __init__(self, node_of: Callable[[Any], Node | None]) -> None:
+        self.nodes: list[Node] = []
+        self._node_of = node_of
+
+    def __call__(self, value: Any, /) -> bytes | None:
+        """Take note of *value* if it is code."""
+        node = self._node_of(value)
+        if node is None:
+            return None
+        self.nodes.append(node)
+        return b""
+
+    def branch(self) -> References:
+        """Return a list of references of its own, for an item of a set."""
+        return References(self._node_of)
+
+    def join(self, branches: Sequence[Refer]) -> None:
+        """Append what the items of a set refer to."""
+        for branch in branches:
+            if isinstance(branch, References):
+                self.nodes += branch.nodes
+
+    def order(self) -> list[str]:
+        """Return the names of what is referred to: digests are not known yet."""
+        return [node.label for node in self.nodes]
+
+
+class Recorder:
+    """Writes the content of a node.
+
+    Args:
+        node: Gets the content.
+        node_of: Gives the node of a function, class or module.
+        root: The project's directory; paths below it are written as parts of the project.
+        namespace: Where a bare ``object()`` has its name.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        node_of: Callable[[Any], Node | None],
+        root: Root,
+        namespace: Mapping[str, object],
+    ) -> None:
+        self._node = node
+        self._out = sha256()
+        self._references = References(node_of)
+        self._namespace = namespace
+        self._encoder = Encoder(
+            self._out,
+            self._references,
+            scalars=root.scalars,
+            paths=root.path,
+            names=self._name_of,
+        )
+
+    def write(self, value: object, path: str | None = None) -> None:
+        """Write *value*, which messages call *path*."""
+        try:
+            self._encoder.write(value)
+        except Unhashable as error:
+            path = self._node.label if path is None else path
+            raise error.below(path, rooted=True) from error.__cause__
+
+    def refer(self, node: Node) -> None:
+        """Write a reference to *node*."""
+        self._out.update(b"=")
+        self._references.nodes.append(node)
+
+    def refer_after(self, content: object, node: Node) -> None:
+        """Write *content* and a reference to *node*."""
+        self.write(content)
+        self.refer(node)
+
+    def finish(self) -> None:
+        """Hand what was written to the node."""
+        self._node.local = self._out.digest()
+        self._node.references = self._references.nodes
+
+    def _name_of(self, sentinel: object) -> str:
+        return next((k for k, v in self._namespace.items() if v is sentinel), "")
+
+
+class Root:
+    """The project's directory: texts and paths in it are the same wherever the project lies.
+
+    A job runs in a copy of the project; a constant such as ``Path(__file__).parent`` differs there.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._prefix = directory.rstrip("/") + "/"
+        self.scalars = {**SCALARS, str: self._text}
+
+    def path(self, value: Any) -> bytes:
+        """Return a path as bytes."""
+        return b"p" + text(type(value).__name__) + self._text(str(value))
+
+    def _text(self, value: str) -> bytes:
+        if value.startswith(self._prefix) or value == self._directory:
+            return b"P" + text(value[len(self._prefix) :])
+        return text(value)

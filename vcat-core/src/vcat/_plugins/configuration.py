@@ -1,0 +1,246 @@
+"""The configuration of a job: loaded from files before it, frozen into it, thawed inside it.
+
+The job imports this module too, so that nothing here costs more than the backends themselves:
+what only :func:`load` needs is imported there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from vcat._plugins.binding import Binding
+from vcat._plugins.secret import redact
+from vcat.abc import (
+    ArchiveBackend,
+    CacheBackend,
+    DeploymentBackend,
+    ExecutorBackend,
+    ListingBackend,
+)
+from vcat.errors import FormatError
+
+if TYPE_CHECKING:
+    from vcat._plugins.registry import Registry
+
+FORMAT = 1
+
+
+class _Backends:
+    """Backends built when first asked for; equal bindings share one."""
+
+    def __init__(self, bindings: Mapping[str, Binding]) -> None:
+        self._bindings = bindings
+        self._built: list[tuple[Binding, Any]] = []
+
+    def get(self, slot: str) -> Any:
+        binding = self._bindings[slot]
+        for other, backend in self._built:
+            if other == binding:
+                return backend
+        backend = binding.build()
+        self._built.append((binding, backend))
+        return backend
+
+
+class Archives:
+    """The six archives of a configuration."""
+
+    def __init__(self, backends: _Backends) -> None:
+        self._backends = backends
+
+    @property
+    def stage_log(self) -> ArchiveBackend:
+        """The archive of stage logs and metrics."""
+        return self._get("stage_log")
+
+    @property
+    def persisted_data(self) -> ArchiveBackend:
+        """The archive of the results of persisted stages."""
+        return self._get("persisted_data")
+
+    @property
+    def provenance(self) -> ArchiveBackend:
+        """The archive of what jobs were made of."""
+        return self._get("provenance")
+
+    @property
+    def job_source(self) -> ArchiveBackend:
+        """The archive of the projects' source."""
+        return self._get("job_source")
+
+    @property
+    def artifact(self) -> ArchiveBackend:
+        """The archive of artifacts."""
+        return self._get("artifact")
+
+    @property
+    def miscellaneous(self) -> ArchiveBackend:
+        """The archive of everything else."""
+        return self._get("miscellaneous")
+
+    def _get(self, name: str) -> ArchiveBackend:
+        return cast("ArchiveBackend", self._backends.get(f"{name}_archive"))
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What a job runs with.
+
+    Attributes:
+        bindings: What is configured for each role, under the names :meth:`type_string` takes.
+        bundle_name: What the archive of the project's source is called; ``None`` for the default.
+        target_path: The directory in which it is written, absolute; ``None`` for the default.
+        environment: Variables for the job.
+        log_level: One of ``DEBUG``, ``INFO``, ``WARNING``, ``ERROR`` and ``CRITICAL``.
+        default_cache_enabled: Whether stages are cached that do not say.
+        files: The configuration files that were read, in the order in which they were merged.
+    """
+
+    bindings: Mapping[str, Binding]
+    bundle_name: str | None = None
+    target_path: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    log_level: str = "INFO"
+    default_cache_enabled: bool = True
+    files: tuple[str, ...] = ()
+
+    @cached_property
+    def _backends(self) -> _Backends:
+        return _Backends(self.bindings)
+
+    @property
+    def cache(self) -> CacheBackend:
+        """The cache."""
+        return cast("CacheBackend", self._backends.get("cache"))
+
+    @property
+    def listing(self) -> ListingBackend:
+        """The listing of jobs."""
+        return cast("ListingBackend", self._backends.get("listing"))
+
+    @property
+    def deployment(self) -> DeploymentBackend:
+        """What takes the job to where it runs."""
+        return cast("DeploymentBackend", self._backends.get("deployment"))
+
+    @property
+    def executor(self) -> ExecutorBackend:
+        """What runs the stages inside the job."""
+        return cast("ExecutorBackend", self._backends.get("executor"))
+
+    @cached_property
+    def archives(self) -> Archives:
+        """The six archives."""
+        return Archives(self._backends)
+
+    def type_string(self, role: str) -> str:
+        """Return the type string configured for *role*: ``cache``, ``stage_log_archive``, ..."""
+        return self.bindings[role].type_string
+
+    def freeze(self) -> dict[str, Any]:
+        """Return the configuration as JSON data from which a job thaws it.
+
+        All backends are built for it. Secrets are in it, for the job needs them.
+        """
+        backends = {
+            slot: binding.frozen(self._backends.get(slot))
+            for slot, binding in self.bindings.items()
+        }
+        return self._written(backends, self.environment)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what :meth:`freeze` does, with secrets masked: for records, not for a job."""
+        backends = {
+            slot: binding.redacted(self._backends.get(slot))
+            for slot, binding in self.bindings.items()
+        }
+        return self._written(backends, redact(self.environment))
+
+    def _written(self, backends: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "backends": backends,
+            "environment": dict(environment),
+            "log_level": self.log_level,
+            "default_cache_enabled": self.default_cache_enabled,
+        }
+
+
+def thaw(frozen: Mapping[str, Any]) -> Configuration:
+    """Return the configuration that :meth:`Configuration.freeze` wrote down.
+
+    Raises:
+        FormatError: It is of a version that this vcat does not read, or damaged.
+    """
+    if frozen.get("format") != FORMAT:
+        raise FormatError(
+            f"frozen configuration has format {frozen.get('format')!r},"
+            f" this vcat-core reads {FORMAT}; upgrade vcat-core where the job runs"
+        )
+    try:
+        bindings = {
+            slot: Binding.thawed(backend, f"frozen configuration: {slot}")
+            for slot, backend in frozen["backends"].items()
+        }
+        return Configuration(
+            bindings=bindings,
+            environment=dict(frozen["environment"]),
+            log_level=frozen["log_level"],
+            default_cache_enabled=frozen["default_cache_enabled"],
+        )
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise FormatError(
+            f"frozen configuration is damaged: {error!r}; submit the job again"
+        ) from error
+
+
+def distributions_in_use(configuration: Configuration) -> tuple[str, ...]:
+    """Return the distributions whose types are configured, and vcat-core; sorted."""
+    names = {each.distribution for each in configuration.bindings.values() if each.distribution}
+    return tuple(sorted({"vcat-core", *names}))
+
+
+def load(directory: str, registry: Registry | None = None) -> Configuration:
+    """Return the configuration for scripts that run in *directory*.
+
+    Args:
+        directory: Its ``*.config.yaml`` are read, unless the variable ``VCAT_CONFIG`` names others.
+        registry: Where type strings are looked up; by default what is installed.
+
+    Raises:
+        ConfigError: All that is wrong, one problem in each line. ``UnknownTypeError`` if it is only
+            that types are unknown.
+        PluginError: If it is only that backends cannot be used.
+    """
+    from vcat._plugins import schema, source
+    from vcat._plugins.problem import Problems
+    from vcat._plugins.resolution import bind_all
+
+    directory = os.path.abspath(directory)
+    problems = Problems()
+    merged: dict[str, Any] = {}
+    files = source.find_files(directory, problems)
+    for path, place in files:
+        text = source.read(path, place, problems)
+        if text is not None:
+            from vcat._plugins import document  # imports yaml, which no file does without
+
+            content = document.parse(text, place, problems)
+            if content is not None:
+                merged = schema.merge(merged, schema.checked(content, problems))
+    settings = schema.settings(merged, problems)
+    bindings = bind_all(directory, merged, registry, problems, configured=bool(files))
+    problems.raise_any()
+    return Configuration(
+        bindings=bindings,
+        bundle_name=settings.bundle_name,
+        target_path=settings.target_path,
+        environment=settings.environment,
+        log_level=settings.log_level,
+        default_cache_enabled=settings.default_cache_enabled,
+        files=tuple(path for path, _ in files),
+    )

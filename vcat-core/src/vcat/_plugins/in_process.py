@@ -1,0 +1,19 @@
+"""The executor that runs the body of a stage where the engine runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vcat.abc import ExecutorBackend
+
+
+@dataclass(frozen=True)
+class InProcessExecutor(ExecutorBackend):
+    """Call each function in the process and thread of the engine."""
+
+    def call(
+        self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> object:
+        """Return ``function(*args, **kwargs)``."""
+        return function(*args, **kwargs)

@@ -1,0 +1,233 @@
+"""The bundle of a job: written beside the project, handed over, removed.
+
+``docs/formats-bundle.md`` describes every byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from vcat._shipping import manifest
+from vcat._shipping.compression import choose_compression
+from vcat._shipping.editable import find_editable_modules
+from vcat._shipping.name import check_job_name
+from vcat._shipping.output import Output
+from vcat._shipping.part import PartInfo, PartWriter
+from vcat._shipping.project import add_project
+from vcat._shipping.runtime import REQUIREMENTS, add_runtime
+from vcat._shipping.shelf import Placed
+from vcat._shipping.tree import BYTE_LIMIT, FILE_LIMIT, scan
+from vcat.errors import BundleError
+from vcat.records import Bundle
+
+_PRIVATE_PREFIX = "vcat-bundle-"
+_LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher")
+_LAUNCHER_FILES = ("main.py", "run.sh")
+_NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_PIECE = 1 << 20
+
+
+def write_bundle(
+    *,
+    job_name: str,
+    project: str,
+    job_files: Mapping[str, bytes],
+    distributions: Sequence[str],
+    environment: Mapping[str, str],
+    source_archive: str | None = None,
+    exclude: Sequence[str] = (),
+    scratch: str | None = None,
+    warn: Callable[[str], None],
+    byte_limit: int = BYTE_LIMIT,
+    file_limit: int = FILE_LIMIT,
+) -> Bundle:
+    """Write ``<job name>.tgz`` to the parent directory of the project.
+
+    Whatever goes wrong, an interruption included, nothing of it is left behind.
+
+    Args:
+        job_name: The name of the job.
+        project: The directory that travels.
+        job_files: What makes up the job, by name.
+        distributions: The installed distributions that travel with vcat-core.
+        environment: Variables for the job.
+        source_archive: Where the project by itself lies as a ``.tgz`` while this runs. A file that
+            is there already is left alone.
+        exclude: Absolute paths that do not travel.
+        scratch: Where a private directory is made if the parent cannot be written; by default where
+            temporary files go.
+        warn: Called with one line for each thing that stays behind unasked.
+        byte_limit: The size of the project that is not taken for a mistake.
+        file_limit: The number of its files and directories that is not.
+
+    Raises:
+        BundleError: Something in the project cannot travel, or there is no room for the bundle.
+    """
+    check_job_name(job_name)
+    directory = os.path.abspath(project)
+    path = os.path.join(os.path.dirname(directory), f"{job_name}.tgz")
+    tree = scan(
+        directory,
+        exclude=[*exclude, path, *([source_archive] if source_archive else [])],
+        byte_limit=byte_limit,
+        file_limit=file_limit,
+    )
+    for each in tree.warnings:
+        warn(each)
+    launcher = {each: _read(os.path.join(_LAUNCHER, each)) for each in _LAUNCHER_FILES}
+    needed = tree.size + sum(map(len, job_files.values()))
+    with _new_output(path, scratch, needed) as output:
+        output.write(bytes(manifest.SIZE))
+        parts = [_add_launcher(launcher, output), _add_job(job_files, output)]
+        shipped = add_runtime(distributions, output)
+        parts += [each.info for each in shipped.parts]
+        parts += _add_editable(find_editable_modules(directory, shipped.modules), output, warn)
+        source = add_project(tree, output)
+        end = _add_end(output)
+        if source_archive is not None:
+            _show_source_archive(source_archive, output, source, warn)
+        provides = {REQUIREMENTS: shipped.provides}
+        first = manifest.build_manifest(job_name, [*parts, source.info, end], provides)
+        output.overwrite(0, first)
+    return Bundle(
+        job_name=job_name,
+        path=Path(output.path),
+        size=output.size,
+        files={**launcher, "bundle.digest": manifest.build_digest(first)},
+        environment=dict(environment),
+        python=sys.executable,
+    )
+
+
+def remove(bundle: Bundle) -> None:
+    """Remove what :func:`write_bundle` left, as far as it is still there."""
+    _remove_file(str(bundle.path))
+
+
+@contextlib.contextmanager
+def _new_output(path: str, scratch: str | None, needed: int) -> Iterator[Output]:
+    output = _create(path, scratch, needed)
+    try:
+        yield output
+        output.close()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            output.close()
+        _remove_file(output.path)
+        raise
+
+
+def _create(path: str, scratch: str | None, needed: int) -> Output:
+    try:
+        return Output(path, needed)
+    except FileExistsError:
+        raise BundleError(
+            f"{path}: there is such a file already; remove it, or give the job another name"
+        ) from None
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise BundleError(
+                f"{path}: the bundle cannot be created: {_reason(error)};"
+                " mend that, or run the script in another directory"
+            ) from error
+    import tempfile
+
+    private = tempfile.mkdtemp(prefix=_PRIVATE_PREFIX, dir=scratch)
+    try:
+        return Output(os.path.join(private, os.path.basename(path)), needed)
+    except BaseException:
+        os.rmdir(private)
+        raise
+
+
+def _remove_file(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    directory = os.path.dirname(path)
+    if os.path.basename(directory).startswith(_PRIVATE_PREFIX):
+        # Only an empty one goes, so a project's parent that happens to be called so is safe.
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
+
+
+def _add_launcher(files: Mapping[str, bytes], output: Output) -> PartInfo:
+    writer = PartWriter("launcher", output, choose_compression(0))
+    for name, content in files.items():
+        writer.add_bytes(name.encode(), content, executable=name.endswith(".sh"))
+    return writer.close()
+
+
+def _add_job(files: Mapping[str, bytes], output: Output) -> PartInfo:
+    writer = PartWriter("job", output, choose_compression(sum(map(len, files.values()))))
+    writer.add_files("job", {os.fsencode(name): content for name, content in files.items()})
+    return writer.close()
+
+
+def _add_editable(
+    modules: Mapping[str, str], output: Output, warn: Callable[[str], None]
+) -> list[PartInfo]:
+    if not modules:
+        return []
+    trees = {name: scan(place) for name, place in modules.items() if os.path.isdir(place)}
+    compression = choose_compression(sum(each.size for each in trees.values()))
+    writer = PartWriter("editable", output, compression)
+    writer.add_directory(b"editable")
+    for name, place in modules.items():
+        top = os.fsencode(f"editable/{name}")
+        if name in trees:
+            for each in trees[name].warnings:
+                warn(f"{place}: {each}")
+            writer.add_tree(top, trees[name])
+        else:
+            writer.add_bytes(top + b".py", _read(place))
+    return [writer.close()]
+
+
+def _add_end(output: Output) -> PartInfo:
+    writer = PartWriter("end", output, choose_compression(0))
+    writer.add_end()
+    return writer.close()
+
+
+def _show_source_archive(
+    path: str, output: Output, source: Placed, warn: Callable[[str], None]
+) -> None:
+    """Write the project by itself to *path* and take it away again.
+
+    The part of the project and what ends the archive follow one another in the bundle.
+    """
+    try:
+        archive = Output(path, output.size - source.position)
+    except FileExistsError:
+        warn(
+            f"{path}: there is such a file already; the archive of the source is not written there"
+        )
+        return
+    except OSError as error:
+        raise BundleError(
+            f"{path}: the archive of the source cannot be created: {_reason(error)};"
+            " make its directory, or change target_path of job_source_bundle"
+        ) from error
+    try:
+        position = source.position
+        while piece := os.pread(output.fd, _PIECE, position):
+            archive.write(piece)
+            position += len(piece)
+    finally:
+        with contextlib.suppress(OSError):
+            archive.close()
+        os.unlink(path)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,159 @@
+"""The parts that let a bare Python run the job: vcat with its plugins, and what they require.
+
+Finding them takes half a second, so they are kept, with a list of every file and directory they
+were made from; while none of these has changed they are copied.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from vcat._shipping.compression import choose_compression
+from vcat._shipping.output import Output
+from vcat._shipping.part import PartWriter
+from vcat._shipping.shelf import Placed, Shelf, Slot
+
+_RUNTIMES_KEPT = 4
+_RECIPE = 1  # changes whenever the same distributions give other bytes than before
+
+RUNTIME = "runtime"
+REQUIREMENTS = "requirements"
+
+# Compiled code travels for what every job imports. The rest compiles itself where it is imported.
+_COMPILED_REQUIREMENTS = ("dill/",)
+
+
+class Runtime(NamedTuple):
+    """The parts in the output they were written to.
+
+    Attributes:
+        parts: Both of them.
+        modules: The top-level modules in the first.
+        provides: One file for each top-level module in the second, relative to its directory. An
+            environment that has all of them does not need it.
+    """
+
+    parts: list[Placed]
+    modules: list[str]
+    provides: list[str]
+
+
+def add_runtime(distributions: Sequence[str], output: Output) -> Runtime:
+    """Append vcat, the *distributions* and what they require to *output*.
+
+    Raises:
+        BundleError: One of them is not installed, or the disk is full.
+    """
+    key = json.dumps([_RECIPE, sys.hexversion, sys.prefix, __file__, sorted(distributions)])
+    shelf = Shelf("runtime", _RUNTIMES_KEPT)
+    slot = shelf.look(key)
+    start = output.size
+    if slot is not None and _is_current(slot) and shelf.copy(slot, output):
+        made_from, placed = slot.made_from, []
+        for info in slot.parts:
+            placed.append(Placed(info, start))
+            start += info.size
+    else:
+        made_from, placed = _write(distributions, output)
+        shelf.put(key, made_from, placed, output)
+    return Runtime(placed, list(made_from["modules"]), list(made_from["provides"]))
+
+
+def _is_current(slot: Slot) -> bool:
+    try:
+        for path, size, mtime in slot.made_from["files"]:
+            status = os.stat(path)
+            if status.st_mtime_ns != mtime or (size is not None and status.st_size != size):
+                return False
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _write(distributions: Sequence[str], output: Output) -> tuple[dict[str, Any], list[Placed]]:
+    from vcat._shipping.distribution import find_distributions
+
+    found = find_distributions(distributions)
+    # Taken before anything is read: what changes in between is then noticed the next time.
+    stats = [
+        *(_status(each.source) for one in found for each in one.files if each.source),
+        *(_status(each) for each in sorted({each for one in found for each in one.directories})),
+    ]
+    contents: dict[str, dict[str, bytes]] = {RUNTIME: {}, REQUIREMENTS: {}}
+    for one in found:
+        into = contents[RUNTIME if one.is_own else REQUIREMENTS]
+        for path, source, content in one.files:
+            into[path] = _read(source) if source else content
+    for name, files in contents.items():
+        for path in [each for each in files if each.endswith(".py")]:
+            if name == RUNTIME or path.startswith(_COMPILED_REQUIREMENTS):
+                files.update(_compiled(name, path, files[path]))
+    made_from = {
+        "files": stats,
+        "modules": sorted({_top(path) for path in _entrances(contents[RUNTIME])}),
+        "provides": _entrances(contents[REQUIREMENTS]),
+    }
+    return made_from, [_write_part(name, files, output) for name, files in contents.items()]
+
+
+def _write_part(name: str, files: dict[str, bytes], output: Output) -> Placed:
+    start = output.size
+    compression = choose_compression(sum(map(len, files.values())))
+    writer = PartWriter(name, output, compression)
+    writer.add_files(name, {os.fsencode(path): content for path, content in files.items()})
+    return Placed(writer.close(), start)
+
+
+def _compiled(part: str, path: str, source: bytes) -> dict[str, bytes]:
+    """Return the compiled form of *source* by the path the import system looks for it at.
+
+    It carries the hash of its source and asks not to be checked: a bundle's files have no times to
+    check by, and its bytes are verified as a whole.
+    """
+    import importlib.util
+    import marshal
+    import warnings
+
+    directory, _, name = path.rpartition("/")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a requirement's source is warned of is not ours
+        # A stable name; the import system puts the real one in its place.
+        code = compile(source, f"{part}/{path}", "exec", dont_inherit=True, optimize=0)
+    try:
+        # Version 2 has no references, whose bytes depend on what else this process has seen.
+        body = marshal.dumps(code, 2)
+    except ValueError:  # constants that only later versions can write: slices, from 3.14
+        body = marshal.dumps(code)
+    header = importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + importlib.util.source_hash(source)
+    cached = f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+    return {"/".join(filter(None, (directory, "__pycache__", cached))): header + body}
+
+
+def _entrances(files: dict[str, bytes]) -> list[str]:
+    """Return the file of each top-level module, which stands for its presence."""
+    return sorted(
+        path
+        for path in files
+        if (path.count("/") == 1 and path.endswith("/__init__.py"))
+        or ("/" not in path and path.endswith(".py"))
+    )
+
+
+def _top(path: str) -> str:
+    return path.partition("/")[0].removesuffix(".py")
+
+
+def _status(path: str) -> tuple[str, int | None, int]:
+    status = os.stat(path)
+    # The size of a directory says nothing that its time does not.
+    size = None if os.path.isdir(path) else status.st_size
+    return path, size, status.st_mtime_ns
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -1,0 +1,36 @@
+"""Conformance suites: what every backend must do, as pytest classes to subclass.
+
+A backend's proof is a few lines: subclass the suite of its role, set ``type_name`` to its type
+string and override the fixture ``options`` with the constructor's keyword arguments for one empty
+store. The backend is built from the type string, so that its registration is proved as well.
+
+``pip install "vcat-core[testing]"`` brings what the suites need.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# Assertions are rewritten when a module is first imported, so this comes before the imports.
+pytest.register_assert_rewrite(
+    "vcat.testing._archive",
+    "vcat.testing._cache",
+    "vcat.testing._construction",
+    "vcat.testing._deployment",
+    "vcat.testing._job",
+    "vcat.testing._job_end",
+    "vcat.testing._listing",
+    "vcat.testing._process",
+)
+
+from vcat.testing._archive import ArchiveBackendTests  # noqa: E402  # see above
+from vcat.testing._cache import CacheBackendTests  # noqa: E402  # see above
+from vcat.testing._deployment import DeploymentBackendTests  # noqa: E402  # see above
+from vcat.testing._listing import ListingBackendTests  # noqa: E402  # see above
+
+__all__ = [
+    "ArchiveBackendTests",
+    "CacheBackendTests",
+    "DeploymentBackendTests",
+    "ListingBackendTests",
+]

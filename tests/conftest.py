@@ -1,11 +1,23 @@
-"""The order of the tests: fast ones first, so that most mistakes show within seconds."""
+"""Where tests stand, and their order."""
 
 from __future__ import annotations
 
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def _own_directory(
+    tmp_path: object, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stand in an empty directory; caches and states of vcat go where pytest cleans up."""
+    monkeypatch.chdir(str(tmp_path))
+    # One cache for the whole run: it is what every start after the first one finds.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "user-cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", f"{tmp_path}/.user-state")
+    monkeypatch.delenv("VCAT_CONFIG", raising=False)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests marked ``slow`` last and keep the order otherwise."""
+    """Put the tests marked ``slow`` last, so that most mistakes show within seconds."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

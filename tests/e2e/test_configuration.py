@@ -151,7 +151,7 @@ def test_relative_paths_mean_the_project_in_the_job_too(project):
         assert project.run("train.py").stdout == (
             "('it\\'s $(touch x) \"quoted\"', '3', ['local_deploy.config.yaml', 'train.py'])\nNone\n"
         )
-    assert sorted(os.listdir(project.directory / "stores")) == ["archive", "cache", "listing"]
+    assert sorted(os.listdir(project.directory / "stores")) == ["archive", "listing"]
 
 
 def test_a_class_of_the_project_is_a_backend(project):

@@ -202,6 +202,20 @@ def test_a_class_that_is_no_backend_is_refused(type_string, reason, refused):
     assert refused(text, kind=PluginError) == f"a.config.yaml:2: cache_type: {reason}"
 
 
+def test_errors_of_several_kinds_are_a_configuration_error(refused):
+    """Whoever catches ``ConfigError`` catches a mixture."""
+    message = refused(
+        "cache_implementation: {cache_type: vcat.Nothing}\n"
+        "execution_implementation: {executor_type: 'os:system'}\n"
+    )
+    assert message == (
+        "a.config.yaml:1: cache_type: no cache type 'vcat.Nothing';"
+        " installed: vcat.LocalFileSystemCacheBackend, vcat.NullCacheBackend\n"
+        "a.config.yaml:2: executor_type: 'os:system' is not a class but a"
+        " builtin_function_or_method, expected a subclass of vcat.abc.ExecutorBackend"
+    )
+
+
 def test_what_a_constructor_raises_names_the_file_and_keeps_the_secret(load):
     """The message of a library may quote what it was given."""
     found = load(

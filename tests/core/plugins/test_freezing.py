@@ -11,7 +11,7 @@ import pytest
 
 from vcat._plugins.configuration import distributions_in_use, thaw
 from vcat._plugins.secret import is_secret, redact
-from vcat.errors import FormatError
+from vcat.errors import ConfigError, FormatError, PluginError
 
 
 def _cache(type_string, arguments="[]", keywords="{}"):
@@ -57,9 +57,9 @@ def test_paths_are_those_the_backend_made_of_them(load, tmp_path, monkeypatch):
 
 def test_fields_that_cannot_travel_go_as_configured(load):
     """Paths become text; what is no JSON, no field or not given is what the constructor makes."""
-    found = load(_cache("fake_stores:OddStore", "[/x]", "{seed: 3}"))
+    found = load(_cache("fake_stores:OddStore", "[x]", "{seed: 3}"))
     frozen = found.freeze()["backends"]["cache"]
-    assert frozen["keywords"] == {"folder": "/x", "seed": 3}
+    assert frozen["keywords"] == {"folder": os.path.abspath("x"), "seed": 3}
     assert (frozen["type"], frozen["distribution"]) == ("fake_stores:OddStore", None)
 
 
@@ -149,6 +149,47 @@ def test_what_is_not_a_frozen_configuration_is_refused(frozen, error):
     """A job of a newer vcat says so instead of failing somewhere else."""
     with pytest.raises(FormatError) as caught:
         thaw(frozen)
+    assert str(caught.value) == error
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "error"),
+    [
+        (
+            {"reference": "fake_gone:Store"},
+            PluginError,
+            "frozen configuration: cache: cannot import 'fake_gone': No module named 'fake_gone'",
+        ),
+        (
+            {"keywords": {"url": "u", "password": "hunter2", "gone": 1}},
+            ConfigError,
+            (
+                "frozen configuration: cache: RefusingStore cannot be built: TypeError:"
+                " RefusingStore.__init__() got an unexpected keyword argument 'gone'"
+            ),
+        ),
+    ],
+)
+def test_a_job_beside_other_versions_says_what_does_not_fit(change, kind, error, registry):
+    """Where the job runs, the class may be missing or take other arguments."""
+    cache = {
+        "type": "fake_stores:RefusingStore",
+        "reference": "fake_stores:RefusingStore",
+        "distribution": None,
+        "arguments": [],
+        "keywords": {},
+    }
+    thawed = thaw(
+        {
+            "format": 1,
+            "backends": {"cache": cache | change},
+            "environment": {},
+            "log_level": "INFO",
+            "default_cache_enabled": True,
+        }
+    )
+    with pytest.raises(kind) as caught:
+        thawed.cache
     assert str(caught.value) == error
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import types
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -309,6 +312,39 @@ def test_a_plugin_that_imports_from_vcat_while_loading_is_told_so(plugin, monkey
         "fails to import: a backend was imported from vcat while the plugins were being loaded;"
         " import it from the package that defines it"
     )
+
+
+def test_threads_wait_for_the_plugins_to_load(plugin):
+    """Only a plugin that asks while it loads is at fault, not a second thread."""
+    module = (
+        "import acme_gate\n"
+        "acme_gate.begun.set()\n"
+        "assert acme_gate.asked.wait(60)\n" + HOOK + "def vcat_cache_types():\n"
+        " return {'acme.Null': 'vcat._plugins.null_cache:NullCacheBackend'}\n"
+    )
+    entry_point = plugin("acme_slow", module)
+    gate = types.ModuleType("acme_gate")
+    gate.begun, gate.asked = threading.Event(), threading.Event()
+    sys.modules["acme_gate"] = gate
+    acme = Registry([entry_point])
+    lock = acme._lock
+
+    class Watched:
+        def __enter__(self):
+            if gate.begun.is_set():
+                gate.asked.set()  # the second thread stands at the lock
+            return lock.__enter__()
+
+        def __exit__(self, *details):
+            return lock.__exit__(*details)
+
+    acme._lock = Watched()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(acme.cache_type, "acme.Null")
+        assert gate.begun.wait(60)
+        second = threads.submit(acme.cache_type, "acme.Null")
+        assert first.result() is second.result() is NullCacheBackend
+    del sys.modules["acme_gate"]
 
 
 def test_the_registry_of_the_environment_is_one():

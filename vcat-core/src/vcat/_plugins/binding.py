@@ -39,24 +39,32 @@ class Binding:
         """Construct the backend.
 
         Raises:
+            PluginError: Its class cannot be imported here.
             ConfigError: Its constructor refused the arguments.
         """
-        cls = reference.resolve(self.reference)
-        if not isinstance(cls, type):
-            raise PluginError(f"{self.reference!r} is not a class")
+        try:
+            cls: Any = reference.resolve(self.reference)
+        except PluginError as error:
+            raise PluginError(f"{self.place}: {error}") from error
         try:
             return cls(*self.arguments, **self.keywords)
         except Exception as error:  # noqa: BLE001 - a constructor may raise anything
-            secrets = secrets_in(self.named(cls))
+            secrets = self._secrets(cls)
             reason = reference.explain(error, secrets)
-            raise ConfigError(f"{self.place}: {cls.__name__} cannot be built: {reason}") from (
-                None if secrets else error
-            )  # a chained traceback would show them
+            problem = ConfigError(f"{self.place}: {cls.__name__} cannot be built: {reason}")
+            # The traceback of a chained error would show what the message does not.
+            raise problem from (None if secrets else error)
 
     def named(self, cls: type) -> dict[str, Any]:
         """Return the configured arguments by the names of the parameters of *cls*."""
         bound = inspect.signature(cls).bind_partial(*self.arguments, **self.keywords)
         return dict(bound.arguments)
+
+    def _secrets(self, cls: type) -> tuple[str, ...]:
+        try:
+            return secrets_in(self.named(cls))
+        except TypeError:  # thawed beside another version of the class, with other parameters
+            return secrets_in(self.keywords)
 
     def frozen(self, backend: Any) -> dict[str, Any]:
         """Return, as JSON data, what builds a backend equal to *backend* in another process.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from _thread import RLock  # what functools uses: threading takes time to import
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
@@ -188,6 +189,7 @@ class Registry:
         self._entry_points = _once_each(entry_points)
         self._plugins: list[_Plugin] = []
         self._state = "new"
+        self._lock = RLock()
 
     def cache_type(self, name: str) -> type[CacheBackend]:
         """Return the cache backend called *name*.
@@ -249,22 +251,23 @@ class Registry:
         return _only(offers)
 
     def _loaded(self) -> list[_Plugin]:
-        if self._state == "loading":
-            raise PluginError(
-                "a backend was imported from vcat while the plugins were being loaded;"
-                " import it from the package that defines it"
-            )
-        if self._state == "new":
-            self._state = "loading"
-            try:
-                self._plugins = [_Plugin(each) for each in self._entry_points]
-                for plugin in self._plugins:
-                    plugin.load()
-                self._state = "loaded"
-            finally:
-                if self._state == "loading":  # Ctrl-C; the next caller begins again
-                    self._state = "new"
-        return self._plugins
+        with self._lock:  # other threads wait; what comes here twice is in this one
+            if self._state == "loading":
+                raise PluginError(
+                    "a backend was imported from vcat while the plugins were being loaded;"
+                    " import it from the package that defines it"
+                )
+            if self._state == "new":
+                self._state = "loading"
+                try:
+                    self._plugins = [_Plugin(each) for each in self._entry_points]
+                    for plugin in self._plugins:
+                        plugin.load()
+                    self._state = "loaded"
+                finally:
+                    if self._state == "loading":  # Ctrl-C; the next caller begins again
+                        self._state = "new"
+            return self._plugins
 
     def _offers(self, role: str, type_string: str | None = None) -> list[Offer]:
         return [

@@ -98,7 +98,7 @@ def _decoded(data: bytes, place: Place, problems: Problems) -> str | None:
         problems.add(place, None, "is UTF-16 or UTF-32; save it as UTF-8")
         return None
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8")  # YAML itself skips a byte order mark
     except UnicodeDecodeError as error:
         where = Place(place.label, data.count(b"\n", 0, error.start) + 1, place.directory)
         byte = data[error.start]

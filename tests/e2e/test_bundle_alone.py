@@ -1,0 +1,122 @@
+"""The bundle alone, unpacked anywhere, runs with a Python that has nothing installed."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+
+SCRIPT = """
+    from dataclasses import dataclass
+    from vcat import *
+    import helper
+
+    @dataclass
+    class Answer:
+        value: int
+
+    @stage
+    def load():
+        log_metric("loaded", 1)
+        return helper.numbers()
+
+    @stage
+    def add(numbers):
+        print("adding", numbers)
+        return Answer(sum(numbers))
+
+    deployment = add(load()).persist().run(job_name="alone")
+    print(deployment.fetch_job_results())
+"""
+
+
+def unpacked(project, directory):
+    """Run the job once and unpack a copy of its bundle with the system's own tar."""
+    project.write("train.py", SCRIPT)
+    project.write("helper.py", "def numbers():\n    return [1, 2, 3]\n")
+    assert project.run("train.py").stdout == "Answer(value=6)\n"
+    bundle = project.directory / ".vcat" / "jobs" / "alone" / "bundle.tgz"
+    directory.mkdir()
+    subprocess.run(["tar", "xzf", str(bundle), "-C", str(directory)], check=True)
+    return directory
+
+
+def empty_python(tmp_path):
+    """An interpreter of an empty virtual environment: no pip, no packages at all."""
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True
+    )
+    python = tmp_path / "bare" / "bin" / "python"
+    installed = subprocess.run(
+        [python, "-I", "-c", "import importlib.metadata as m; print(len(list(m.distributions())))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert installed.stdout == "0\n"
+    return str(python)
+
+
+def outcome(project, name="alone"):
+    return project.ask(
+        f"""
+        job = get_job({name!r})
+        print(json.dumps([repr(job.fetch_job_results()), job.metrics(),
+                          [each.status for each in job.stages()]]))
+        """
+    )
+
+
+def test_unpacked_by_hand_it_runs_in_isolation(project, tmp_path):
+    """``python -I main.py`` in an empty environment: vcat, plugins and dill come from the bundle."""
+    there = unpacked(project, tmp_path / "there")
+    python = empty_python(tmp_path)
+    config = there / "job" / "config.json"
+    frozen = json.loads(config.read_text())
+    frozen["default_cache_enabled"] = False
+    config.write_text(json.dumps(frozen))
+    done = subprocess.run(
+        [python, "-I", "main.py"], cwd=there, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "adding [1, 2, 3]\n"
+    events = [json.loads(line) for line in (there / "events.jsonl").read_text().splitlines()]
+    assert [each["event"] for each in events if "stage" in each["event"]] == [
+        "stage started",
+        "stage ended",
+    ] * 2
+    assert events[-1]["state"] == "completed"
+    assert outcome(project)[0] == "Answer(value=6)"
+
+
+def test_started_by_its_own_shell_script(project, tmp_path):
+    """``bash run.sh`` from anywhere does the same and writes down the exit code."""
+    there = unpacked(project, tmp_path / "an odd\nplace -rf")
+    done = subprocess.run(
+        ["bash", str(there / "run.sh")],
+        cwd="/",
+        env={**os.environ, "VCAT_PYTHON": empty_python(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((there / "exit.json").read_text()) == {"format": 1, "exit_code": 0}
+
+
+def test_members_are_plain_and_private(project, tmp_path):
+    """Files and directories only, no owner, no time, the project in a folder of its own."""
+    unpacked(project, tmp_path / "there")
+    bundle = project.directory / ".vcat" / "jobs" / "alone" / "bundle.tgz"
+    with tarfile.open(bundle) as archive:
+        members = archive.getmembers()
+    assert all(each.isfile() or each.isdir() for each in members)
+    assert {each.mtime for each in members} == {0}
+    assert {(each.uid, each.uname) for each in members} == {(0, "")}
+    names = {each.name for each in members}
+    assert {"run.sh", "main.py", "bundle.json", "job/definition.json", "job/values.bin"} <= names
+    assert {"project/train.py", "project/helper.py"} <= names
+    assert {each.split("/")[0] for each in names} == {
+        *("run.sh", "main.py", "bundle.json"),
+        *("job", "project", "runtime", "requirements"),
+    }

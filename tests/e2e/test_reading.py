@@ -1,0 +1,168 @@
+"""Reading back: from the archive alone, and never anything damaged."""
+
+import shutil
+
+import pytest
+
+SCRIPT = """
+    from vcat import *
+
+    @stage(persist=True)
+    def load():
+        print("loaded")
+        log_metric("rows", 2)
+        with open("plot.txt", "w") as file:
+            file.write("a plot of everything")
+        log_artifact("plot.txt")
+        return [1, 2]
+
+    @stage
+    def unkept(x):
+        return x
+
+    @stage
+    def add(numbers):
+        return sum(numbers)
+
+    deployment = add(unkept(load())).run(job_name="job")
+    print(deployment.fetch_job_results())
+"""
+
+
+@pytest.fixture
+def finished(project):
+    """A project with one finished job, ``job``."""
+    project.write("train.py", SCRIPT)
+    assert project.run("train.py").stdout == "3\n"
+    return project
+
+
+def test_the_archive_is_enough(finished):
+    """With the run directories deleted, everything is still there."""
+    shutil.rmtree(finished.directory / ".vcat" / "jobs")
+    assert finished.ask(
+        """
+        job = get_job("job")
+        print(json.dumps([
+            job.get_job_status(), job.fetch_job_results(), job.logs(), list(job.logs(follow=True)),
+            job.metrics(), [each.status for each in job.stages()], job.value_of("load"), job.artifacts(),
+        ]))
+        """
+    ) == [
+        "completed",
+        3,
+        "loaded\n",
+        ["loaded"],
+        {"rows": 2},
+        ["completed"] * 3,
+        [1, 2],
+        ["plot.txt"],
+    ]
+
+
+def message_of(project, action):
+    return project.ask(
+        f"""
+        try:
+            {action}
+        except Exception as error:
+            print(json.dumps([type(error).__name__, str(error)]))
+        """
+    )
+
+
+def stored(project, name):
+    (path,) = [
+        each
+        for each in (project.directory / ".vcat" / "archive").rglob(name)
+        if each.is_file()
+    ]
+    return path
+
+
+def test_a_damaged_result_is_never_served(finished):
+    """One changed byte in the stored value is an error that names it."""
+    path = stored(finished, "000002.pickle")
+    data = bytearray(path.read_bytes())
+    data[-2] ^= 1
+    path.write_bytes(data)
+    kind, text = message_of(finished, 'get_job("job").fetch_job_results()')
+    assert kind == "FormatError"
+    head = "000002.pickle of job job: stored value is damaged: its digest is not "
+    assert text.startswith(head)
+
+
+def test_a_damaged_artifact_is_never_served(finished):
+    """One changed byte in an artifact is an error that names it."""
+    path = stored(finished, "plot.txt")
+    path.write_bytes(path.read_bytes().replace(b"plot", b"plod"))
+    kind, text = message_of(finished, 'get_job("job").artifact("plot.txt")')
+    assert kind == "FormatError"
+    assert text.startswith("artifact 'plot.txt' of job job is damaged: its digest is not ")
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "text"),
+    [
+        (
+            'get_job("nothing")',
+            "UnknownJobError",
+            "no job 'nothing' in LocalFileSystemPipelineListing(path='LISTING'); list_jobs() and"
+            " `vcat ls` show what there is",
+        ),
+        (
+            'get_job("job").value_of("unkept")',
+            "LookupError",
+            "stage 'unkept' of job job is completed and its value is not kept; add .persist() to the"
+            " stage to keep it",
+        ),
+        (
+            'get_job("job").value_of("fit")',
+            "UnknownJobError",
+            "job job has no single stage 'fit'; name one by its id: 'load', 'unkept', 'add'",
+        ),
+        (
+            'get_job("job").artifact("x")',
+            "LookupError",
+            "job job has no artifact 'x'; it has 'plot.txt'",
+        ),
+    ],
+)
+def test_what_is_not_there_is_said(finished, action, kind, text):
+    """And what is there instead."""
+    listing = str(finished.directory / ".vcat" / "listing")
+    assert message_of(finished, action) == [kind, text.replace("LISTING", listing)]
+
+
+def test_a_prefix_of_several_jobs_is_refused(finished):
+    """The message lists them."""
+    finished.write("again.py", SCRIPT.replace('"job"', '"job-2"'))
+    finished.run("again.py")
+    finished.write("third.py", SCRIPT.replace('"job"', '"job-3"'))
+    finished.run("third.py")
+    assert message_of(finished, 'get_job("jo")') == [
+        "UnknownJobError",
+        "3 jobs have a name that begins with 'jo': job-3, job-2, job",
+    ]
+    assert finished.ask('print(json.dumps(get_job("job").job_name))') == "job"
+
+
+def test_looking_runs_nothing_and_needs_no_project(finished, tmp_path):
+    """With a canary in every pickle and the project's modules gone, all readers still work."""
+    canary = tmp_path / "canary"
+    planted = b"cos\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR."
+    for path in (finished.directory / ".vcat").rglob("*.pickle"):
+        path.write_bytes(planted)
+    (finished.directory / "train.py").unlink()
+    kind, _ = message_of(finished, 'get_job("job").fetch_job_results()')
+    assert kind == "FormatError"
+    finished.ask(
+        """
+        import sys
+        job = get_job("job")
+        job.stages(), job.metrics(), job.logs(), job.provenance(), job.artifact("plot.txt")
+        list_jobs()
+        print(json.dumps([name for name in ("dill", "yaml", "pluggy") if name in sys.modules]))
+        """
+    )
+    assert not canary.exists()

@@ -11,7 +11,6 @@ import math
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from vcat.records import StageRecord
@@ -112,14 +111,12 @@ def fold_stages(
         if not 0 <= number < len(records):
             continue
         if kind == "stage started":
-            records[number] = replace(records[number], status="running", started_at=each["time"])
+            records[number] = records[number]._replace(status="running", started_at=each["time"])
         else:
             known = {"status", "key", "output", "attempts", "error"}
             changes = {name: each[name] for name in known if name in each}
             started = records[number].started_at
-            records[number] = replace(
-                records[number],
-                started_at=each.get("started_at", started),
+            records[number] = records[number]._replace(                started_at=each.get("started_at", started),
                 ended_at=each["time"],
                 **changes,
             )

@@ -56,6 +56,9 @@ def _content(value: Any) -> list[object]:
     if dtype.names is not None:
         # Field by field: the padding between fields is whatever the memory held before.
         return [part for name in dtype.names for part in _content(value[name])]
+    if dtype.char in "gG":
+        # Long doubles have unused bytes, which hold whatever the memory held before.
+        return [repr(each) for each in value.ravel(order="C")]
     if dtype.hasobject or dtype.kind == "T":
         elements: list[object] = value.ravel(order="C").tolist()
         return elements

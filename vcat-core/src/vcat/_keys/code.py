@@ -14,6 +14,7 @@ from typing import Any
 from vcat._keys.closure import Node, settle
 from vcat._keys.definition import write_class, write_function, write_module
 from vcat._keys.file import digest_path
+from vcat._keys.instance import plain_function
 from vcat._keys.origin import DISTRIBUTION, PROJECT, Origin, OriginFinder
 from vcat._keys.recorder import Recorder, Root
 from vcat._keys.source import DYNAMIC, digest_sources
@@ -77,8 +78,9 @@ class CodeDigester:
         self._project = project
         self._root = Root(project)
         self._main = main
-        self._nodes: dict[int, tuple[Node, object]] = {}  # the object too, so that its id stays its
-        self._constants: dict[tuple[int, str], Node] = {}
+        # By id, and with the object itself, so that nothing else gets that id.
+        self._nodes: dict[int, tuple[Node, object]] = {}
+        self._constants: dict[tuple[int, str], tuple[Node, object]] = {}
         self._leaves: dict[tuple[str, ...], Node] = {}
         self._unread: dict[Node, tuple[Callable[[Recorder], None], Mapping[str, object]]] = {}
         self._digests: dict[int, tuple[CodeDigest, object]] = {}
@@ -93,11 +95,12 @@ class CodeDigester:
         known = self._digests.get(id(function))
         if known is not None:
             return known[0]
-        node = self.node_of(function)
+        subject = plain_function(function)
+        node = self.node_of(subject)
         if node is None:
             # A partial, a bound method, a callable object: a value that contains code.
-            node = Node(type(function).__qualname__)
-            self._later(node, lambda recorder: recorder.write(function))
+            node = Node(type(subject).__qualname__)
+            self._later(node, lambda recorder: recorder.write(subject))
         settle(node, self._expand)
         try:
             digest = CodeDigest(node)
@@ -151,18 +154,18 @@ class CodeDigester:
 
     def constant(self, namespace: dict[str, Any], name: str, value: Any) -> Node:
         """Return the node of what *name* means in the namespace of a project module."""
-        if type(value).__module__.partition(".")[0] == "vcat":
-            value = getattr(value, "function", value)
+        value = plain_function(value)
         direct = self.node_of(value)
         if direct is not None:
             return direct
         if value is sys.modules:
             return self.sources("sys.modules")
-        node = self._constants.get((id(namespace), name))
-        if node is None:
-            node = Node(f"{self.name_of(namespace.get('__name__'))}.{name}")
-            self._constants[id(namespace), name] = node
-            self._later(node, lambda recorder: recorder.write(value), namespace)
+        known = self._constants.get((id(namespace), name))
+        if known is not None:
+            return known[0]
+        node = Node(f"{self.name_of(namespace.get('__name__'))}.{name}")
+        self._constants[id(namespace), name] = node, namespace
+        self._later(node, lambda recorder: recorder.write(value), namespace)
         return node
 
     def leaf(self, *content: str) -> Node:
@@ -242,6 +245,9 @@ class CodeDigester:
         origin = self.origins.of(module)
         if origin.kind != PROJECT and _found(module, qualname) is function:
             return self.named(str(module), qualname, origin)
+        if origin.kind == PROJECT:
+            # What a library's decorator made may have been sent as the decorated module's.
+            origin = self.origins.of_file(function.__code__.co_filename)
         node = Node(f"{self.name_of(module)}.{qualname}")
         if origin.kind != PROJECT:
             node.shown = ""  # what a library made: its version is shown

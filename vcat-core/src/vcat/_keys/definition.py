@@ -23,6 +23,7 @@ _DERIVED = frozenset(
         "__doc__",
         "__firstlineno__",
         "__module__",
+        "__slotnames__",
         "__static_attributes__",
         "__weakref__",
         "_abc_impl",
@@ -69,10 +70,10 @@ def write_function(
     if origin.kind != PROJECT:
         return
     resolver = Resolver(digester, function, modules)
-    for reference in references(code, modules):
-        node = resolver.resolve(reference)
+    found = [(each, resolver.resolve(each)) for each in references(code, modules)]
+    recorder.write([tuple(each) for each, node in found if node is not None])
+    for _, node in found:
         if node is not None:
-            recorder.write((reference.root, reference.level, reference.attributes))
             recorder.refer(node)
 
 
@@ -98,7 +99,9 @@ def write_class(digester: CodeDigester, recorder: Recorder, kind: type, origin: 
         skipped = skipped | {name for name, _ in members} | _enum_internals(kind)
     for name, value in sorted(vars(kind).items()):
         own = isinstance(value, (MemberDescriptorType, GetSetDescriptorType))
-        if name in skipped or (own and value.__objclass__ is kind):
+        # Asking for annotations leaves an empty mapping behind.
+        nothing = name == "__annotations__" and not value
+        if name in skipped or nothing or (own and value.__objclass__ is kind):
             continue
         recorder.write(name)
         recorder.write(value, f"{label}.{name}")

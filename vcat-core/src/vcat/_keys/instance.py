@@ -11,6 +11,8 @@ from vcat._keys.array import open_array, open_dtype, open_scalar
 from vcat._keys.pieces import Pieces, attributes, by_index, pairs
 from vcat._keys.unhashable import Unhashable
 
+_SET_REDUCERS = (set.__reduce__, frozenset.__reduce__)
+
 
 def open_instance(value: Any) -> Pieces:
     """Take *value* apart.
@@ -23,8 +25,13 @@ def open_instance(value: Any) -> Pieces:
         # A flag made of several has no name of its own.
         name = value._name_
         return Pieces("enum", (kind, value._value_ if name is None else name))
-    if _stands_for_function(kind, value):
-        return Pieces("stage function", (value.function,))
+    function = plain_function(value)
+    if function is not value:
+        return Pieces("stage function", (function,))
+    if issubclass(kind, (set, frozenset)) and kind.__reduce__ in _SET_REDUCERS:
+        # What they would reduce to has their items in an order that changes with the hash seed.
+        own = attributes(getattr(value, "__dict__", {}).items())
+        return Pieces("set subclass", (kind, frozenset(value), own), mutable=True)
     numpy = sys.modules.get("numpy")
     if numpy is not None and (opened := _open_numpy(numpy, kind, value)) is not None:
         return opened
@@ -43,10 +50,12 @@ def open_instance(value: Any) -> Pieces:
     return Pieces("object", parts, mutable=True)
 
 
-def _stands_for_function(kind: type, value: Any) -> bool:
-    return kind.__module__.partition(".")[0] == "vcat" and callable(
-        getattr(value, "function", None)
-    )
+def plain_function(value: Any) -> Any:
+    """Return the function inside a stage function of vcat's; any other value as it is."""
+    if type(value).__module__.partition(".")[0] != "vcat":
+        return value
+    function = getattr(value, "function", None)
+    return function if callable(function) else value
 
 
 def _open_numpy(numpy: Any, kind: type, value: Any) -> Pieces | None:

@@ -51,13 +51,19 @@ class OriginFinder:
             return _PROJECT
         origin = self._origins.get(module)
         if origin is None:
-            origin = self._origins[module] = self._find(module)
+            origin = self._find(module)
+            if origin.kind != PROJECT or module in sys.modules:
+                # Only once it is imported it is known whether a module of the project is compiled.
+                self._origins[module] = origin
         return origin
 
-    def exists(self, module: str) -> bool:
-        """Return whether the top-level package of *module* can be found."""
-        top = module.partition(".")[0]
-        return top in sys.modules or _specification(top) is not None
+    def of_file(self, file: str) -> Origin:
+        """Return the origin of code from *file*, whatever module its function was put into."""
+        parts = file.split(os.sep)
+        for index, part in enumerate(parts[:-1]):
+            if part in _SITES:
+                return self.of(parts[index + 1].partition(".")[0])
+        return _STANDARD if file.startswith(_LIBRARY + os.sep) else _PROJECT
 
     def _find(self, name: str) -> Origin:
         top = name.partition(".")[0]
@@ -134,13 +140,15 @@ def _place(name: str) -> tuple[str | None, bool]:
         specification = getattr(module, "__spec__", None) or (
             _specification(name.partition(".")[0]) if module is None else None
         )
+        if specification is not None and specification.origin is None and "." in name:
+            specification = _specification(name)  # a namespace, of which parts lie elsewhere
         if specification is None or specification.origin in ("built-in", "frozen"):
             return None, False
         file, paths = specification.origin, specification.submodule_search_locations
         if "." in name and file is not None:
             # Not imported: its place is taken from the package it would be imported from.
             root = os.path.dirname(os.path.dirname(file)) if paths else os.path.dirname(file)
-            return os.path.join(os.path.abspath(root), *name.split(".")), False
+            return os.path.join(os.path.abspath(root), *name.split(".")) + ".py", False
     if file is not None and os.path.basename(file).startswith("<"):
         return None, False
     if file is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -108,8 +109,8 @@ class Root:
     """
 
     def __init__(self, directory: str) -> None:
-        self._directory = directory
-        self._prefix = directory.rstrip("/") + "/"
+        places = {os.path.abspath(directory), os.path.realpath(directory)}
+        self._prefixes = tuple(os.path.join(each, "") for each in sorted(places))
         self.scalars = {**SCALARS, str: self._text}
 
     def path(self, value: Any) -> bytes:
@@ -117,6 +118,7 @@ class Root:
         return b"p" + text(type(value).__name__) + self._text(str(value))
 
     def _text(self, value: str) -> bytes:
-        if value.startswith(self._prefix) or value == self._directory:
-            return b"P" + text(value[len(self._prefix) :])
+        for prefix in self._prefixes if value[:1] == os.sep else ():
+            if value.startswith(prefix) or value == prefix[:-1]:
+                return b"P" + text(value[len(prefix) - 1 :])
         return text(value)

@@ -122,7 +122,7 @@ def _locals(code: CodeType, operation: int, argument: int) -> Iterator[tuple[str
         numbers = (argument,) if len(words) == 1 else (argument >> 4, argument & 15)
         for word, number in zip(words, numbers, strict=True):
             name = code.co_varnames[number] if number < len(code.co_varnames) else ""
-            # 3.13 hands a cell on to a nested function as if it were a variable; that reads nothing.
+            # 3.13 hands a cell to a nested function as if it were a variable; that reads nothing.
             if name and name not in code.co_cellvars:
                 yield word, name
     elif operation in _CELLS:

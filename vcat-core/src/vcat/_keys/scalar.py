@@ -45,7 +45,7 @@ def _complex(value: complex) -> bytes:
 
 
 def flat(value: list[Any] | tuple[Any, ...], scalars: Scalars) -> bytes | None:
-    """Return a list or tuple of nothing but primitive values as bytes, ``None`` if it is not one."""
+    """Return a short list or tuple of primitive values as bytes, ``None`` if it is not one."""
     if len(value) > _SHORT:
         return None
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from itertools import pairwise
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, ClassVar, Protocol
 
@@ -254,6 +255,9 @@ class Encoder:
         # if it were alone, or the order would decide which of two references is the first.
         items = [self._item(each) for each in items]
         items.sort(key=lambda item: item[:2])
+        for first, second in pairwise(items):
+            if first[1] and first[:2] == second[:2]:
+                raise Unhashable("", "has functions of one name as items; put them into a list")
         if self._refer is not None:
             self._refer.join([refer for *_, refer in items if refer is not None])
         digests = b"".join([digest for digest, *_ in items])

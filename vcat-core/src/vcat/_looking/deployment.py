@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from vcat import Stage
@@ -69,8 +68,7 @@ def current(record: JobRecord, configuration: Configuration) -> JobRecord:
         status = Deployment(configuration, record.job_name).status()
     except VcatError:
         return record
-    return replace(
-        record,
+    return record._replace(
         state=status.state,
         reason=status.reason,
         ended_at=status.ended_at,
@@ -201,7 +199,7 @@ class Deployment:
         records = fold_stages(self._events(), stage_records(self._definition()))
         ended = self.is_job_complete()
         return [
-            replace(each, status="failed", error="the job ended while it ran")
+            each._replace(status="failed", error="the job ended while it ran")
             if ended and each.status == "running"
             else each
             for each in records

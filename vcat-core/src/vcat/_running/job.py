@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -171,9 +170,7 @@ class _RunningJob:
     def _list(self, state: str, reason: str | None = None) -> None:
         record = JobRecord.from_json(self.definition["listed"])
         ended = None if state == "running" else time.time()
-        record = replace(
-            record,
-            state=state,
+        record = record._replace(            state=state,
             reason=reason,
             started_at=self.started_at,
             ended_at=ended,

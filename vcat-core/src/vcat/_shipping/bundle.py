@@ -10,7 +10,6 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from vcat._shipping import manifest
 from vcat._shipping.compression import choose_compression
@@ -96,7 +95,7 @@ def write_bundle(
         output.overwrite(0, first)
     return Bundle(
         job_name=job_name,
-        path=Path(output.path),
+        path=output.path,
         size=output.size,
         files={**launcher, "bundle.digest": manifest.build_digest(first)},
         environment=dict(environment),
@@ -106,7 +105,7 @@ def write_bundle(
 
 def remove(bundle: Bundle) -> None:
     """Remove what :func:`write_bundle` left, as far as it is still there."""
-    _remove_file(str(bundle.path))
+    _remove_file(bundle.path)
 
 
 @contextlib.contextmanager

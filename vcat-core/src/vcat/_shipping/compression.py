@@ -33,15 +33,23 @@ class Compression:
         crc32: The checksum of zlib's name, the same for every choice, as fast as this one has it.
     """
 
-    def __init__(self, name: str, module: Any) -> None:
+    def __init__(self, name: str, module: Any, level: int = _LEVEL) -> None:
         self.name = name
+        self._level = level
         self.crc32: Callable[[bytes, int], int] = module.crc32
         self._module = module
 
     def member(self) -> Compressor:
         """Begin a gzip member, with modification time 0 and no name in its header."""
-        made: Compressor = self._module.compressobj(_LEVEL, _METHOD, _GZIP)
+        made: Compressor = self._module.compressobj(self._level, _METHOD, _GZIP)
         return made
+
+
+def no_compression() -> Compression:
+    """Return the compression for what is unpacked more often than it is moved."""
+    import zlib
+
+    return Compression("stored", zlib, 0)
 
 
 def choose_compression(size: int) -> Compression:

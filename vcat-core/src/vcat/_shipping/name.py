@@ -22,3 +22,12 @@ def check_job_name(name: str) -> None:
             f"job name {name!r} is not fit for a file name; it has 1 to 100 of A-Z a-z 0-9 . _ -"
             " and begins with a letter or a digit"
         )
+
+
+def is_ambiguous(path: bytes) -> bool:
+    """Return whether a system whose separator is the backslash would see a way out in *path*.
+
+    Bundles with such names are refused wherever they are unpacked, so they are not made.
+    """
+    components = path.replace(b"\\", b"/").split(b"/") if b"\\" in path else ()
+    return b":\\" in path or not {b"", b".", b".."}.isdisjoint(components)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vcat._shipping.compression import choose_compression
+from vcat._shipping.compression import choose_compression, no_compression
 from vcat._shipping.output import Output
 from vcat._shipping.part import PartWriter
 from vcat._shipping.shelf import Placed, Shelf, Slot
@@ -102,7 +102,10 @@ def _write(distributions: Sequence[str], output: Output) -> tuple[dict[str, Any]
 
 def _write_part(name: str, files: dict[str, bytes], output: Output) -> Placed:
     start = output.size
-    compression = choose_compression(sum(map(len, files.values())))
+    # Every job unpacks the runtime as it starts: measured, 1 MB more is written in an eighth of the
+    # time that decompressing it takes.
+    size = sum(map(len, files.values()))
+    compression = no_compression() if name == RUNTIME else choose_compression(size)
     writer = PartWriter(name, output, compression)
     writer.add_files(name, {os.fsencode(path): content for path, content in files.items()})
     return Placed(writer.close(), start)

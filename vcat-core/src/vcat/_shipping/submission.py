@@ -128,7 +128,7 @@ def _define(
 
 
 def _checked_name(name: str, configuration: Configuration) -> str:
-    if not isinstance(name, str) or not _JOB_NAME.fullmatch(name):
+    if not _JOB_NAME.fullmatch(name):
         raise GraphError(
             f"run(): job_name {name!r}: a job's name is letters, digits, '.', '_' and '-', begins"
             " with a letter or a digit and has at most 100 of them"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vcat._shipping.ignore import FILES, NEVER_MARKERS, IgnoreRules
-from vcat._shipping.name import shown
+from vcat._shipping.name import is_ambiguous, shown
 from vcat.errors import BundleError
 
 #: More than this is taken for a mistake unless the caller says otherwise.
@@ -147,6 +147,9 @@ class _Walk:
             status, kind = child.status, child.kind
             if source in self._excluded:
                 continue
+            if is_ambiguous(child.name):
+                self._problems.append(f"{shown(path)}: other systems would take it for a path")
+                continue
             if kind == stat.S_IFLNK:
                 resolved = self._resolved(path, source, levels)
                 if resolved is None:
@@ -177,21 +180,25 @@ class _Walk:
         try:
             with os.scandir(fd) as found:
                 listed = list(found)
-            names = {each.name for each in listed}
-            if path and not names.isdisjoint(NEVER_MARKERS):
+            if path and any(each.name in NEVER_MARKERS for each in listed):
                 return None
-            rules = rules.within(
-                os.fsdecode(path),
-                {name: _content(fd, path, name) for name in FILES if name in names},
-            )
+            ignore_files = {
+                each.name: _content(fd, path, each.name)
+                for each in listed
+                if each.name in FILES and each.is_file()
+            }
+            rules = rules.within(os.fsdecode(path), ignore_files)
             prefix = os.fsdecode(path) + "/" if path else ""
             children = [
-                _child(each)
+                child
                 for each in listed
                 if not rules.ignores(
                     prefix + each.name, each.name, directory=each.is_dir(follow_symlinks=False)
                 )
+                and (child := _child(each)) is not None
             ]
+        except BundleError:
+            raise
         except OSError as error:
             self._problems.append(f"{shown(path) or '.'}: {_reason(error)}")
             return None
@@ -277,11 +284,14 @@ class _Walk:
         return path[len(root) :] if path.startswith(root) else None
 
 
-def _child(entry: os.DirEntry[str]) -> _Child:
+def _child(entry: os.DirEntry[str]) -> _Child | None:
     name = os.fsencode(entry.name)
     if entry.is_dir(follow_symlinks=False):
         return _Child(name, None, stat.S_IFDIR)
-    status = entry.stat(follow_symlinks=False)
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:  # gone since it was listed: it might as well never have been there
+        return None
     return _Child(name, status, stat.S_IFMT(status.st_mode))
 
 

@@ -71,7 +71,7 @@ class DeploymentBackendTests(JobEndTests):
         """The submitter may remove its archive as soon as ``submit`` has returned."""
         bundle = make_bundle('await "$GATE"; cat bundle.tgz > events.jsonl')
         job_id = backend.submit(bundle)
-        bundle.path.unlink(missing_ok=True)
+        Path(bundle.path).unlink(missing_ok=True)
         gate.touch()
         assert backend.wait(job_id, self.patience).state == "completed"
         assert backend.read(job_id, "events.jsonl") == ARCHIVE
@@ -81,7 +81,7 @@ class DeploymentBackendTests(JobEndTests):
     ) -> None:
         """When ``submit`` raises, no file and no directory of the job stays behind."""
         bundle = make_bundle(f"# {os.urandom(8).hex()}")
-        bundle.path.unlink()
+        Path(bundle.path).unlink()
         with pytest.raises(OSError):
             backend.submit(bundle)
         script = bundle.files["job.sh"]

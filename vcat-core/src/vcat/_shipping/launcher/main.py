@@ -29,6 +29,7 @@ BLOCK, PIECE = 512, 256 << 10
 MANIFEST_LIMIT, PAX_LIMIT = 1 << 20, 64 << 10
 SIZE_LIMIT = 1 << 40  # no declared total beyond these is believed, whatever the disk could take
 ENTRY_LIMIT = 10_000_000
+
 NUMBERS = ("offset", "size", "content_size", "entries")
 
 KINDS = {
@@ -98,10 +99,17 @@ def prepare(token: str) -> None:
         raise RefusedError(f"it cannot be unpacked here: {error}") from None
     finally:
         os.umask(mask)
-        for each in left:
-            import shutil
+        remove(left)
 
-            shutil.rmtree(each, ignore_errors=True)
+
+def remove(directories: list[str]) -> None:
+    """Remove directories with all that is in them."""
+    if directories:
+        import shutil
+
+        sys.setrecursionlimit(10_000)  # rmtree calls itself for each level
+    for each in directories:
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def claim(token: str) -> None:
@@ -125,8 +133,7 @@ def report(text: str) -> None:
     """Say *text* and keep it where whoever looks for the job's results will find it."""
     sys.stderr.write(text)
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with open(os.open(place("bootstrap.error"), flags, 0o600), "wb") as file:
+        with open(place("bootstrap.error"), "wb") as file:
             file.write(text.encode("utf-8", "backslashreplace"))
     except OSError:
         pass  # it has been said
@@ -137,10 +144,7 @@ def unpack(directory: str) -> None:
     import hashlib
 
     pinned, length = read_pin()
-    try:
-        fd = os.open(place("bundle.tgz"), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise RefusedError(f"bundle.tgz cannot be opened: {error.strerror}") from None
+    fd = os.open(place("bundle.tgz"), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         first = pread(fd, length, 0)
@@ -170,11 +174,8 @@ def unpack(directory: str) -> None:
 
 def read_pin() -> tuple[str, int]:
     """Return the digest and the length that ``bundle.digest`` pins."""
-    try:
-        with open(place("bundle.digest"), "rb") as file:
-            text = file.read(200).decode("ascii", "replace").strip()
-    except OSError as error:
-        raise RefusedError(f"bundle.digest cannot be read: {error.strerror}") from None
+    with open(place("bundle.digest"), "rb") as file:
+        text = file.read(200).decode("ascii", "replace").strip()
     digest, _, length = text[len("sha256:") :].partition(" ")
     if not (text.startswith("sha256:") and length.isdigit() and len(length) < 8):
         raise RefusedError(f"bundle.digest is {text!r} instead of 'sha256:<hex> <length>'")
@@ -188,11 +189,9 @@ def parse(text: bytes) -> list[dict[str, Any]]:
     try:
         manifest = json.loads(text)
         version, python, parts = manifest["format"], manifest["python"], manifest["parts"]
-        sound = all(
-            isinstance(part["name"] + part["sha256"], str)
-            and all(type(part[each]) is int and part[each] >= 0 for each in NUMBERS)
-            for part in parts
-        )
+        numbers = [part[each] for part in parts for each in NUMBERS]
+        sound = all(isinstance(part["name"] + part["sha256"], str) for part in parts)
+        sound = sound and all(type(each) is int and each >= 0 for each in numbers)
     except (ValueError, KeyError, TypeError, RecursionError):
         sound = False
     if not sound:
@@ -219,8 +218,7 @@ def check_totals(parts: list[dict[str, Any]], size: int) -> None:
     disk = os.statvfs(HERE)
     room = min(SIZE_LIMIT, disk.f_bavail * disk.f_frsize)
     if content > room or entries > ENTRY_LIMIT:
-        found, most = f"{content} bytes in {entries} files", f"{room} in {ENTRY_LIMIT}"
-        raise RefusedError(f"it unpacks to {found}; there is room for {most}")
+        raise RefusedError(f"no room for {content} bytes in {entries} files, only for {room}")
 
 
 def is_needed(part: dict[str, Any]) -> bool:
@@ -247,7 +245,12 @@ class Content:
 
     def take(self, size: int) -> bytes:
         """Return exactly *size* bytes."""
-        return b"".join(self.pieces(size))
+        piece = self._buffer[self._at : self._at + size]
+        if len(piece) < size:
+            return b"".join(self.pieces(size))
+        self._at += size
+        self.left -= size
+        return piece
 
     def pieces(self, size: int) -> Iterator[bytes]:
         """Yield exactly *size* bytes in pieces."""
@@ -305,7 +308,8 @@ def unpack_part(root: int, fd: int, start: int, part: dict[str, Any]) -> None:
             if kind == b"5":
                 os.mkdir(name, 0o700, dir_fd=root)
             else:
-                write_file(root, name, 0o700 if executable else 0o600, content.pieces(size))
+                pieces = [content.take(size)] if size < PIECE else content.pieces(size)
+                write_file(root, name, 0o700 if executable else 0o600, pieces)
                 content.take(-size % BLOCK)
         except FileExistsError:
             raise RefusedError(f"{name!r} is there twice, as this file system sees it") from None
@@ -381,11 +385,9 @@ def read_pax(content: Content, size: int) -> bytes:
 
 def check_name(name: bytes) -> None:
     """Refuse a name that could lead out of the directory it is unpacked in, here or elsewhere."""
-    for each in name.split(b"/"):
-        inner = each.split(b"\\")
-        drive = len(inner) > 1 and inner[0].endswith(b":")
-        if drive or b"\0" in each or not {b"", b".", b".."}.isdisjoint(inner):
-            raise RefusedError(f"{name!r} is not a name for a file")
+    components = name.split(b"/") + name.replace(b"\\", b"/").split(b"/")
+    if b"\0" in name or b":\\" in name or not {b"", b".", b".."}.isdisjoint(components):
+        raise RefusedError(f"{name!r} is not a name for a file")
 
 
 def pread(fd: int, size: int, position: int) -> bytes:

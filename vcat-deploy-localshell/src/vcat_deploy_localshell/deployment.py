@@ -60,7 +60,7 @@ class LocalShellJobDeployment(DeploymentBackend):
         try:
             for name, data in bundle.files.items():
                 _write(os.path.join(directory, name), data)
-            _move(os.fspath(bundle.path), os.path.join(directory, "bundle.tgz"))
+            _move(bundle.path, os.path.join(directory, "bundle.tgz"))
             self._start(bash, directory, bundle)
         except BaseException:
             _remove_tree(directory)
@@ -204,8 +204,8 @@ def _is_running(process: dict[str, Any]) -> bool:
     if process["boot_id"] != boot_id():
         return False
     leader = find(process["pid"])
-    if leader is not None and leader.started == process["started"] and not leader.zombie:
-        return True
+    if leader is not None and leader.started != process["started"]:
+        return False  # the number is another's now, so nothing of our group is left
     # The shell may have been killed and left the job behind; while a member lives, the number of
     # the group is not given to another.
     return bool(living_group(process["pid"]))
@@ -230,7 +230,8 @@ def _bash() -> str:
 
 
 def _make_private(path: str) -> None:
-    os.makedirs(path, mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):  # whatever is there is looked at below
+        os.makedirs(path, mode=0o700)
     found = os.lstat(path)
     private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022
     if found.st_uid != os.geteuid() or not private:

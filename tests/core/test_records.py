@@ -44,6 +44,14 @@ def test_a_record_comes_back_equal(record):
     assert type(record).from_json(json.loads(json.dumps(record.to_json()))) == record
 
 
+@pytest.mark.parametrize("record", [JOB, STAGE, JobRecord("a", "queued", 1)])
+def test_records_cross_processes(record):
+    """They pickle, the defaults included."""
+    import pickle
+
+    assert pickle.loads(pickle.dumps(record)) == record
+
+
 def test_unknown_fields_are_ignored():
     """A later version of the same format may add fields."""
     assert JobRecord.from_json(JOB.to_json() | {"colour": "red"}) == JOB

@@ -39,7 +39,10 @@ def snapshot(project):
 @pytest.mark.parametrize(
     ("run", "text"),
     [
-        ("f().run(y=1)", "vcat.errors.GraphError: run(): no hyperparameter 'y'; the pipeline has none"),
+        (
+            "f().run(y=1)",
+            "vcat.errors.GraphError: run(): no hyperparameter 'y'; the pipeline has none",
+        ),
         (
             "f(Hyperparameter('n')).run()",
             "vcat.errors.GraphError: run(): hyperparameter 'n' of <stage 'f' (train.py:3)> has no"
@@ -123,6 +126,24 @@ def test_no_bash(project):
         "vcat.errors.BackendError: LocalShellJobDeployment: there is no bash on PATH ('/nowhere');"
         " install it, or name another deployment_type in deployment_implementation"
     )
+
+
+def test_a_deployment_that_refuses(project):
+    """The job was listed, so its row says that it failed and why; no bundle stays."""
+    project.write("train.py", SIMPLE.replace("pipe.run()", "pipe.run(job_name='refused')"))
+    jobs = project.directory / ".vcat" / "jobs"
+    (jobs / "refused").mkdir(parents=True, mode=0o700)
+    jobs.chmod(0o700)
+    done = project.run("train.py", check=False)
+    reason = (
+        "LocalShellJobDeployment.submit: FileExistsError: [Errno 17] File exists:"
+        f" '{jobs / 'refused'}'"
+    )
+    assert done.stderr.splitlines()[-1] == f"vcat.errors.BackendError: {reason}"
+    assert project.leftovers() == []
+    assert project.ask("print(json.dumps([[r.state, r.reason] for r in list_jobs()]))") == [
+        ["failed", f"it could not be handed over: {reason}"]
+    ]
 
 
 def test_links_that_lead_nowhere(project):

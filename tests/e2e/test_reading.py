@@ -73,9 +73,7 @@ def message_of(project, action):
 
 def stored(project, name):
     (path,) = [
-        each
-        for each in (project.directory / ".vcat" / "archive").rglob(name)
-        if each.is_file()
+        each for each in (project.directory / ".vcat" / "archive").rglob(name) if each.is_file()
     ]
     return path
 
@@ -166,3 +164,15 @@ def test_looking_runs_nothing_and_needs_no_project(finished, tmp_path):
         """
     )
     assert not canary.exists()
+
+
+def test_a_job_that_is_being_handed_over_is_queued(finished):
+    """Between the listing and the deployment nothing proves that a job is lost."""
+    archived = finished.directory / ".vcat" / "archive"
+    (document,) = archived.rglob("deployment.json")
+    (outcome,) = archived.rglob("outcome.json")
+    document.unlink()
+    outcome.unlink()
+    assert finished.ask(
+        'print(json.dumps([get_job("job").get_job_status(), get_job("job").is_job_complete()]))'
+    ) == ["queued", False]

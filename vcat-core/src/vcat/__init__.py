@@ -103,6 +103,7 @@ def run_script(
 
     Raises:
         OSError: The script cannot be read.
+        BaseException: Whatever the script raises, ``SystemExit`` included.
     """
     from vcat._authoring.script import run_script
 

@@ -61,6 +61,9 @@ class JobRecord(NamedTuple):
     deployment_type: str = ""
     vcat_version: str = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return JobRecord, tuple(_plain(each) for each in self)
+
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object that :meth:`from_json` reads back equal."""
         return {"format": FORMAT, "record": "job"} | _as_mapping(self)
@@ -139,8 +142,11 @@ class Bundle(NamedTuple):
     """A job as it is handed to a deployment: one archive and a few small files.
 
     A deployment puts the archive, under the name ``bundle.tgz``, and every one of *files* into one
-    fresh private directory where the job shall run, and starts ``bash run.sh`` there with
-    *environment* added to the variables. ``run.sh`` is a constant: it is never edited.
+    fresh private directory where the job shall run, and starts ``bash -p <directory>/run.sh`` with
+    *environment* added to the variables, ``VCAT_PYTHON`` naming the interpreter (``python3`` on
+    ``PATH`` if not), and standard output and error going to ``output.log`` beside it. ``run.sh`` is a
+    constant, never edited; it changes to its directory, runs the job there and writes
+    ``exit.json``, ``{"format":1,"exit_code":N}``, when the job has ended in whatever way.
 
     Attributes:
         job_name: The name of the job, fit for a file name.
@@ -161,10 +167,11 @@ class Bundle(NamedTuple):
 
 
 def _as_mapping(record: Any) -> dict[str, Any]:
-    return {
-        name: dict(value) if isinstance(value, Mapping) else value
-        for name, value in record._asdict().items()
-    }
+    return {name: _plain(value) for name, value in record._asdict().items()}
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _checked(cls: Any, value: object, kind: str) -> dict[str, Any]:

@@ -22,20 +22,10 @@ def run_script(
     params: Mapping[str, Any] | None = None,
     submitted: Callable[[Deployment], None] | None = None,
 ) -> list[Deployment]:
-    """Run a script in this process as its main module and return the deployments it made.
-
-    Args:
-        path: The script.
-        arguments: What it finds in ``sys.argv[1:]``.
-        params: Values of hyperparameters; they win over those the script gives to ``run``.
-        submitted: Called with each deployment as soon as it is there.
-
-    Raises:
-        OSError: The script cannot be read.
-        Exception: Whatever the script raises, ``SystemExit`` included.
-    """
+    """Run a script as this process's main module; see :func:`vcat.run_script`."""
     with open(path, "rb") as file:
-        code = compile(file.read(), os.path.abspath(path), "exec")
+        # Without this module's own __future__ statements: the script has its own.
+        code = compile(file.read(), os.path.abspath(path), "exec", dont_inherit=True)
     main = ModuleType("__main__")
     main.__dict__.update(__file__=os.path.abspath(path), __builtins__=__builtins__)
     deployments: list[Deployment] = []

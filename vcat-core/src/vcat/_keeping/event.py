@@ -87,16 +87,17 @@ def read_events(data: bytes) -> Iterator[dict[str, Any]]:
 
 def fold_metrics(events: Iterable[dict[str, Any]]) -> dict[str, float]:
     """Return the latest value of each metric."""
-    return {
-        each["name"]: number_from_json(each["value"])
-        for each in events
-        if each["event"] == "metric"
-    }
+    reported = fold_reports(events, "metric")
+    return {name: number_from_json(value) for name, value in reported.items()}
 
 
 def fold_reports(events: Iterable[dict[str, Any]], kind: str) -> dict[str, Any]:
-    """Return the latest value of each ``param`` or ``tag``."""
-    return {each["name"]: each["value"] for each in events if each["event"] == kind}
+    """Return the latest value of each ``metric``, ``param`` or ``tag``."""
+    return {
+        each["name"]: each["value"]
+        for each in events
+        if each["event"] == kind and isinstance(each.get("name"), str) and "value" in each
+    }
 
 
 def fold_stages(
@@ -116,7 +117,8 @@ def fold_stages(
             known = {"status", "key", "output", "attempts", "error"}
             changes = {name: each[name] for name in known if name in each}
             started = records[number].started_at
-            records[number] = records[number]._replace(                started_at=each.get("started_at", started),
+            records[number] = records[number]._replace(
+                started_at=each.get("started_at", started),
                 ended_at=each["time"],
                 **changes,
             )

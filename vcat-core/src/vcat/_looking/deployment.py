@@ -227,7 +227,7 @@ class Deployment:
 
     def artifacts(self) -> list[str]:
         """Return the names of the artifacts that the job has logged so far."""
-        return sorted({each["name"] for each in self._events() if each["event"] == "artifact"})
+        return sorted(self._artifacts())
 
     def artifact(self, name: str) -> bytes:
         """Return the content of an artifact.
@@ -238,7 +238,7 @@ class Deployment:
         """
         from vcat._keeping.digest import matches
 
-        known = {each["name"]: each for each in self._events() if each["event"] == "artifact"}
+        known = self._artifacts()
         data = self._archive.fetch_artifact(name) if name in known else None
         if data is None:
             has = ", ".join(repr(each) for each in sorted(known)) or "none"
@@ -281,7 +281,10 @@ class Deployment:
             return self._ended
         status = self._deployed()
         if status is None or status.state == "completed":
-            status = _verified(status, self._outcome())
+            outcome = self._outcome()
+            if outcome is None and self._id() is None:
+                return DeploymentStatus("queued", reason="it has not been handed over yet")
+            status = _verified(status, outcome)
         if status.state in TERMINAL_STATES:
             self._ended = status
         return status
@@ -310,6 +313,10 @@ class Deployment:
 
     def _outcome(self) -> dict[str, Any] | None:
         return self._archive.fetch_document("outcome")
+
+    def _artifacts(self) -> dict[str, dict[str, Any]]:
+        events = (each for each in self._events() if each["event"] == "artifact")
+        return {each["name"]: each for each in events if {"name", "digest"} <= each.keys()}
 
     def _events(self) -> Iterator[dict[str, Any]]:
         return read_events(self._read(FILE))

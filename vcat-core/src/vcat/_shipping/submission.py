@@ -20,7 +20,7 @@ from vcat._plugins.configuration import Configuration, distributions_in_use, loa
 from vcat._shipping.bundle import remove, write_bundle
 from vcat._shipping.repository import describe_repository
 from vcat.errors import GraphError
-from vcat.records import JobRecord
+from vcat.records import Bundle, JobRecord
 
 if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
@@ -92,14 +92,28 @@ def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submissio
         warn=_warn,
     )
     try:
-        archive = JobArchive(configuration.archives, name)
-        archive.store_document("definition", definition)
-        call(configuration.listing, "put", record)
-        deployment_id = call(configuration.deployment, "submit", bundle)
-        archive.store_document("deployment", {"id": deployment_id})
+        deployment_id = _hand_over(bundle, definition, record, configuration)
     finally:
         remove(bundle)
     return Submission(name, deployment_id, configuration, graph)
+
+
+def _hand_over(
+    bundle: Bundle, definition: dict[str, Any], record: JobRecord, configuration: Configuration
+) -> str:
+    """List the job, submit it, and write down what the deployment calls it."""
+    archive = JobArchive(configuration.archives, record.job_name)
+    archive.store_document("definition", definition)
+    call(configuration.listing, "put", record)
+    try:
+        deployment_id: str = call(configuration.deployment, "submit", bundle)
+    except BaseException as error:
+        reason = f"it could not be handed over: {error or type(error).__name__}"
+        failed = record._replace(state="failed", reason=reason, ended_at=time.time())
+        call(configuration.listing, "put", failed)
+        raise
+    archive.store_document("deployment", {"id": deployment_id})
+    return deployment_id
 
 
 def _define(

@@ -89,7 +89,7 @@ class JobTests(ConstructionTests):
             path.write_bytes(ARCHIVE)
             return Bundle(
                 job_name=job_name,
-                path=path,
+                path=str(path),
                 size=len(ARCHIVE),
                 files={
                     "run.sh": _RUN_SH,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,16 @@ from vcat.testing._process import OtherProcess, pickled
 from vcat.testing._race import strange_readings
 
 TIME = 1_700_000_000.25
-QUEUED = JobRecord("job-1", "queued", TIME)
+
+
+def queued(job_name: str, submitted_at: float, reason: str | None = None) -> JobRecord:
+    """Return the record of a job that has just been submitted, fit for pickling."""
+    return JobRecord(
+        job_name, "queued", submitted_at, reason=reason, parameters={}, metrics={}, tags={}
+    )
+
+
+QUEUED = queued("job-1", TIME)
 FULL = JobRecord(
     job_name="A" + "-._z9" * 19,
     state="failed",
@@ -63,8 +71,8 @@ class ListingBackendTests(ConstructionTests):
     def test_put_replaces(self, backend: ListingBackend) -> None:
         """A job has one row, the last that was put, also when it is shorter."""
         backend.put(QUEUED)
-        backend.put(dataclasses.replace(QUEUED, state="running", reason="long" * 1000))
-        last = dataclasses.replace(QUEUED, state="completed", ended_at=TIME + 1)
+        backend.put(QUEUED._replace(state="running", reason="long" * 1000))
+        last = QUEUED._replace(state="completed", ended_at=TIME + 1)
         backend.put(last)
         assert list(backend.records()) == [last]
         assert backend.get("job-1") == last
@@ -77,10 +85,7 @@ class ListingBackendTests(ConstructionTests):
         times = [TIME + number * 2**-20 for number in range(8)] + [0.0, 1.5, TIME - 1, 4e9]
         shuffle = random.Random(7)
         shuffle.shuffle(times)
-        records = [
-            JobRecord(f"job-{shuffle.random():.9f}"[:12], "queued", time, reason=str(time))
-            for time in times
-        ]
+        records = [queued(f"job-{shuffle.random():.9f}"[:12], time, str(time)) for time in times]
         for record in records:
             backend.put(record)
         expected = sorted(records, key=lambda record: record.submitted_at, reverse=True)
@@ -89,14 +94,14 @@ class ListingBackendTests(ConstructionTests):
     def test_equal_times_are_both_kept(self, backend: ListingBackend) -> None:
         """Two jobs submitted at the same moment are two rows."""
         backend.put(QUEUED)
-        backend.put(dataclasses.replace(QUEUED, job_name="job-2"))
+        backend.put(QUEUED._replace(job_name="job-2"))
         assert sorted(each.job_name for each in backend.records()) == ["job-1", "job-2"]
 
     def test_get_takes_the_whole_name(self, backend: ListingBackend) -> None:
         """``get`` finds exactly the job of that name among names that resemble it."""
         names = ["job", "job-1", "job-1.json", "1-job", "job.1", "b"]
         for number, name in enumerate(names):
-            backend.put(JobRecord(name, "queued", TIME + number, reason=name))
+            backend.put(queued(name, TIME + number, name))
         found = [backend.get(name) for name in names]
         assert [each.reason for each in found if each is not None] == names
         assert backend.get("job-") is None
@@ -105,7 +110,7 @@ class ListingBackendTests(ConstructionTests):
     def test_first_record_does_not_cost_the_reading_of_all(self, backend: ListingBackend) -> None:
         """Where each record is an input operation of its own, the newest few are read alone."""
         for number in range(100):
-            backend.put(JobRecord(f"job-{number}", "queued", TIME + number))
+            backend.put(queued(f"job-{number}", TIME + number))
         with audited() as events:
             next(backend.records())
         first = len(events)
@@ -128,7 +133,7 @@ class ListingBackendTests(ConstructionTests):
         backend.put(QUEUED)
         with OtherProcess(backend) as other:
             assert other.call("records") == [QUEUED]
-            running = dataclasses.replace(QUEUED, state="running")
+            running = QUEUED._replace(state="running")
             other.call("put", running)
             assert backend.get("job-1") == running
 
@@ -142,7 +147,7 @@ class ListingBackendTests(ConstructionTests):
 
     def test_many_threads_use_one_instance(self, backend: ListingBackend) -> None:
         """No record is lost when threads share an instance."""
-        records = [JobRecord(f"job-{number}", "queued", TIME + number) for number in range(64)]
+        records = [queued(f"job-{number}", TIME + number) for number in range(64)]
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(backend.put, records))
         assert list(backend.records()) == records[::-1]
@@ -152,7 +157,7 @@ class ListingBackendTests(ConstructionTests):
 
         Readers in the meantime see whole records only.
         """
-        records = [JobRecord(f"job-{number}", "queued", TIME + number) for number in range(200)]
+        records = [queued(f"job-{number}", TIME + number) for number in range(200)]
         with ExitStack() as stack:
             others = [stack.enter_context(OtherProcess(backend)) for _ in range(8)]
             for number, other in enumerate(others):
@@ -166,8 +171,8 @@ class ListingBackendTests(ConstructionTests):
 
     def test_reader_never_sees_a_partial_record(self, backend: ListingBackend) -> None:
         """While a row is replaced, a reader sees the old or the new one, never none or two."""
-        old = dataclasses.replace(QUEUED, reason="a" * 500_000)
-        new = dataclasses.replace(QUEUED, reason="b" * 500_000)
+        old = QUEUED._replace(reason="a" * 500_000)
+        new = QUEUED._replace(reason="b" * 500_000)
         backend.put(old)
         strange = strange_readings(
             read=lambda: list(backend.records()),

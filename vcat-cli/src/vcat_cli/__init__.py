@@ -1,1 +1,20 @@
 """The command ``vcat``."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__version__ = "0.1.0"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        arguments: What follows ``vcat`` on the command line; by default that of this process.
+    """
+    from vcat_cli.command import run_command
+
+    return run_command(arguments)

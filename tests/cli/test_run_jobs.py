@@ -1,0 +1,305 @@
+"""`vcat run` with real jobs, in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+HEAD = """
+import os, signal, sys, time
+from vcat import *
+
+@stage
+def work(C=1.0):
+    print("working with", C, flush=True)
+    log_metric("double", C * 2)
+    return [C]
+"""
+
+
+def whole(source, tmp_path):
+    """A script with HEAD before *source* and the path of a file for GO."""
+    return HEAD + textwrap.dedent(source).replace("GO", repr(str(tmp_path / "go")))
+
+
+@pytest.fixture
+def run(process, tmp_path):
+    """Run a script that begins with HEAD by `vcat run`."""
+
+    def run(source, *words):
+        (tmp_path / "script.py").write_text(whole(source, tmp_path))
+        return process("run", "script.py", *words)
+
+    return run
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start `vcat run` on a script and leave it running."""
+    started = []
+
+    def start(source):
+        (tmp_path / "script.py").write_text(whole(source, tmp_path))
+        running = subprocess.Popen(
+            [sys.executable, "-m", "vcat_cli", "run", "script.py"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=buffered(),
+        )
+        started.append(running)
+        return running
+
+    yield start
+    for each in started:
+        each.kill()
+        each.communicate()
+
+
+def buffered():
+    """The variables for a process that writes to a pipe as Python usually does."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+
+
+def names_in(err):
+    """The names of the jobs that were submitted."""
+    return re.findall(r"^submitted (\S+)$", err, re.M)
+
+
+def is_alive(pid):
+    """Whether a process is there and has not ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_job_is_followed_to_its_end(run, process):
+    """A script that only submits: its job's log is shown, waited for, and read from elsewhere."""
+    ended = run('work(C=Hyperparameter("C", default=2)).run()\nprint("script over", flush=True)')
+    assert ended.code == 0
+    (name,) = names_in(ended.err)
+    assert ended.err == f"submitted {name}\n"
+    assert ended.out == "script over\nworking with 2\n"
+    (row,) = json.loads(process("ls", "--json").out)
+    assert (row["job_name"], row["state"], row["metrics"]) == (name, "completed", {"double": 4})
+    shown = json.loads(process("show", "@", "--json").out)
+    assert [each["status"] for each in shown["stages"]] == ["completed"]
+    assert process("show", name, "--result").out == "[2]\n"
+    assert process("logs", name[:8]).out == "working with 2\n"
+    assert process("show", name, "--stage", "work", "--source").out.startswith("@stage\ndef work")
+    assert "script.py" in process("show", name, "--source").out
+
+
+def test_parameters_win_over_those_of_the_script(run, process):
+    """`-p` is JSON where it is, else a string, and stronger than what the script gives to run."""
+    source = 'print(work(C=Hyperparameter("C")).run(C=3).fetch_job_results())'
+    assert run(source, "-p", "C=0.5").out == "[0.5]\n"
+    run(source, "-p", 'C=["a=b", null]')
+    assert json.loads(process("ls", "--json", "-n", "1").out)[0]["parameters"] == {
+        "C": ["a=b", None]
+    }
+    run(source, "-p", "C=l2=x")
+    assert json.loads(process("ls", "--json", "-n", "1").out)[0]["parameters"] == {"C": "l2=x"}
+
+
+def test_one_failed_job_of_two(start, tmp_path):
+    """All jobs are followed; one that does not complete makes the exit code 1 and is explained."""
+    running = start(
+        """
+        def wait():
+            print("begins", flush=True)
+            while not os.path.exists(GO):
+                time.sleep(0.01)
+
+        @stage
+        def fail():
+            wait()
+            raise ValueError("bad input \\x1b[2J3")
+
+        @stage
+        def fine():
+            wait()
+            print("fine", flush=True)
+
+        fail().run(job_name="first")
+        fine().run(job_name="second")
+        """
+    )
+    assert running.stdout.readline() == "begins\n"  # so the script is over and `first` followed
+    (tmp_path / "go").touch()
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert names_in(err) == ["first", "second"]
+    error = err.partition("submitted second\n")[2].splitlines()
+    assert error[0] == "ValueError: bad input 3"
+    assert "script.py:19 in fail" in error[1]
+    assert error[-1] == "full log: vcat logs first"
+    assert out.startswith("Traceback (most recent call last):\n")
+    assert out.endswith("ValueError: bad input 3\nbegins\nfine\n")
+
+
+def test_a_script_that_waits_itself_is_not_repeated(run):
+    """A job that the script has seen to its end is not followed again."""
+    ended = run("work().run().wait_for_deployment_to_complete()\nprint('over')")
+    assert (ended.code, ended.out) == (0, "over\n")
+
+
+def test_a_remote_error_that_the_script_lets_pass(run):
+    """The error of a job whose result the script asked for is shown as the job told it, once."""
+    ended = run(
+        """
+        @stage
+        def fail():
+            raise ValueError("bad")
+
+        fail().run(job_name="first").fetch_job_results()
+        """
+    )
+    assert ended.code == 1
+    lines = ended.err.splitlines()
+    assert lines[:2] == ["submitted first", "ValueError: bad"]
+    assert lines[-1] == "vcat: raised in script.py:15; --traceback shows how it came to it"
+    assert ended.err.count("ValueError: bad") == 1
+
+
+def test_a_mistake_before_submitting(run, tmp_path):
+    """An unknown parameter is one line with its place, and nothing was submitted."""
+    ended = run("work().run()", "-p", "D=1")
+    assert ended.code == 1
+    assert names_in(ended.err) == []
+    first, second = ended.err.splitlines()
+    assert first.startswith("vcat: run(): ")
+    assert "'D'" in first
+    assert second == "vcat: raised in script.py:10; --traceback shows how it came to it"
+
+
+def test_a_script_that_fails_leaves_its_jobs(run, process, tmp_path):
+    """Jobs of a script that ended badly go on, and the command says how to follow them."""
+    ended = run(
+        """
+        @stage
+        def patient():
+            while not os.path.exists(GO):
+                time.sleep(0.01)
+
+        patient().run(job_name="first")
+        sys.exit(3)
+        """
+    )
+    try:
+        assert ended.code == 3
+        assert ended.err == (
+            "submitted first\nvcat: job first goes on; `vcat logs -f first` follows it\n"
+        )
+        assert json.loads(process("ls", "--json").out)[0]["state"] in ("queued", "running")
+    finally:
+        (tmp_path / "go").touch()
+    assert process("logs", "-f", "first").code == 0
+    assert json.loads(process("ls", "--json").out)[0]["state"] == "completed"
+
+
+def test_following_from_another_process(start, process, tmp_path):
+    """`vcat logs -f` shows lines while the job runs, and ends with it."""
+    running = start(
+        """
+        @stage
+        def talk(go):
+            print("before", flush=True)
+            deadline = time.monotonic() + 60
+            while not os.path.exists(go) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            print("after", flush=True)
+
+        talk(GO).run(job_name="talk")
+        """
+    )
+    assert running.stderr.readline() == "submitted talk\n"
+    words = [sys.executable, "-m", "vcat_cli", "logs", "-f", "talk"]
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": buffered()}
+    with (
+        subprocess.Popen(words, **pipe) as following,
+        subprocess.Popen([*words, "--json"], **pipe) as events,
+        subprocess.Popen(words, **pipe) as interrupted,
+    ):
+        assert running.stdout.readline() == "before\n"
+        assert following.stdout.readline() == "before\n"
+        assert interrupted.stdout.readline() == "before\n"
+        assert json.loads(events.stdout.readline())["event"] == "job started"
+        # Read while it runs, and not when its end flushed what was printed.
+        assert json.loads(process("show", "talk", "--json").out)["job"]["state"] == "running"
+        ended = process("show", "talk", "--result")
+        assert (ended.code, ended.err) == (
+            1,
+            "vcat: job talk is running; it has no result yet\n",
+        )
+        interrupted.send_signal(signal.SIGINT)
+        assert interrupted.communicate(timeout=60) == ("", "")
+        assert interrupted.returncode == 130
+        (tmp_path / "go").touch()
+        assert following.communicate(timeout=60) == ("after\n", "")
+        lines = events.communicate(timeout=60)[0].splitlines()
+    assert json.loads(lines[-1])["event"] == "job ended"
+    assert running.communicate(timeout=60)[0] == "after\n"
+    assert (running.returncode, following.returncode, events.returncode) == (0, 0, 0)
+
+
+def test_one_interrupt_cancels(start, process):
+    """Ctrl-C cancels the job, says so, and ends with 130; nothing of the job is left."""
+    running = start(
+        """
+        @stage
+        def endless():
+            print(os.getpid(), flush=True)
+            time.sleep(600)
+
+        endless().run(job_name="endless")
+        """
+    )
+    pid = int(running.stdout.readline())
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert err == (
+        "submitted endless\n"
+        "vcat: interrupted; cancelling endless (Ctrl-C again to leave at once)\n"
+        "vcat: endless is cancelled\n"
+    )
+    assert not is_alive(pid)
+    assert json.loads(process("ls", "--json").out)[0]["state"] == "cancelled"
+
+
+def test_two_interrupts_leave_at_once(start):
+    """A second Ctrl-C does not wait for a job that does not heed the first."""
+    running = start(
+        """
+        @stage
+        def deaf():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            print(os.getpid(), flush=True)
+            while True:
+                time.sleep(600)
+
+        deaf().run(job_name="deaf")
+        """
+    )
+    pid = int(running.stdout.readline())
+    try:
+        running.send_signal(signal.SIGINT)
+        lines = [running.stderr.readline(), running.stderr.readline()]
+        assert lines[1].startswith("vcat: interrupted; cancelling deaf ")
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+        assert running.returncode == 130
+        assert err == "vcat: interrupted again; not known to have ended: deaf\n"
+    finally:
+        if is_alive(pid):
+            os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,369 @@
+"""`vcat show`."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+from vcat._keeping.digest import digest
+from vcat.records import JobRecord, StageRecord
+
+DIGEST = "sha256:" + "ab" * 32
+
+
+@pytest.fixture
+def job(make_job):
+    """A job with all that a job can leave."""
+    stages = [make_job.fit(id="load", name="load", line=3), make_job.fit()]
+    events = [
+        {"event": "stage started", "number": 0},
+        make_job.ended(0, key="c" * 64, output=DIGEST, attempts=1),
+        {"event": "param", "name": "rows", "value": 569},
+        {"event": "metric", "name": "accuracy", "value": 0.9731},
+        {"event": "tag", "name": "who", "value": "me\x1b[2J"},
+        {"event": "artifact", "name": "a/roc.png", "number": 1, "size": 4, "digest": digest(PNG)},
+        {"event": "artifact", "name": "notes.txt", "number": 0, "size": 6, "digest": digest(NOTES)},
+        make_job.ended(1, status="cached", output=DIGEST),
+    ]
+    archive = make_job(stages=stages, events=events, parameters={"C": 0.5}, result=[1, 2])
+    archive.store_artifact("a/roc.png", PNG)
+    archive.store_artifact("notes.txt", NOTES)
+    described = {
+        "id": "load",
+        "source": "def load():\n    return '\x1b[2J'\n",
+        "inputs": [{"stage": "fit", "digest": DIGEST}],
+        "key_parts": {"code": "sha256:12"},
+        "max_memory_bytes": 52_000_000,
+    }
+    archive.store_document("provenance", {"stages": [described], "python": {"version": "3.11"}})
+    return archive
+
+
+PNG, NOTES = b"\x89PNG", b"a\x1b[2J\n"
+
+
+def test_overview(command, job):
+    """Without an option: state, times, parameters, metrics, tags, stages and artifacts."""
+    ended = command("show", "train-1")
+    assert (ended.code, ended.err) == (0, "")
+    algorithm = digest(PNG).partition(":")[0]
+    assert (
+        ended.out
+        == f"""\
+job         train-1
+state       completed
+submitted   2026-02-03 04:05:06 (2026-02-03 04:05)
+started     2026-02-03 04:05:07
+ended       2026-02-03 04:05:10
+duration    3.50s
+project     /home/me/project
+script      train.py
+deployment  vcat.LocalShellJobDeployment
+vcat-core   0.1.0
+
+parameters
+  C     0.5
+  rows  569
+
+metrics
+  accuracy  0.9731
+
+tags
+  who  me\\x1b[2J
+
+STAGE  STATUS     DURATION  KEY           OUTPUT               PLACE
+load   completed     2.00s  cccccccccccc  sha256:abababababab  train.py:3
+fit    cached        2.00s  -             sha256:abababababab  train.py:7
+
+NAME       SIZE  STAGE  DIGEST
+a/roc.png   4 B  fit    {algorithm}:{digest(PNG).partition(":")[2][:12]}
+notes.txt   6 B  load   {algorithm}:{digest(NOTES).partition(":")[2][:12]}
+"""
+    )
+
+
+def test_overview_as_json(command, job):
+    """`--json` has the records as `vcat.records` reads them."""
+    shown = json.loads(command("show", "train-1", "--json").out)
+    assert set(shown) == {"format", "record", "job", "logged_parameters", "stages", "artifacts"}
+    assert JobRecord.from_json(shown["job"]).metrics == {"accuracy": 0.9731}
+    assert [StageRecord.from_json(each).status for each in shown["stages"]] == [
+        "completed",
+        "cached",
+    ]
+    assert shown["logged_parameters"] == {"rows": 569}
+    assert shown["artifacts"][0] == {
+        "name": "a/roc.png",
+        "size": 4,
+        "digest": digest(PNG),
+        "stage": "fit",
+    }
+
+
+def test_metrics_of_a_job_without_events(command, make_job):
+    """Where the events are gone, the metrics and tags are those of the listing."""
+    make_job(metrics={"accuracy": 0.5}, tags={"who": "me"})
+    shown = json.loads(command("show", "train-1", "--json").out)["job"]
+    assert (shown["metrics"], shown["tags"]) == ({"accuracy": 0.5}, {"who": "me"})
+
+
+def test_a_failed_job_says_why_and_where(command, make_job):
+    """The reason stands beside the state, the error beside its stage; what never ran is told."""
+    stages = [make_job.fit(), make_job.fit(id="score", name="score")]
+    events = [make_job.ended(0, status="failed", error="ValueError: bad\x1b[2J")]
+    error = {"first_line": "ValueError: bad\x1b[2J"}
+    make_job(stages=stages, events=events, state="failed", reason=error["first_line"], error=error)
+    lines = command("show", "train-1").out.splitlines()
+    assert r"state       failed: ValueError: bad\x1b[2J" in lines
+    assert r"stage fit: ValueError: bad\x1b[2J" in lines
+    assert "score  not run         -  -    -       train.py:7" in lines
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_shown(command, make_job, tmp_path):
+    """Of a job with a damaged definition the record is shown, the exit code says it is not all."""
+    make_job(stages=[make_job.fit()])
+    (definition,) = (tmp_path / ".vcat" / "archive").rglob("definition.json")
+    definition.write_bytes(b"{")
+    ended = command("show", "train-1")
+    assert ended.code == 1
+    assert ended.out.startswith("job         train-1\nstate       completed\n")
+    assert ended.err == (
+        "vcat: definition.json of job train-1 is damaged:"
+        " Expecting property name enclosed in double quotes: line 1 column 2 (char 1)\n"
+    )
+
+
+def test_one_stage(command, job):
+    """`--stage` shows all of a stage, inputs and parts of the key included."""
+    ended = command("show", "train-1", "--stage", "load")
+    assert ended.code == 0
+    assert (
+        ended.out
+        == f"""\
+stage       load
+status      completed
+function    load
+place       train.py:3
+started     2026-02-03 04:05:07
+duration    2.00s
+attempts    1
+memory      52 MB
+key         {"c" * 64}
+output      {DIGEST}
+
+inputs
+  fit  {DIGEST}
+
+key parts
+  {{
+    "code": "sha256:12"
+  }}
+"""
+    )
+    shown = json.loads(command("show", "train-1", "--stage", "load", "--json").out)
+    assert StageRecord.from_json(shown).attempts == 1
+    assert shown["provenance"]["max_memory_bytes"] == 52_000_000
+    shown = json.loads(command("show", "train-1", "--stage", "fit", "--json").out)
+    assert shown["provenance"] is None
+
+
+def test_unknown_stage(command, job):
+    """A mistyped stage is answered with the one that was probably meant."""
+    ended = command("show", "train-1", "--stage", "laod")
+    assert (ended.code, ended.err) == (
+        2,
+        "vcat: job train-1 has no stage 'laod'; did you mean 'load'? Stages: load, fit\n",
+    )
+
+
+def test_source_of_a_stage(command, job):
+    """`--stage ID --source` prints the function as it was when the job ran."""
+    assert command("show", "train-1", "--stage", "load", "--source").out == (
+        "def load():\n    return ''\n"
+    )
+    ended = command("show", "train-1", "--stage", "fit", "--source")
+    assert (ended.code, ended.err) == (
+        1,
+        (
+            "vcat: the source of stage 'fit' is not known; it is where the function was written in"
+            " Python and its file was there when the job ran\n"
+        ),
+    )
+
+
+def test_source_of_the_project(command, process, job, tmp_path):
+    """`--source` lists what was sent, `-o` writes the archive, damage is told."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in (("train.py", b"pass\n"), ("evil\x1b[2J\n", b"")):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    assert command("show", "train-1", "--source").err == (
+        "vcat: job train-1 has not kept its source yet\n"
+    )
+    job.store_source("source", buffer.getvalue())
+    assert command("show", "train-1", "--source").out == (
+        "SIZE  FILE\n 5 B  train.py\n 0 B  evil\\x1b[2J\\n\n"
+    )
+    assert command("show", "train-1", "--source", "-o", "source.tgz").out == ""
+    assert (tmp_path / "source.tgz").read_bytes() == buffer.getvalue()
+    job.store_source("source", gzip.compress(b"no archive" * 100))
+    ended = command("show", "train-1", "--source")
+    assert ended.code == 1
+    assert ended.err.startswith("vcat: the source is damaged: ")
+
+
+def test_artifacts(command, make_job, job):
+    """`--artifacts` lists them alone, as a table or as JSON; a job without any says so."""
+    lines = command("show", "train-1", "--artifacts").out.splitlines()
+    assert [line.split()[:4] for line in lines[1:]] == [
+        ["a/roc.png", "4", "B", "fit"],
+        ["notes.txt", "6", "B", "load"],
+    ]
+    listed = json.loads(command("show", "train-1", "--artifacts", "--json").out)
+    assert [each["name"] for each in listed] == ["a/roc.png", "notes.txt"]
+    make_job("other-1")
+    ended = command("show", "other-1", "--artifacts")
+    assert (ended.code, ended.out, ended.err) == (0, "", "vcat: job other-1 has no artifact\n")
+
+
+def test_the_bytes_of_an_artifact(command, process, job, tmp_path):
+    """An artifact goes byte for byte to a file, to a pipe and to `-`."""
+    assert command("show", "train-1", "--artifact", "a/roc.png", "-o", "roc.png").code == 0
+    assert (tmp_path / "roc.png").read_bytes() == PNG
+    words = [sys.executable, "-m", "vcat_cli", "show", "train-1", "--artifact", "a/roc.png"]
+    for more in ([], ["-o", "-"]):
+        assert (
+            subprocess.run([*words, *more], capture_output=True, check=False, timeout=60).stdout
+            == PNG
+        )
+    assert sorted(each.name for each in tmp_path.iterdir() if not each.name.startswith(".")) == [
+        "roc.png"
+    ]
+
+
+def test_bytes_do_not_reach_a_terminal(job, tmp_path):
+    """What is not text is refused where it would go to a terminal; text is shown harmless."""
+
+    def shown(name):
+        ours, theirs = os.openpty()
+        words = [sys.executable, "-m", "vcat_cli", "show", "train-1", "--artifact", name]
+        done = subprocess.run(words, stdout=theirs, stderr=subprocess.PIPE, check=False, timeout=60)
+        os.write(theirs, b".")  # so that there is an end to read to
+        data = b""
+        while not data.endswith(b"."):
+            data += os.read(ours, 1000)
+        os.close(theirs)
+        os.close(ours)
+        return done.returncode, data, done.stderr.decode()
+
+    assert shown("a/roc.png") == (
+        2,
+        b".",
+        (
+            "vcat: artifact 'a/roc.png' is not text and standard output is a terminal;"
+            " write it to a file with -o FILE\n"
+        ),
+    )
+    assert shown("notes.txt") == (0, b"a\r\n.", "")
+
+
+def test_artifacts_that_are_not_there(command, job, tmp_path):
+    """An unknown artifact names those there are; a damaged one is not written."""
+    ended = command("show", "train-1", "--artifact", "rok.png")
+    assert (ended.code, ended.err) == (
+        2,
+        "vcat: job train-1 has no artifact 'rok.png'; it has 'a/roc.png', 'notes.txt'\n",
+    )
+    job.store_artifact("a/roc.png", b"other")
+    ended = command("show", "train-1", "--artifact", "a/roc.png", "-o", "roc.png")
+    assert (ended.code, ended.err) == (
+        1,
+        f"vcat: artifact 'a/roc.png' of job train-1 is damaged: its digest is not {digest(PNG)}\n",
+    )
+    assert not (tmp_path / "roc.png").exists()
+
+
+def test_a_file_that_cannot_be_written(command, job, tmp_path):
+    """A target that cannot be written is told, and nothing is left beside it."""
+    (tmp_path / "folder").mkdir()
+    for target, reason in (
+        ("folder", "Is a directory"),
+        ("no/where", "No such file or directory"),
+    ):
+        ended = command("show", "train-1", "--artifact", "notes.txt", "-o", target)
+        assert (ended.code, ended.err) == (2, f"vcat: {target!r} cannot be written: {reason}\n")
+    assert sorted(os.listdir(tmp_path)) == [".vcat", "folder"]
+
+
+def test_provenance(command, make_job, job):
+    """`--provenance` prints the whole document; a job that has none says why."""
+    shown = json.loads(command("show", "train-1", "--provenance").out)
+    assert shown["python"] == {"version": "3.11"}
+    make_job("other-1")
+    ended = command("show", "other-1", "--provenance")
+    assert (ended.code, ended.err) == (
+        1,
+        (
+            "vcat: job other-1 has left no provenance; it is completed,"
+            " and a job leaves it when its stages have ended\n"
+        ),
+    )
+
+
+def test_result(command, job):
+    """`--result` prints the repr of the result, with `--stage` of a stage whose value is kept."""
+    assert command("show", "train-1", "--result").out == "[1, 2]\n"
+    assert command("show", "train-1", "--stage", "fit", "--result").out == "[1, 2]\n"
+    ended = command("show", "train-1", "--stage", "load", "--result")
+    assert (ended.code, ended.err) == (
+        2,
+        (
+            "vcat: stage 'load' of job train-1 is completed and its value is not kept;"
+            " add .persist() to the stage to keep it\n"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", "x"], "-o goes with --artifact or --source"),
+        (["-o", "x", "--result"], "-o goes with --artifact or --source"),
+        (["-o", "x", "--source", "--stage", "fit"], "-o does not go with --stage"),
+        (["--stage", "fit", "--artifacts"], "--stage does not go with --artifacts"),
+        (["--stage", "fit", "--artifact", "x"], "--stage does not go with --artifact"),
+        (["--stage", "fit", "--provenance"], "--stage does not go with --provenance"),
+        (["--json", "--result"], "--json does not go with --result"),
+        (["--json", "--source"], "--json does not go with --source"),
+        (["--json", "--artifact", ""], "--json does not go with --artifact"),
+        (["--source", "--result"], "argument --result: not allowed with argument --source"),
+    ],
+)
+def test_options_that_exclude_each_other(command, job, words, message):
+    """What means nothing together is refused before anything is read."""
+    ended = command("show", "train-1", *words)
+    assert (ended.code, ended.err) == (2, f"vcat: show: {message}; see `vcat show --help`\n")
+
+
+def test_hostile_events_break_no_overview(command, make_job):
+    """Events with fields of wrong types are left out or shown as they are."""
+    events = [
+        {"event": "artifact", "name": ["x"], "number": 0},
+        {"event": "artifact", "name": "a", "number": [0], "size": "big", "digest": 7},
+        {"event": "artifact", "name": "b\n\x1b[2J", "number": 99},
+    ]
+    make_job(stages=[make_job.fit()], events=events)
+    lines = command("show", "train-1", "--artifacts").out.splitlines()
+    assert [line.split() for line in lines[1:]] == [
+        ["a", "-", "-", "7"],
+        [r"b\n\x1b[2J", "-", "-", "None"],
+    ]

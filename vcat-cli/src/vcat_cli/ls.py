@@ -1,0 +1,111 @@
+"""``vcat ls``: the jobs, newest first."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import vcat
+from vcat.records import STATES
+from vcat_cli.table import Column, table_lines
+from vcat_cli.text import age, duration, escape, pairs, terminal_width, to_json
+from vcat_cli.usage import count
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+    from vcat.records import JobRecord
+
+DESCRIPTION = """\
+List jobs, newest first, one line for each. METRICS are there when a job has ended; a job without
+any has the reason of its state in their place."""
+
+EXAMPLES = """\
+  vcat ls                         the newest 20
+  vcat ls -n 0                    all
+  vcat ls --state failed lost     those that went wrong
+  vcat ls --json | jq -r '.[] | select(.metrics.accuracy > 0.9) | .job_name'"""
+
+_STATES = STATES | {"unreadable"}
+
+_COLUMNS = (
+    Column("NAME", least=16),
+    Column("STATE"),
+    Column("SUBMITTED"),
+    Column("DURATION", right=True),
+    Column("STAGES", right=True),
+    Column("METRICS", least=7),
+)
+
+
+def add_arguments(parser: Any) -> None:
+    """Add what ``vcat ls`` takes."""
+    parser.add_argument(
+        "-n", dest="limit", metavar="N", type=count, default=20, help="how many; 0 for all (20)"
+    )
+    parser.add_argument(
+        "--state",
+        metavar="STATE",
+        nargs="+",
+        action="extend",
+        type=_state,
+        help="only jobs that are so: running, failed, timed-out, ...",
+    )
+    parser.add_argument("--json", action="store_true", help="as a JSON array of job records")
+
+
+def execute(arguments: Namespace) -> int:
+    """List jobs."""
+    limit = arguments.limit or None
+    states = set(arguments.state or ())
+    # One more than is shown tells whether there are more.
+    records = _newest(None if limit is None else limit + 1, states)
+    shown = records[:limit]
+    if arguments.json:
+        print(to_json([each.to_json() for each in shown]))
+        return 0
+    if not records:
+        of_state = f" that is {' or '.join(sorted(states))}" if states else ""
+        print(f"vcat: there is no job{of_state}", file=sys.stderr)
+        return 0
+    now = time.time()
+    for line in table_lines(_COLUMNS, [_row(each, now) for each in shown], terminal_width()):
+        print(line)
+    if len(records) > len(shown):
+        sys.stdout.flush()
+        print("vcat: older jobs are left out; -n 0 lists all", file=sys.stderr)
+    return 0
+
+
+def _newest(limit: int | None, states: set[str]) -> list[JobRecord]:
+    """The newest jobs that are in one of *states*, in any where there are none given."""
+    asked = limit
+    while True:
+        records = vcat.list_jobs(asked)
+        matching = [each for each in records if not states or each.state in states]
+        if asked is None or limit is None or len(records) < asked or len(matching) >= limit:
+            return matching[:limit]
+        asked *= 4  # reading all could cost minutes where the last few hundred have enough
+
+
+def _state(text: str) -> str:
+    state = text.replace("-", " ")
+    if state not in _STATES:
+        import argparse
+
+        names = ", ".join(sorted(_STATES)).replace("timed out", "timed-out")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a state of a job, expected {names}")
+    return state
+
+
+def _row(record: JobRecord, now: float) -> tuple[str, ...]:
+    return (
+        escape(record.job_name),
+        escape(record.state),
+        age(record.submitted_at, now),
+        duration(record.started_at, now if record.state == "running" else record.ended_at),
+        str(record.stages) if record.stages else "-",
+        pairs(record.metrics) or escape(record.reason or ""),
+    )

@@ -1,0 +1,29 @@
+"""Errors as the command shows them, and its exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+from vcat.errors import ConfigError, PluginError, RemoteException, UnknownJobError, VcatError
+from vcat_cli.text import display
+from vcat_cli.usage import UsageError
+
+#: ``docs/reference/command.md`` says what each is for.
+DONE, FAILED, WRONG_USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+
+
+def say(text: str) -> None:
+    """Print a line about what the command does on standard error."""
+    print(f"vcat: {display(text)}", file=sys.stderr, flush=True)
+
+
+def report(error: VcatError) -> int:
+    """Print what is wrong, a line for each problem, and return the exit code for it."""
+    for line in str(error).split("\n"):
+        if isinstance(error, RemoteException):
+            # A failed job's own words; they begin with its exception, as Python's do.
+            print(display(line), file=sys.stderr)
+        else:
+            say(line)
+    wrong = isinstance(error, (UsageError, ConfigError, PluginError, UnknownJobError))
+    return WRONG_USAGE if wrong else FAILED

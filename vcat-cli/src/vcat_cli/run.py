@@ -1,0 +1,145 @@
+"""``vcat run``: a script, and the jobs that it submits until they have ended."""
+
+from __future__ import annotations
+
+import sys
+
+from vcat.errors import RemoteException, VcatError
+from vcat_cli.problem import DONE, FAILED, INTERRUPTED, report, say
+from vcat_cli.script import run_to_end
+from vcat_cli.text import display
+from vcat_cli.usage import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+    from vcat._looking.deployment import Deployment
+
+DESCRIPTION = """\
+Run a script as `python SCRIPT` would, in the working directory. When it has ended, follow the log
+of each job that it has submitted and not waited for. The exit code is 0 if all jobs completed, 1 if
+one did not, and that of the script if it ended with another than 0."""
+
+EXAMPLES = """\
+  vcat run train.py
+  vcat run train.py -p C=0.5 -p penalty=l2       values are JSON, or else strings
+  vcat run train.py data.csv                     data.csv is for the script
+  vcat run train.py -- --verbose                 and so is what follows --"""
+
+
+def add_arguments(parser: Any) -> None:
+    """Add what ``vcat run`` takes."""
+    parser.usage = "%(prog)s [-h] [-p NAME=VALUE] [--traceback] SCRIPT [ARGS ...]"
+    # Optional here and checked below: in between options argparse asks for ARGS as well.
+    parser.add_argument("script", metavar="SCRIPT", nargs="?", help="the script")
+    parser.add_argument(
+        "-p",
+        "--param",
+        dest="params",
+        metavar="NAME=VALUE",
+        action="append",
+        type=_parameter,
+        default=[],
+        help="the value of a hyperparameter, whatever the script gives to run()",
+    )
+    parser.add_argument(
+        "arguments", metavar="ARGS", nargs="*", help="the script's own; options of it follow --"
+    )
+
+
+def execute(arguments: Namespace) -> int:
+    """Run a script and see its jobs to their end."""
+    if arguments.script is None:
+        raise UsageError("run: SCRIPT is missing; see `vcat run --help`")
+    params = _once_each(arguments.params)
+    jobs: list[Deployment] = []
+
+    def submitted(job: Deployment) -> None:
+        jobs.append(job)
+        print(f"submitted {job.job_name}", file=sys.stderr, flush=True)
+
+    try:
+        code = run_to_end(
+            arguments.script,
+            arguments.arguments,
+            params,
+            submitted,
+            whole_traceback=arguments.traceback,
+        )
+        if code != DONE:
+            _leave(jobs)
+            return code
+        return DONE if _follow_all(jobs) else FAILED
+    except KeyboardInterrupt:
+        return _cancel(jobs)
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        import argparse
+
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    import json
+
+    try:
+        return name, json.loads(value)
+    except (ValueError, RecursionError):
+        return name, value
+
+
+def _once_each(params: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(params)
+    if len(values) < len(params):
+        names = [name for name, _ in params]
+        twice = next(each for each in names if names.count(each) > 1)
+        raise UsageError(f"run: -p gives {twice!r} more than one value; leave all but one out")
+    return values
+
+
+def _follow_all(jobs: list[Deployment]) -> bool:
+    """See *jobs* to their end and return whether all completed; say why where one did not."""
+    # Asked once, for all: the log of a job that ends while another is followed is shown as well.
+    unfinished = [each for each in jobs if not each.is_job_complete()]
+    for job in unfinished:
+        for line in job.logs(follow=True):
+            print(display(line), flush=True)
+        job.wait_for_deployment_to_complete()
+    failed = [each for each in jobs if each.get_job_status() != "completed"]
+    for job in failed:
+        try:
+            job.fetch_job_results()  # which loads nothing of a job that did not complete
+        except RemoteException as error:
+            report(error)
+    return not failed
+
+
+def _leave(jobs: list[Deployment]) -> None:
+    for each in jobs:
+        if not each.is_job_complete():
+            say(f"job {each.job_name} goes on; `vcat logs -f {each.job_name}` follows it")
+
+
+def _cancel(jobs: list[Deployment]) -> int:
+    """Cancel what has not ended; once more Ctrl-C ends this at once."""
+    unfinished: list[Deployment] = []
+    try:
+        unfinished = [each for each in jobs if not each.is_job_complete()]
+        if not unfinished:
+            say("interrupted")
+            return INTERRUPTED
+        names = ", ".join(each.job_name for each in unfinished)
+        say(f"interrupted; cancelling {names} (Ctrl-C again to leave at once)")
+        for each in list(unfinished):
+            try:
+                each.cancel()
+                say(f"{each.job_name} is {each.get_job_status()}")
+            except VcatError as error:
+                report(error)
+            unfinished.remove(each)
+    except KeyboardInterrupt:
+        names = ", ".join(each.job_name for each in unfinished)
+        say(f"interrupted again; not known to have ended: {names}")
+    return INTERRUPTED

@@ -1,0 +1,164 @@
+"""Text for a terminal: what strangers wrote made harmless, times and sizes made readable."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# CSI, OSC and the like with their ends, two-character sequences, and an ESC that begins nothing.
+_SEQUENCE = (
+    r"\x1b\[[0-?]*[ -/]*[@-~]?"
+    r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+    r"|\x9b[0-?]*[ -/]*[@-~]?"
+)
+
+# The C0 controls but the tab, DEL, the C1 controls, line separators and what turns the direction.
+_CONTROL = r"\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_STRIPPED = f"[{_CONTROL}]"
+_ESCAPED = rf"[{_CONTROL}\t\ud800-\udfff]"
+# Strings, which `re` compiles when they are first needed: most text has nothing of the kind.
+
+
+def display(line: str) -> str:
+    """Return a line of a log as a terminal would show it, without control sequences.
+
+    Of what carriage returns overwrite, as progress bars do, the last state is kept.
+    """
+    if line.isprintable():
+        return line
+    if "\r" in line:
+        line = line.rstrip("\r").rpartition("\r")[2]
+    return re.sub(_STRIPPED, "", re.sub(_SEQUENCE, "", line))
+
+
+def terminal_width() -> int | None:
+    """Return how many columns standard output has; ``None`` where it is not a terminal."""
+    if not sys.stdout.isatty():
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except OSError:
+        return None
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines of *text*, which end with a newline and with nothing else."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def escape(value: object) -> str:
+    r"""Return *value* as one line, its control characters as ``\x1b``, ``\n``, ``\u202e``."""
+    text = str(value)
+    return text if text.isprintable() else re.sub(_ESCAPED, _escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
+
+
+def width(text: str) -> int:
+    """Return how many columns *text* takes in a terminal."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width
+
+    wide = sum(east_asian_width(each) in "WF" for each in text)
+    return len(text) + wide - sum(category(each) in ("Mn", "Me", "Cf") for each in text)
+
+
+def cut(text: str, columns: int) -> str:
+    """Return *text* if it fits into *columns*, else its beginning with ``...`` behind."""
+    if width(text) <= columns:
+        return text
+    mark = "..."[:columns]
+    kept = text[:columns]
+    while kept and width(kept) > columns - len(mark):
+        kept = kept[:-1]
+    return kept + mark
+
+
+def moment(seconds: float | None) -> str:
+    """Return a time in the local time zone."""
+    if seconds is None:
+        return "-"
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):  # not a time: a damaged or hostile record
+        return f"{seconds:g} s"
+
+
+def age(seconds: float, now: float) -> str:
+    """Return how long ago a time was; the time itself where it is a week, or yet to come."""
+    past = now - seconds
+    if not -1 <= past < 7 * 86400:
+        return moment(seconds)[:16]
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if past >= length:
+            return f"{int(past // length)} {unit} ago"
+    return f"{max(0, int(past))} s ago"
+
+
+def duration(start: float | None, end: float | None) -> str:
+    """Return the time between two moments; never less than none, whatever clocks say."""
+    if start is None or end is None or not math.isfinite(end - start):
+        return "-"
+    seconds = max(0.0, end - start)
+    if seconds < 59.95:
+        return f"{seconds:.1f}s" if seconds >= 9.995 else f"{seconds:.2f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours < 24 else f"{hours // 24}d{hours % 24:02}h"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes."""
+    if count < 1000:
+        return f"{count} B"
+    amount = float(count)
+    for unit in ("kB", "MB", "GB"):
+        amount /= 1000
+        if amount < 999.5:
+            return f"{amount:.3g} {unit}"
+    return f"{amount / 1000:.3g} TB"
+
+
+def number(value: object) -> str:
+    """Return the value of a metric: four digits of a fraction, anything else in full."""
+    return f"{value:.4g}" if isinstance(value, float) else escape(value)
+
+
+def pairs(mapping: Any) -> str:
+    """Return a mapping as ``name=value`` on one line."""
+    return " ".join(f"{escape(name)}={number(value)}" for name, value in mapping.items())
+
+
+def to_json(value: object, indent: int | None = 2) -> str:
+    """Return *value* as JSON that every parser reads and no terminal obeys: all of it ASCII."""
+    import json
+
+    try:
+        return json.dumps(value, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), indent=indent)
+
+
+def _finite(value: Any) -> Any:
+    """*value* with not-a-number and the infinities as strings, which JSON lacks."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,73 @@
+"""What a user of the command can get wrong: parsers that say it in one line, and the error."""
+
+from __future__ import annotations
+
+import argparse
+
+from vcat.errors import VcatError
+from vcat_cli.text import terminal_width
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+class UsageError(VcatError, ValueError):
+    """The command line asks for something that cannot be."""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Texts as they were written, in the width of the terminal.
+
+    Left to itself the original imports ``shutil`` to ask for the width, with each argument added.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=(terminal_width() or 100) - 2)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises :class:`UsageError` where the original prints and exits."""
+
+    def __init__(self, **options: Any) -> None:
+        # Those of the verbs are made by argparse itself, which passes no formatter on.
+        super().__init__(formatter_class=_Formatter, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise *message* with the verb in front and the way to its help behind."""
+        _, _, verb = self.prog.partition(" ")
+        where = f"{verb}: " if verb else ""
+        raise UsageError(f"{where}{message}; see `{self.prog} --help`")
+
+
+def new_parser(prog: str, description: str, examples: str) -> Parser:
+    """Return a parser without arguments but ``--help``."""
+    return Parser(
+        prog=prog,
+        description=description,
+        epilog=f"examples:\n{examples}",
+    )
+
+
+def count(text: str) -> int:
+    """Return *text* as a number of lines or jobs; for ``type=``."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, expected 0 or more")
+    return int(text)
+
+
+def advice(wrong: str, names: list[str], title: str) -> str:
+    """Return the end of a message about a name that is none of *names*: the nearest, and all.
+
+    Args:
+        wrong: What was given.
+        names: What there is.
+        title: What these are, in the plural.
+    """
+    import difflib  # only a mistake pays for it
+
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    close = difflib.get_close_matches(wrong, names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}? {title.capitalize()}: {shown}"
+    return f"; {title}: {shown or 'none'}"

@@ -100,7 +100,7 @@ class Store:
         return stat.S_ISREG(status.st_mode)
 
     def names(self, directory: str) -> list[str]:
-        """Return the names in *directory*, in no order, without those of files being written."""
+        """Return the names in *directory*, in no order, those of files being written among them."""
         try:
             descriptor = os.open(directory, _DIRECTORY, dir_fd=self._descriptor)
         except FileNotFoundError:
@@ -108,7 +108,7 @@ class Store:
         except OSError as error:
             raise self._located(error, directory) from error
         try:
-            return [each for each in os.listdir(descriptor) if not each.startswith(".")]
+            return os.listdir(descriptor)
         finally:
             os.close(descriptor)
 

@@ -136,7 +136,13 @@ def _create(path: str, scratch: str | None, needed: int) -> Output:
             ) from error
     import tempfile
 
-    private = tempfile.mkdtemp(prefix=_PRIVATE_PREFIX, dir=scratch)
+    try:
+        private = tempfile.mkdtemp(prefix=_PRIVATE_PREFIX, dir=scratch)
+    except OSError as error:
+        raise BundleError(
+            f"{path}: the bundle can be created neither there nor in a temporary directory:"
+            f" {_reason(error)}; let one of them be written, or set TMPDIR"
+        ) from error
     try:
         return Output(os.path.join(private, os.path.basename(path)), needed)
     except BaseException:

@@ -18,7 +18,7 @@ from vcat._shipping.part import PartWriter
 from vcat._shipping.shelf import Placed, Shelf, Slot
 
 _RUNTIMES_KEPT = 4
-_RECIPE = 1  # changes whenever the same distributions give other bytes than before
+_RECIPE = 2  # changes whenever the same distributions give other bytes than before
 
 RUNTIME = "runtime"
 REQUIREMENTS = "requirements"
@@ -126,14 +126,10 @@ def _compiled(part: str, path: str, source: bytes) -> dict[str, bytes]:
         warnings.simplefilter("ignore")  # what a requirement's source is warned of is not ours
         # A stable name; the import system puts the real one in its place.
         code = compile(source, f"{part}/{path}", "exec", dont_inherit=True, optimize=0)
-    try:
-        # Version 2 has no references, whose bytes depend on what else this process has seen.
-        body = marshal.dumps(code, 2)
-    except ValueError:  # constants that only later versions can write: slices, from 3.14
-        body = marshal.dumps(code)
     header = importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + importlib.util.source_hash(source)
     cached = f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
-    return {"/".join(filter(None, (directory, "__pycache__", cached))): header + body}
+    path = "/".join(filter(None, (directory, "__pycache__", cached)))
+    return {path: header + marshal.dumps(code)}
 
 
 def _entrances(files: dict[str, bytes]) -> list[str]:

@@ -16,7 +16,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vcat._shipping.compression import choose_compression
+from vcat._shipping.compression import choose_compression, no_compression
 from vcat._shipping.output import Output
 from vcat._shipping.part import PartInfo
 from vcat.errors import BundleError
@@ -26,6 +26,7 @@ FORMAT = 1
 
 _INDEX = "index.json"
 _INDEX_LIMIT = 64 << 20
+_LARGE = 16 << 20  # a faster checksum is worth its import from here on
 _PIECE = 256 << 10  # measured: larger pieces leave the processor's cache between read and write
 
 
@@ -191,7 +192,7 @@ def _read(path: str) -> bytes:
 
 def _copy(path: str, part: PartInfo, output: Output) -> bool:
     """Append a kept part to *output*, checking the very bytes that go there."""
-    crc32 = choose_compression(part.size).crc32
+    crc32 = (choose_compression(part.size) if part.size > _LARGE else no_compression()).crc32
     checksum = size = 0
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

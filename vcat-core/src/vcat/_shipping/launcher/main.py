@@ -234,11 +234,8 @@ class Content:
 
     def __init__(self, fd: int, name: str, position: int, size: int, limit: int) -> None:
         self.name = name
-        self.left = limit  # what is still to be taken
-        self._made = limit  # what may still be made
-        self._fd = fd
-        self._position = position
-        self._end = position + size
+        self.left = self._made = limit  # what is still to be taken, and may still be made
+        self._fd, self._position, self._end = fd, position, position + size
         self._member: Any = None
         self._input = self._buffer = b""
         self._at = 0

@@ -1,0 +1,79 @@
+"""Packages in editable mode that a script has imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from vcat._shipping.editable import find_editable_modules
+
+
+@pytest.fixture
+def workshop(tmp_path, monkeypatch):
+    """Two packages and a module under development, the last not installed at all."""
+    site, source = tmp_path / "site", tmp_path / "with space"
+    for name in ("tool_a", "tool_b", "loose"):
+        (source / name / "src").mkdir(parents=True)
+        monkeypatch.syspath_prepend(str(source / name / "src"))
+    (source / "tool_a/src/tool_a").mkdir()
+    (source / "tool_a/src/tool_a/__init__.py").write_text("")
+    (source / "tool_b/src/tool_b.py").write_text("")
+    (source / "loose/src/loose.py").write_text("")
+    for name in ("tool_a", "tool_b"):
+        information = site / f"{name}-1.0.dist-info"
+        information.mkdir(parents=True)
+        (information / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+        url = (source / name).as_uri()
+        (information / "direct_url.json").write_text(
+            json.dumps({"url": url, "dir_info": {"editable": True}})
+        )
+    broken = site / "broken-1.0.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Name: broken\nVersion: 1.0\n")
+    (broken / "direct_url.json").write_text("[1]")
+    monkeypatch.syspath_prepend(str(site))
+    for name in ("tool_a", "tool_b", "loose"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        __import__(name)
+    yield source
+    for name in ("tool_a", "tool_b", "loose"):
+        sys.modules.pop(name, None)
+
+
+def test_editable_modules_are_found(workshop, project):
+    """Loaded modules of editable distributions are found; others on the path are not."""
+    found = find_editable_modules(str(project), ["vcat"])
+    found = {name: place for name, place in found.items() if not name.startswith("vcat")}
+    assert found == {
+        "tool_a": str(workshop / "tool_a/src/tool_a"),
+        "tool_b": str(workshop / "tool_b/src/tool_b.py"),
+    }
+
+
+def test_what_travels_anyway_is_not_found(workshop):
+    """Modules in the project or in the runtime travel by themselves."""
+    found = find_editable_modules(str(workshop / "tool_a"), ["vcat", "tool_b"])
+    assert {"tool_a", "tool_b"}.isdisjoint(found)
+
+
+def test_they_travel(workshop, ship, deploy, start, tmp_path):
+    """They are in the bundle, in a directory of their own."""
+    bundle = ship()
+    done = subprocess.run(["tar", "tzf", bundle.path], capture_output=True, text=True, check=True)
+    assert {"editable/tool_a/__init__.py", "editable/tool_b.py"} <= set(done.stdout.splitlines())
+
+
+def test_without_candidates_no_metadata_is_read(project):
+    """A script that imports only installed packages does not pay for reading metadata."""
+    code = (
+        "import sys; from vcat._shipping.editable import find_editable_modules\n"
+        "print(find_editable_modules(sys.argv[1], ['vcat']))\n"
+        "print('importlib_metadata' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(project)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "{}\nFalse\n"

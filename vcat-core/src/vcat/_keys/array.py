@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from vcat._keys.pieces import Pieces, Raw, by_index
+from vcat._keys.pieces import Pieces, Raw, by_index, named
+from vcat._keys.scalar import Name
 
 #: How much of an array that does not lie in C order is copied at a time.
 _BLOCK = 1 << 24
@@ -25,14 +26,15 @@ def open_scalar(value: Any) -> Pieces:
 
 def open_dtype(value: Any) -> Pieces:
     """Take a dtype apart: a structured one field by field, with the place of each."""
-    parts: list[object] = [f"{type(value).__module__}.{type(value).__qualname__}", value.str]
+    kind = type(value)
+    parts: list[object] = [Name(f"{kind.__module__}.{kind.__qualname__}"), Name(value.str)]
     if value.subdtype is not None:
         base, shape = value.subdtype
         parts += [open_dtype(base), shape]
     elif value.names is not None:
         parts += [value.itemsize, value.isalignedstruct]
         parts += [
-            (name, open_dtype(field), offset, *title)
+            (named(name), open_dtype(field), offset, *map(named, title))
             for name in value.names
             for field, offset, *title in [value.fields[name]]
         ]
@@ -58,10 +60,10 @@ def _content(value: Any) -> list[object]:
         return [part for name in dtype.names for part in _content(value[name])]
     if dtype.char in "gG":
         # Long doubles have unused bytes, which hold whatever the memory held before.
-        return [repr(each) for each in value.ravel(order="C")]
+        return [Name(repr(each)) for each in value.ravel(order="C")]
     if dtype.hasobject or dtype.kind == "T":
-        elements: list[object] = value.ravel(order="C").tolist()
-        return elements
+        # Texts are data here; to ask for a million of them whether it is a file takes seconds.
+        return [named(each) for each in value.ravel(order="C").tolist()]
     return [Raw(value.size * dtype.itemsize, _chunks(value))]
 
 

@@ -41,10 +41,13 @@ def instructions(code: CodeType) -> list[Instruction]:
     ``co_code`` is what the compiler made, however often the function has run and been specialised.
     """
     raw = code.co_code
+    operations, arguments = raw[::2], raw[1::2]
+    if _EXTENDED not in operations:
+        return [(o, arguments[i], 2 * i) for i, o in enumerate(operations) if o != _CACHE]
     found: list[Instruction] = []
     extended = 0
     position = 0
-    for operation, argument in zip(raw[::2], raw[1::2], strict=True):
+    for operation, argument in zip(operations, arguments, strict=True):
         if operation == _EXTENDED:
             extended = (extended | argument) << 8
         elif operation != _CACHE:

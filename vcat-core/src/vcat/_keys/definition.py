@@ -46,9 +46,11 @@ def write_function(
     count = code.co_argcount
     names = code.co_varnames[count - len(function.__defaults__ or ()) : count]
     for name, default in zip(names, function.__defaults__ or (), strict=True):
-        recorder.write((name, default), f"{label}.<default>.{name}")
+        recorder.write(name)
+        recorder.write(default, f"{label}.<default>.{name}")
     for name, default in sorted((function.__kwdefaults__ or {}).items()):
-        recorder.write((name, default), f"{label}.<default>.{name}")
+        recorder.write(name)
+        recorder.write(default, f"{label}.<default>.{name}")
     modules: dict[str, ModuleType] = {}
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         try:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from vcat._keys.array import open_array, open_dtype, open_scalar
-from vcat._keys.pieces import Pieces, attributes, by_index, pairs
+from vcat._keys.pieces import Pieces, attributes, by_index, named, pairs
 from vcat._keys.unhashable import Unhashable
 
 _SET_REDUCERS = (set.__reduce__, frozenset.__reduce__)
@@ -24,7 +24,7 @@ def open_instance(value: Any) -> Pieces:
     if issubclass(kind, Enum):
         # A flag made of several has no name of its own.
         name = value._name_
-        return Pieces("enum", (kind, value._value_ if name is None else name))
+        return Pieces("enum", (kind, value._value_ if name is None else named(name)))
     function = plain_function(value)
     if function is not value:
         return Pieces("stage function", (function,))
@@ -37,7 +37,7 @@ def open_instance(value: Any) -> Pieces:
         return opened
     reduced = _reduced(kind, value)
     if isinstance(reduced, str):
-        return Pieces("global", (kind, reduced))
+        return Pieces("global", (kind, named(reduced)))
     padded = (*reduced, None, None, None, None)
     constructor, arguments, state, items, entries, setter = padded[:6]
     parts: list[object] = [kind, constructor, arguments, *_state(state)]

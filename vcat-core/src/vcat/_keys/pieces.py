@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from vcat._keys.scalar import Name
+
 
 def by_index(index: int) -> str:
     """Name a part as one names an item of a list."""
@@ -19,6 +21,11 @@ def unnamed(_: int) -> str:
 def by_name(*names: str) -> Callable[[int], str]:
     """Return a way to name parts as attributes: ``.name``."""
     return lambda index: f".{names[index]}"
+
+
+def named(value: object) -> object:
+    """Return *value*, if it is a text, as one that is not looked up as the name of a file."""
+    return Name(value) if type(value) is str else value
 
 
 class Pieces(NamedTuple):
@@ -52,10 +59,9 @@ def by_key(flat: Sequence[object]) -> Callable[[int], str]:
 
     def label(index: int) -> str:
         key = flat[index - index % 2]
-        # Only what is short and certain to have a repr; a message must not fail or fill the screen.
-        shown = (
-            repr(key)[:60] if type(key) in (str, int, bool, tuple) else f"<{type(key).__name__}>"
-        )
+        # A message must not fail, nor fill the screen, for a key of anybody's class.
+        plain = type(key) in (str, int, bool, bytes)
+        shown = repr(key)[:60] if plain else f"<{type(key).__name__}>"
         return f"[{shown}]" if index % 2 else f" key {shown}"
 
     return label
@@ -69,5 +75,5 @@ def pairs(name: str, items: Iterable[tuple[object, object]]) -> Pieces:
 
 def attributes(items: Iterable[tuple[object, object]]) -> Pieces:
     """Return the names and values of attributes in turn."""
-    flat = [each for item in items for each in item]
+    flat = [each for name, value in items for each in (named(name), value)]
     return Pieces("attributes", flat, lambda index: f".{flat[index - index % 2]}")

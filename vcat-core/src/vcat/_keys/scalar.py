@@ -35,6 +35,12 @@ def text(value: str) -> bytes:
     return b"s" + len(data).to_bytes(8, "little") + data
 
 
+class Name(str):
+    """A text that is part of how a value is taken apart, so that it never names a file."""
+
+    __slots__ = ()
+
+
 def _float(value: float) -> bytes:
     # The bits, so that -0.0 is not 0.0 and a NaN is itself.
     return b"d" + _FLOAT(value)
@@ -64,6 +70,7 @@ SCALARS: Scalars = {
     float: _float,
     complex: _complex,
     str: text,
+    Name: text,
     type(...): lambda _: b".",
     type(NotImplemented): lambda _: b"!",
 }

@@ -47,14 +47,16 @@ def _of_function(function: FunctionType) -> Callable[[tuple[Any, ...], dict[str,
             return _unbound(args, kwargs)
         given.update(kwargs)
         bound: Bound = []
-        for name in names:
+        for place, name in enumerate(names):
+            if place == count and rest is not None:
+                bound.append((f"*{rest}", args[count:]))
             if name in given:
                 bound.append((name, given[name]))
             elif name in defaults:
                 bound.append((name, defaults[name]))
             else:
                 return _unbound(args, kwargs)
-        if rest is not None:
+        if rest is not None and len(names) == count:
             bound.append((f"*{rest}", args[count:]))
         if others is not None:
             bound.append((f"**{others}", surplus))

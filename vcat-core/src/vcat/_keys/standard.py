@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vcat._keys.pieces import Pieces, by_index, by_name, pairs
+from vcat._keys.pieces import Pieces, by_index, by_name, named, pairs
+from vcat._keys.scalar import Name
 from vcat._keys.unhashable import Unhashable
 
 
@@ -33,37 +34,38 @@ def _attributes(name: str, *attributes: str, mutable: bool = False) -> Callable[
     label = by_name(*attributes)
 
     def opener(value: Any) -> Pieces:
-        return Pieces(name, [getattr(value, each) for each in attributes], label, mutable)
+        parts = [named(getattr(value, each)) for each in attributes]
+        return Pieces(name, parts, label, mutable)
 
     return opener
 
 
 def _datetime(value: Any) -> Pieces:
     naive = value.replace(tzinfo=None, fold=0).isoformat()
-    return Pieces("datetime.datetime", (naive, value.fold, value.tzinfo))
+    return Pieces("datetime.datetime", (Name(naive), value.fold, value.tzinfo))
 
 
 def _time(value: Any) -> Pieces:
     naive = value.replace(tzinfo=None, fold=0).isoformat()
-    return Pieces("datetime.time", (naive, value.fold, value.tzinfo))
+    return Pieces("datetime.time", (Name(naive), value.fold, value.tzinfo))
 
 
 def _timezone(value: Any) -> Pieces:
-    return Pieces("datetime.timezone", (value.utcoffset(None), value.tzname(None)))
+    return Pieces("datetime.timezone", (value.utcoffset(None), Name(value.tzname(None))))
 
 
 def _zone(value: Any) -> Pieces:
     if value.key is None:
         raise Unhashable("", "is a time zone without a key; build it as ZoneInfo('Area/City')")
-    return Pieces("zoneinfo.ZoneInfo", (value.key,))
+    return Pieces("zoneinfo.ZoneInfo", (Name(value.key),))
 
 
 def _path(value: Any) -> Pieces:
-    return Pieces(f"pathlib.{type(value).__name__}", (str(value),))
+    return Pieces(f"pathlib.{type(value).__name__}", (Name(value),))
 
 
 def _text(name: str) -> Callable[[Any], Pieces]:
-    return lambda value: Pieces(name, (str(value),))
+    return lambda value: Pieces(name, (Name(value),))
 
 
 def _counter(value: Any) -> Pieces:
@@ -93,11 +95,11 @@ def _random(value: Any) -> Pieces:
 
 
 def _array(value: Any) -> Pieces:
-    return Pieces("array.array", (value.typecode, value.tobytes()), mutable=True)
+    return Pieces("array.array", (Name(value.typecode), value.tobytes()), mutable=True)
 
 
 def _memoryview(value: Any) -> Pieces:
-    return Pieces("memoryview", (value.format, value.shape, value.tobytes()), mutable=True)
+    return Pieces("memoryview", (Name(value.format), value.shape, value.tobytes()), mutable=True)
 
 
 def _mappingproxy(value: Any) -> Pieces:
@@ -105,16 +107,16 @@ def _mappingproxy(value: Any) -> Pieces:
 
 
 def _descriptor(value: Any) -> Pieces:
-    return Pieces("descriptor", (value.__objclass__, value.__name__))
+    return Pieces("descriptor", (value.__objclass__, Name(value.__name__)))
 
 
 def _method_wrapper(value: Any) -> Pieces:
-    return Pieces("method", (value.__self__, value.__name__), by_name("__self__", "__name__"))
+    return Pieces("method", (value.__self__, Name(value.__name__)), by_name("__self__", "__name__"))
 
 
 def _logger(value: Any) -> Pieces:
     # What is logged is no part of a result; handlers and locks would only stand in the way.
-    return Pieces("logging.Logger", (value.name,))
+    return Pieces("logging.Logger", (Name(value.name),))
 
 
 def _cached(value: Any) -> Pieces:
@@ -126,7 +128,7 @@ def _cached(value: Any) -> Pieces:
 def _stream(value: Any) -> Pieces:
     for name in ("stdin", "stdout", "stderr"):
         if value is getattr(sys, name) or value is getattr(sys, f"__{name}__"):
-            return Pieces("sys", (name,))
+            return Pieces("sys", (Name(name),))
     raise Unhashable("", "is an open file; pass its path and open it inside the function")
 
 
@@ -156,7 +158,7 @@ _OPENERS: Mapping[str, Callable[[Any], Pieces]] = {
     "collections.OrderedDict": _ordered,
     "collections.defaultdict": _defaultdict,
     "collections.deque": _deque,
-    "datetime.date": lambda v: Pieces("datetime.date", (v.isoformat(),)),
+    "datetime.date": lambda v: Pieces("datetime.date", (Name(v.isoformat()),)),
     "datetime.datetime": _datetime,
     "datetime.time": _time,
     "datetime.timedelta": _attributes("datetime.timedelta", "days", "seconds", "microseconds"),

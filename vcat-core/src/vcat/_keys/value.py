@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 from vcat._keys.bytecode import open_code
 from vcat._keys.instance import open_instance
 from vcat._keys.pieces import Pieces, Raw, by_index, by_key, by_name
-from vcat._keys.scalar import SCALARS, Scalars, flat, length
+from vcat._keys.scalar import SCALARS, Name, Scalars, flat, length
 from vcat._keys.standard import is_path, opener_for
 from vcat._keys.unhashable import Unhashable
 
@@ -173,9 +173,9 @@ class Encoder:
                 return None
             return self._open_pieces(standard(value), value)
         if kind is BuiltinFunctionType:
-            names = ("__self__", "__name__")
-            parts = [getattr(value, each) for each in names]
-            return self._open_pieces(Pieces("method", parts, by_name(*names)), value)
+            parts = (value.__self__, Name(value.__name__))
+            label = by_name("__self__", "__name__")
+            return self._open_pieces(Pieces("method", parts, label), value)
         if callable(value) and self._write_reference(value):
             return None
         if id(value) in self.met and self._again(value):
@@ -304,7 +304,7 @@ class Encoder:
         name = None if self._names is None else self._names(value)
         if name is None:
             raise Unhashable("", "is a bare object(), which has no content; use an enum member")
-        return self._open_pieces(Pieces("object", (name,)))
+        return self._open_pieces(Pieces("sentinel", (Name(name),)))
 
     _openers: ClassVar[Mapping[type, Callable[[Encoder, Any], _Frame | None]]] = {
         list: _open_list,

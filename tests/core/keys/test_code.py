@@ -1,0 +1,390 @@
+"""The digest of a function's code: cycles, sessions, fallbacks, libraries."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import marshal
+import shutil
+import subprocess
+import sys
+import sysconfig
+import threading
+import types
+from pathlib import Path
+
+import pytest
+
+from vcat import stage
+from vcat._keys.bytecode import open_code
+from vcat._keys.code import CodeDigester
+from vcat._keys.value import Unhashable, digest
+
+
+def defined(source, file="<cell>", **names):
+    """Return the namespace that *source* leaves behind, as a notebook's cells would."""
+    namespace = {"__name__": "notebook", **names}
+    exec(compile(source, file, "exec"), namespace)
+    return types.SimpleNamespace(**namespace)
+
+
+def code(function, project="/nowhere"):
+    """Return the digest of *function* as a new session computes it."""
+    return CodeDigester(str(project)).digest_of(function).digest
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Return a directory that modules are imported from, for this test only."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+RING = """
+def a(n): return n and b(n - 1)
+def b(n): return n and c(n - 1) or a(n)
+def c(n): return n and a(n - 1) or d(n)
+def d(n): return n and d(n - 1)
+def e(n): return a(n) + {}
+"""
+
+
+def test_a_cycle_has_one_digest_whichever_function_is_first():
+    """What else was hashed before, and in which order, does not show."""
+    alone = {name: code(getattr(defined(RING.format(1)), name)) for name in "abcde"}
+    assert len(set(alone.values())) == 5
+    for order in itertools.permutations("abcde"):
+        digester, names = CodeDigester("/nowhere"), defined(RING.format(1))
+        assert {n: digester.digest_of(getattr(names, n)).digest for n in order} == alone
+
+
+def test_an_edit_in_a_cycle_reaches_those_that_reach_it():
+    """A function outside the cycle changes with it, one below it does not."""
+    old, new = defined(RING.format(1)), defined(RING.format(1).replace("or a(n)", "or c(n)"))
+    changed = {name for name in "abcde" if code(getattr(old, name)) != code(getattr(new, name))}
+    assert changed == set("abce")
+
+
+def ring(back):
+    """Return the first of three functions that reach each other; the second calls *back* too."""
+    source = "def make(n, calls=None):\n  def f(k): return n + sum(c(k - 1) for c in calls[:k])\n"
+    functions = [defined(f"{source}  return f\n").make(number) for number in range(3)]
+    for function, called in zip(functions, [(1,), (2, back), (0,)], strict=True):
+        # Its closure is (calls, n).
+        function.__closure__[0].cell_contents = tuple(functions[number] for number in called)
+    return functions[0]
+
+
+def test_where_a_cycle_closes_counts():
+    """Functions of one name and one code are told apart by what they reach."""
+    assert len({ring(back)(5) for back in (0, 1, 2, 0)}) == 3
+    assert len({code(ring(back)) for back in (0, 1, 2, 0)}) == 3
+
+
+def test_a_chain_of_functions_needs_no_recursion():
+    """10,000 functions that call each other are fine."""
+    source = "\n".join(f"def f{n}(): return f{n + 1}()" for n in range(10_000))
+    names = defined(source + "\ndef f10000(): return 1\n")
+    other = defined(source + "\ndef f10000(): return 2\n")
+    assert code(names.f0) != code(other.f0)
+
+
+def test_compiled_code_counts_whatever_it_has_become_by_running():
+    """Specialised and traced bytecode is the same code."""
+    loop = defined("def loop(n):\n  t = 0\n  for i in range(n): t += i * 2\n  return t\n").loop
+    before = digest(loop.__code__)
+    for _ in range(2_000):
+        loop(20)
+    earlier = sys.gettrace()
+    sys.settrace(lambda *_: None)
+    try:
+        assert digest(loop.__code__) == before
+    finally:
+        sys.settrace(earlier)
+
+
+def test_only_constants_that_are_loaded_count():
+    """A docstring is known by that nobody loads it, not by its place among the constants."""
+    plain, explained, returned = (
+        defined(f"def f():\n{text}").f.__code__
+        for text in ("  return 'a', 2\n", "  'Say.'\n  return 'a', 2\n", "  'a'\n  return 'a', 2\n")
+    )
+    assert digest(plain) == digest(explained) == digest(returned)
+    assert "Say." not in open_code(explained).parts
+    assert "a" in str(open_code(returned).parts)
+
+
+def test_a_function_sent_by_value_is_the_same():
+    """Code through marshal, in a namespace of only what it names, under another path."""
+    names = defined(
+        "import math\nRATE = [1]\ndef g(): return RATE\ndef f(): return g() + math.pi\n"
+    )
+    sent = {}
+    for function in (names.g, names.f):
+        copy = marshal.loads(marshal.dumps(function.__code__.replace(co_filename="/elsewhere.py")))
+        sent[function.__name__] = types.FunctionType(copy, sent | {"__name__": "notebook"})
+        sent |= {"RATE": [1], "math": names.math}
+        sent[function.__name__].__globals__.update(sent)
+    assert code(sent["f"], "/other") == code(names.f)
+
+
+def test_what_a_library_made_of_a_function_is_the_same_when_sent_by_value():
+    """Its code is the library's, whatever module a copy of it was put into."""
+    made = contextlib.contextmanager(defined("def g(): yield 1\n").g)
+    copy = types.FunctionType(
+        made.__code__, {"__name__": "notebook"}, made.__name__, None, made.__closure__
+    )
+    copy.__dict__.update(made.__dict__)
+    assert code(copy) == code(made)
+
+
+def test_a_global_counts_as_it_was_when_it_was_first_met():
+    """What stages of a run do to the globals of others changes no key of that run."""
+    names = defined("SEEN = []\ndef f(): return SEEN\ndef g(): return [SEEN]\n")
+    digester = CodeDigester("/nowhere")
+    first = digester.digest_of(names.f).digest
+    names.SEEN.append(1)
+    assert digester.digest_of(names.f).digest == first
+    assert digester.digest_of(names.g).digest == code(
+        defined("SEEN = []\ndef g(): return [SEEN]\n").g
+    )
+    assert code(names.f) != first
+
+
+def test_using_a_class_does_not_change_it():
+    """What Python notes in a class when it is pickled or asked for annotations does not count."""
+    kind = defined("class K:\n  __slots__ = ('a',)\nclass L: pass\ndef f(): return K, L\n")
+    before = code(kind.f)
+    kind.K().__reduce_ex__(4)
+    assert kind.L.__annotations__ == {}
+    assert code(kind.f) == before
+
+
+def test_stage_functions_count_as_the_functions_they_hold():
+    """A body that calls ``other.function()`` depends on it, not on how its stages are run."""
+    body = "def f(): return other.function()\n"
+    source = "def other(): return {}\nother = stage(retries={})(other)\n" + body
+    one, more_often, changed = (
+        code(defined(source.format(*each), stage=stage).f) for each in ((1, 0), (1, 2), (2, 0))
+    )
+    assert one == more_often != changed
+    names = defined(source.format(1, 0), stage=stage)
+    assert code(names.other) == code(names.other.function)
+    parts = CodeDigester("/nowhere").digest_of(names.f).parts
+    assert list(parts) == ["notebook.f", "notebook.other"]
+
+
+def test_vcat_and_the_standard_library_count_by_name():
+    """Neither shows up in the parts."""
+    names = defined(
+        "import json\nfrom vcat import log_metric\ndef f(): log_metric('a', json.loads('1'))\n"
+    )
+    assert list(CodeDigester("/nowhere").digest_of(names.f).parts) == ["notebook.f"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import fakelib\ndef f(): return fakelib.g()\n",
+        "def f():\n  import fakelib\n  return fakelib.g()\n",
+    ],
+)
+def test_distributions_count_by_version(project, monkeypatch, source):
+    """A new version of a library counts, an edit of its files does not."""
+    site = project / "site-packages"
+    monkeypatch.syspath_prepend(str(site))
+    (site / "fakelib").mkdir(parents=True)
+    (site / "fakelib" / "__init__.py").write_text("def g(): return 1\n")
+    info = site / "fake_lib-1.0.dist-info"
+    info.mkdir()
+    (info / "RECORD").write_text("fakelib/__init__.py,,\nfake_lib-1.0.dist-info/RECORD,,\n")
+    found = CodeDigester(str(project)).digest_of(defined(source).f)
+    assert found.parts.items() > {"fake_lib": "1.0"}.items()
+    (site / "fakelib" / "__init__.py").write_text("def g(): return 2\n")
+    assert code(defined(source).f, project) == found.digest
+    info.rename(site / "fake_lib-1.1.dist-info")
+    newer = CodeDigester(str(project)).digest_of(defined(source).f)
+    assert newer.parts.items() > {"fake_lib": "1.1"}.items()
+    assert newer.digest != found.digest
+
+
+def test_a_library_imported_in_a_body_is_not_imported_for_its_key(project):
+    """Nor does an import that fails raise here: the body may expect it."""
+    names = defined(
+        "def f():\n  import multiprocessing.pool, nowhere_at_all\n  return multiprocessing.pool\n"
+    )
+    missing = "multiprocessing.pool" not in sys.modules
+    assert code(names.f, project)
+    assert ("multiprocessing.pool" not in sys.modules) == missing
+
+
+def test_packages_beside_their_metadata_are_libraries(project):
+    """In a job, libraries lie in a runtime folder that is no site-packages directory."""
+    (project / "fakelib.py").write_text("def g(): return 1\n")
+    (project / "fakelib-2.0.dist-info").mkdir()
+    (project / "fakelib-2.0.dist-info" / "RECORD").write_text("fakelib.py,,\n")
+    (project / "mine.py").write_text("R = 1\n")
+    names = defined("import fakelib, mine\ndef f(): return fakelib.g(), mine.R\n")
+    parts = CodeDigester("/elsewhere").digest_of(names.f).parts
+    assert parts["fakelib"] == "2.0"
+    assert "mine.R" in parts
+
+
+def test_a_library_without_metadata_counts_by_its_files(project, monkeypatch):
+    """Nothing says its version."""
+    site = project / "site-packages"
+    monkeypatch.syspath_prepend(str(site))
+    site.mkdir()
+    (site / "fakelib.py").write_text("def g(): return 1\n")
+    source = "import fakelib\ndef f(): return fakelib.g()\n"
+    before = code(defined(source).f, project)
+    (site / "fakelib.py").write_text("def g(): return 2\n")
+    assert code(defined(source).f, project) != before
+
+
+COMPILED = "xxlimited"  # whatever it does, it comes with Python and nobody has imported it
+
+
+@pytest.mark.parametrize("name", [COMPILED, f"pkg.{COMPILED}"])
+@pytest.mark.parametrize(
+    "place", ["import {0}\ndef f(): return ", "def f():\n  import {0}\n  return "]
+)
+def test_a_compiled_module_of_the_project_counts_as_a_whole(project, place, name):
+    """Nobody can see what its functions do; the record says so."""
+    file = COMPILED + sysconfig.get_config_var("EXT_SUFFIX")
+    built = Path(sysconfig.get_path("stdlib")) / "lib-dynload" / file
+    if not built.exists():
+        pytest.skip(f"this Python was built without {COMPILED}")
+    copy = project.joinpath(*name.split(".")).with_name(file)
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copy(built, copy)
+    source = place.format(name) + f"{name}.foo(1, 2), {name}.Xxo\n"
+    found = CodeDigester(str(project)).digest_of(defined(source).f)
+    assert found.fallbacks == (f"{name} as a whole: it is compiled",)
+    with open(copy, "ab") as opened:
+        opened.write(b"\0")
+    assert code(defined(source).f, project) != found.digest
+
+
+FALLBACKS = {
+    "import helpers\ndef f(n='g'): return getattr(helpers, n)()\n": (
+        "helpers as a whole: it is used as a value"
+    ),
+    "def f(): return eval('1')\n": "every source file of the project: builtins.eval may reach any",
+    "from builtins import eval as look\ndef f(): return look('1')\n": (
+        "every source file of the project: builtins.eval may reach any"
+    ),
+    "import importlib\ndef f(n): return importlib.import_module(n)\n": (
+        "every source file of the project: importlib.import_module may reach any"
+    ),
+    "def f(n):\n  import runpy\n  return runpy.run_path(n)\n": (
+        "every source file of the project: runpy.run_path may reach any"
+    ),
+    "import sys\ndef f(n): return sys.modules[n]\n": (
+        "every source file of the project: sys.modules may reach any"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", FALLBACKS)
+def test_what_nobody_can_see_counts_whole(project, source):
+    """The record says what was counted whole, and why."""
+    (project / "helpers.py").write_text("def g(): return 1\n")
+    names = defined(source, str(project / "main.py"))
+    found = CodeDigester(str(project)).digest_of(names.f)
+    assert found.fallbacks == (FALLBACKS[source],)
+
+
+def test_hidden_directories_and_environments_are_no_source_files(project):
+    """What every run may write, or what is not the project's, changes no key."""
+    names = defined("def f(): return eval('1')\n", str(project / "main.py"))
+    before = code(names.f, project)
+    for name in (".vcat", "venv", "__pycache__"):
+        (project / name).mkdir()
+        (project / name / "a.py").write_text("")
+    (project / "venv" / "pyvenv.cfg").write_text("")
+    assert code(names.f, project) == before
+    (project / "b.py").write_text("")
+    assert code(names.f, project) != before
+
+
+LOCK = threading.Lock()
+REASON = "is a '_thread.lock', whose content cannot be told; create it inside the function"
+PROBLEMS = {
+    "def f(): return LOCK\n": f"notebook.LOCK {REASON}",
+    "D = {'a': [LOCK]}\ndef f(): return D\n": f"notebook.D['a'][0] {REASON}",
+    "def f(a, x=LOCK): return x\n": f"notebook.f.<default>.x {REASON}",
+    "def f(*, x=[LOCK]): return x\n": f"notebook.f.<default>.x[0] {REASON}",
+    "def make(x):\n  def f(): return x\n  return f\nf = make(LOCK)\n": (
+        f"notebook.make.<locals>.f.<closure>.x {REASON}"
+    ),
+    "def f(): return f.x\nf.x = LOCK\n": f"notebook.f.x {REASON}",
+    "class K:\n  x = LOCK\ndef f(): return K\n": f"notebook.K.x {REASON}",
+    "def g(): return LOCK\ndef f(): return g() or f()\n": f"notebook.LOCK {REASON}",
+    "def f(): return eval('1')\n": (
+        "notebook.f uses builtins.eval, which may reach any code, and has no source file to count"
+        " instead; move it into a module"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", PROBLEMS)
+def test_code_that_cannot_be_hashed_is_not_guessed(source):
+    """The error names the function and the path to what stands in the way, every time."""
+    names = defined(source, LOCK=LOCK)
+    digester = CodeDigester("/nowhere")
+    subject = "notebook.make.<locals>.f" if "make" in source else "notebook.f"
+    for _ in range(2):
+        with pytest.raises(Unhashable) as caught:
+            digester.digest_of(names.f)
+        assert str(caught.value) == f"the code of '{subject}' cannot be hashed: {PROBLEMS[source]}"
+
+
+def test_a_set_of_functions_that_have_one_name_has_no_order():
+    """Nothing tells them apart before they are read."""
+    names = defined("T = {lambda: 1, lambda: 2}\ndef f(): return T\n")
+    with pytest.raises(Unhashable) as caught:
+        code(names.f)
+    assert str(caught.value) == (
+        "the code of 'notebook.f' cannot be hashed: notebook.T has functions of one name as items;"
+        " put them into a list"
+    )
+
+
+def test_same_names_are_told_apart_in_parts():
+    """Two functions of one name are two parts."""
+    names = defined("def make(g):\n  def f(): return g and g()\n  return f\nf = make(make(None))\n")
+    parts = CodeDigester("/nowhere").digest_of(names.f).parts
+    assert list(parts) == ["notebook.make.<locals>.f", "notebook.make.<locals>.f#2"]
+
+
+def test_a_function_is_looked_at_once():
+    """The second time costs a look-up, however much it reaches."""
+    names = defined("def g(): return 1\ndef f(): return g()\n")
+    digester = CodeDigester("/nowhere")
+    assert digester.digest_of(names.f) is digester.digest_of(names.f)
+
+
+def test_callables_of_every_kind_have_code():
+    """What a stage may be: built-in, class, partial, bound method, callable object, library's."""
+    kinds = [len, int, "a".join, functools.partial(len), functools.reduce, itertools.chain, print]
+    assert len({code(each) for each in kinds}) == len(kinds)
+
+
+def test_classes_of_the_script_are_those_of_its_module(project):
+    """Told what ``__main__`` is called, a digester gives the same digest for script and import."""
+    (project / "train.py").write_text(
+        "from vcat._keys.code import CodeDigester\n"
+        "class K:\n  r = 1\n"
+        "def f(): return K\n"
+        "print(CodeDigester('/nowhere', main='train').digest_of(f).digest)\n"
+    )
+    run = [sys.executable, "train.py"], [sys.executable, "-c", "import train"]
+    one, other = (
+        subprocess.run(each, cwd=project, stdout=subprocess.PIPE, check=True).stdout for each in run
+    )
+    assert one == other

@@ -310,3 +310,74 @@ def test_a_result_of_a_class_of_the_script_is_the_scripts_own(project):
     shown, own, name = project.run("train.py").stdout.split()
     assert (shown, own) == ("Score(value=0.5)", "True")
     assert project.ask(f"print(json.dumps(repr(get_job({name!r}).fetch_job_results())))") == shown
+
+
+def test_all_kinds_of_classes_of_a_script_hold_together(project):
+    """Enumerations, dataclasses, named tuples, abstract bases and exceptions stay themselves.
+
+    Between two stages of the job, between the job and its script, and out of the cache.
+    """
+    project.write(
+        "train.py",
+        """
+        import abc
+        from dataclasses import dataclass, field
+        from enum import Enum
+        from typing import NamedTuple
+        from vcat import *
+
+        class Color(Enum):
+            RED = 1
+            BLUE = 2
+
+            def other(self):
+                return Color.RED if self is Color.BLUE else Color.BLUE
+
+        class Point(NamedTuple):
+            x: int = 1
+
+        class Base(abc.ABC):
+            @abc.abstractmethod
+            def area(self): ...
+
+        class Square(Base):
+            __slots__ = ("side",)
+            def __init__(self, side):
+                super().__init__()
+                self.side = side
+            def area(self):
+                return self.side ** 2
+
+        @dataclass
+        class Result:
+            color: Color = Color.RED
+            points: list = field(default_factory=list)
+            shape: Square = None
+
+        class Wrong(Exception):
+            pass
+
+        @stage
+        def make(color):
+            return Result(color, [Point(3)], Square(2))
+
+        @stage
+        def use(result):
+            try:
+                raise Wrong("x")
+            except Wrong:
+                pass
+            checks = (
+                result.color is Color.BLUE, result.color.other() is Color.RED,
+                isinstance(result, Result), isinstance(result.shape, Base),
+                isinstance(result.points[0], Point), result.shape.area() == 4,
+            )
+            return checks, result
+
+        for _ in range(2):
+            checks, result = use(make(Color.BLUE)).run().fetch_job_results()
+            print(all(checks), result.color is Color.BLUE, isinstance(result, Result),
+                  isinstance(result.shape, Square), result.points)
+        """,
+    )
+    assert project.run("train.py").stdout == "True True True True [Point(x=3)]\n" * 2

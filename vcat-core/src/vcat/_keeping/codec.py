@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _pickle  # the C pickler itself: `pickle` costs twice as much to import
 import io
-import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -95,6 +94,8 @@ def _strict_pickler(dill: Any) -> Any:
     A lock would arrive open, a file at another position: both are mistakes that the script's author
     wants to hear about here, in the same words for every value.
     """
+    from enum import EnumMeta as EnumType
+
     refused = {type(each) for each in (_lock(), _rlock())} | {
         io.TextIOWrapper,
         io.BufferedReader,
@@ -104,15 +105,20 @@ def _strict_pickler(dill: Any) -> Any:
     }
 
     class StrictPickler(dill.Pickler):  # type: ignore[misc]  # dill is not typed
-        dispatch = {k: v for k, v in dill.Pickler.dispatch.items() if k not in refused}  # noqa: RUF012  # as in the base
+        # Of dill's own kind of mapping, which finds classes by their metaclass.
+        dispatch = type(dill.Pickler.dispatch)(
+            {k: v for k, v in dill.Pickler.dispatch.items() if k not in refused}
+        )
 
         def reducer_override(self, value: Any) -> Any:
-            if type(value) is FunctionType and not rebuild.importable(value):
+            if type(value) is FunctionType and rebuild.is_unwrapped(value):
                 return rebuild.reduce_function(value)
             if type(value) is StageFunction:
                 return rebuild.reduce_stage_function(value)
             if type(value) is ModuleType:
                 return _reduce_module(value)
+            if isinstance(value, EnumType) and _is_by_value(value):
+                return rebuild.reduce_enum(value)  # dill would send its name alone
             return NotImplemented
 
     return StrictPickler
@@ -142,8 +148,8 @@ def _reduce_module(module: ModuleType) -> Any:
 
 class _Unpickler(_pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if module == "dill._dill" and name == "_create_type":
-            return _create_type
+        if module == "dill._dill" and name in _CREATORS:
+            return _CREATORS[name]
         return super().find_class(module, name)
 
 
@@ -153,12 +159,21 @@ def _create_type(kind: Any, *arguments: Any) -> Any:
     So a result that the job made is an instance of the very class the script defines.
     """
     name, _, members = arguments[:3]
-    if members.get("__module__") == "__main__":
-        own: Any = sys.modules.get("__main__")
-        for part in members.get("__qualname__", name).split("."):
-            own = getattr(own, part, None)
-        if isinstance(own, type) and type(own) is kind:
-            return own
+    own = rebuild.own_class(members.get("__module__"), members.get("__qualname__", name))
+    if own is not None and type(own) is kind:
+        return own
     from dill import _dill
 
-    return _dill._create_type(kind, *arguments)  # noqa: SLF001  # what the pickle itself names
+    return rebuild.settled(_dill._create_type(kind, *arguments))  # noqa: SLF001  # what the pickle itself names
+
+
+def _create_namedtuple(name: str, fields: Any, module: str, *defaults: Any) -> Any:
+    from dill import _dill
+
+    own = rebuild.own_class(module, name)
+    if own is not None and getattr(own, "_fields", None) == tuple(fields):
+        return own
+    return rebuild.settled(_dill._create_namedtuple(name, fields, module, *defaults))  # noqa: SLF001  # as above
+
+
+_CREATORS = {"_create_type": _create_type, "_create_namedtuple": _create_namedtuple}

@@ -20,13 +20,13 @@ _namespaces: dict[str, dict[str, Any]] = {}
 
 
 def open_namespaces(main: dict[str, Any] | None = None) -> None:
-    """Give the functions rebuilt from now on new namespaces; *main* is that of ``__main__``.
+    """Give the functions rebuilt from now on new namespaces; in a job, *main* is ``__main__``'s.
 
-    Never this process's own ``__main__``: what an old result carries must not overwrite a script's
-    globals.
+    Anywhere else it is none: what an old result carries must not overwrite a script's globals.
     """
     _namespaces.clear()
     if main is not None:
+        main.setdefault("__builtins__", __builtins__)
         _namespaces["__main__"] = main
 
 
@@ -45,10 +45,15 @@ def found(module: str | None, qualname: str) -> Any:
     return target
 
 
+def is_unwrapped(function: FunctionType) -> bool:
+    """Return whether a stage function of a module stands where *function* was defined."""
+    at = found(function.__module__, function.__qualname__)
+    return isinstance(at, StageFunction) and at.function is function
+
+
 def reduce_function(function: FunctionType) -> tuple[Any, ...]:
     """Return how to rebuild *function*: its code, globals, cells and defaults."""
-    at = found(function.__module__, function.__qualname__)
-    if isinstance(at, StageFunction) and at.function is function:
+    if is_unwrapped(function):
         return unwrap, (function.__module__, function.__qualname__)
     cells = [_content(cell) for cell in function.__closure__ or ()]
     state = {
@@ -118,6 +123,87 @@ def reduce_stage_function(value: StageFunction) -> tuple[Any, ...]:
     if found(value.function.__module__, value.__qualname__) is value:
         return attribute, (value.function.__module__, value.__qualname__)
     return wrap, (value.function, value.options.as_dict())
+
+
+def reduce_enum(kind: Any) -> tuple[Any, ...]:
+    """Return how to rebuild an enumeration of the script: its members, then what else it has."""
+    build = (kind.__name__, kind.__qualname__, kind.__module__, type(kind), kind.__bases__)
+    members = {name: each.value for name, each in kind.__members__.items()}
+    extras = {
+        name: value
+        for name, value in kind.__dict__.items()
+        if name not in members and _is_own(value, kind.__module__)
+    }
+    own = {
+        name: {key: value for key, value in each.__dict__.items() if not _is_internal(key)}
+        for name, each in kind.__members__.items()
+    }
+    # Methods may name the enumeration itself, so they are filled in afterwards.
+    return make_enum, (*build, members), (extras, own), None, None, fill_enum
+
+
+def make_enum(
+    name: str, qualname: str, module: str, kind: Any, bases: tuple[type, ...], members: Any
+) -> Any:
+    """Return an enumeration with *members*, or the script's own where this process is the script."""
+    from types import new_class
+
+    own = own_class(module, qualname)
+    if own is not None and type(own) is kind:
+        return own
+    namespace = {"__module__": module, "__qualname__": qualname}
+
+    def fill(body: Any) -> None:
+        for key, value in (namespace | members).items():
+            body[key] = value
+
+    return settled(new_class(name, bases, {"metaclass": kind}, fill))
+
+
+def fill_enum(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]]) -> None:
+    """Give an enumeration its methods, and its members the attributes they had."""
+    extras, own = state
+    for name, value in extras.items():
+        setattr(kind, name, value)
+    for name, attributes in own.items():
+        kind.__members__[name].__dict__.update(attributes)
+
+
+def settled(kind: type) -> type:
+    """Return a class that was just rebuilt, after making it the only one of its name in a job.
+
+    Functions and values of one job are pickled apart, and each brings the classes it needs: those of
+    one name have to be one class, or ``isinstance`` would not hold between stages.
+    """
+    main = sys.modules.get("__main__")
+    if kind.__module__ == "__main__" and _namespaces.get("__main__") is vars(main):
+        vars(main).setdefault(kind.__qualname__, kind)
+    return kind
+
+
+def own_class(module: str | None, qualname: str) -> type | None:
+    """Return the class of that name which this process's own script defines, if it does."""
+    if module != "__main__":
+        return None
+    main = sys.modules.get("__main__")
+    own: Any = getattr(main, "__dict__", {}).get(qualname)  # as settled() files nested ones
+    if own is None:
+        own = main
+        for part in qualname.split("."):
+            own = getattr(own, part, None)
+    return own if isinstance(own, type) else None
+
+
+def _is_own(value: Any, module: str) -> bool:
+    """Whether an attribute was written in the class, and not put there by the enum machinery."""
+    function = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
+    if isinstance(function, FunctionType):
+        return function.__module__ == module
+    return False
+
+
+def _is_internal(name: str) -> bool:
+    return name.startswith("_") and name.endswith("_")
 
 
 def attribute(module: str, qualname: str) -> Any:

@@ -5,7 +5,8 @@ Nothing in here fails a stage: what goes wrong is said once and the stage runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import fill
@@ -40,6 +41,15 @@ class ResultCache:
         self._job_name = job_name
         self._warn = warn
         self._warned: set[str] = set()
+
+    def prepare(self, stages: Iterable[Stage]) -> None:
+        """Take in the code of all stages before the first one runs and may change what it names.
+
+        What cannot be taken in is said when the stage's own key is asked for.
+        """
+        for function in {id(each.function): each.function for each in stages}.values():
+            with suppress(Exception):
+                self._keys.prepare(function)
 
     def warn(self, text: str) -> None:
         """Say *text*, once."""

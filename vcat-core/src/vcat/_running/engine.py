@@ -78,6 +78,8 @@ class Engine:
             StageFailure: A stage raised, or its value cannot be kept; later stages did not run.
         """
         graph, values, digests = self._graph, self._values, self._digests
+        if self._cache is not None:
+            self._cache.prepare(graph.stages)
         readers = [0] * len(values)
         for upstream in graph.upstream:
             for each in upstream:

@@ -170,7 +170,8 @@ class _RunningJob:
     def _list(self, state: str, reason: str | None = None) -> None:
         record = JobRecord.from_json(self.definition["listed"])
         ended = None if state == "running" else time.time()
-        record = record._replace(            state=state,
+        record = record._replace(
+            state=state,
             reason=reason,
             started_at=self.started_at,
             ended_at=ended,

@@ -108,7 +108,7 @@ def _hand_over(
     try:
         deployment_id: str = call(configuration.deployment, "submit", bundle)
     except BaseException as error:
-        reason = f"it could not be handed over: {error or type(error).__name__}"
+        reason = f"it could not be handed over: {str(error) or type(error).__name__}"
         failed = record._replace(state="failed", reason=reason, ended_at=time.time())
         call(configuration.listing, "put", failed)
         raise

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from vcat.abc import ArchiveBackend
+from vcat.abc import ArchiveBackend, Configured
 from vcat_backend_localfs.name import absolute, check_job_name, check_name, is_name
 from vcat_backend_localfs.store import Store, create_store, open_store
 
@@ -13,8 +12,7 @@ from vcat_backend_localfs.store import Store, create_store, open_store
 _DIRECTORY_SUFFIX = "+"
 
 
-@dataclass(frozen=True)
-class LocalFileSystemPipelineArchive(ArchiveBackend):
+class LocalFileSystemPipelineArchive(Configured, ArchiveBackend):
     """What jobs leave behind, as files of a private directory; created when first written to.
 
     Attributes:
@@ -23,8 +21,8 @@ class LocalFileSystemPipelineArchive(ArchiveBackend):
 
     path: str
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "path", absolute(self.path))
+    def __init__(self, path: str) -> None:
+        self._keep(path=absolute(path))
 
     def store(self, job_name: str, name: str, data: bytes) -> None:
         """Keep *data* under *name*, replacing what was there; it is on the disk on return."""

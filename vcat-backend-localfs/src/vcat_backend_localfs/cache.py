@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from vcat.abc import CacheBackend
+from vcat.abc import CacheBackend, Configured
 from vcat_backend_localfs.name import absolute, check_key
 from vcat_backend_localfs.store import create_store, remembered_store
 
 
-@dataclass(frozen=True)
-class LocalFileSystemCacheBackend(CacheBackend):
+class LocalFileSystemCacheBackend(Configured, CacheBackend):
     """Values as files of a private directory, which is created when first written to.
 
     Nothing is forced to the disk: after a crash of the machine a value may be gone or torn, which
@@ -22,8 +19,8 @@ class LocalFileSystemCacheBackend(CacheBackend):
 
     path: str
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "path", absolute(self.path))
+    def __init__(self, path: str) -> None:
+        self._keep(path=absolute(path))
 
     def get(self, key: str) -> bytes | None:
         """Return exactly the bytes last put under *key*, or ``None`` if there are none."""

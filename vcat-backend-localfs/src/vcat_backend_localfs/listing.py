@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from vcat.abc import ListingBackend
+from vcat.abc import Configured, ListingBackend
 from vcat.errors import FormatError
 from vcat.records import JobRecord
 from vcat_backend_localfs.name import absolute, check_job_name
@@ -20,8 +19,7 @@ _FILE_NAME = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class LocalFileSystemPipelineListing(ListingBackend):
+class LocalFileSystemPipelineListing(Configured, ListingBackend):
     """The index of jobs as small JSON files of a private directory; created when first written to.
 
     Attributes:
@@ -30,8 +28,8 @@ class LocalFileSystemPipelineListing(ListingBackend):
 
     path: str
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "path", absolute(self.path))
+    def __init__(self, path: str) -> None:
+        self._keep(path=absolute(path))
 
     def put(self, record: JobRecord) -> None:
         """Add *record*, or replace the one with the same name; it is on the disk on return."""

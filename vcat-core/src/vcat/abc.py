@@ -1,11 +1,12 @@
 """The roles that backends fill: cache, archive, listing, deployment and executor.
 
 A backend is a class whose constructor takes its options, one parameter per option of the
-configuration file; a frozen dataclass is the usual form. Constructing one does no I/O and makes
-relative paths absolute, because the frozen configuration that travels into the job is read from the
-constructed backend's fields. Instances may be used by many threads and many processes at once and
-survive pickling. Backends need no error handling of their own: the core wraps what they raise in
-:class:`~vcat.errors.BackendError`, naming the class and the operation.
+configuration file; a frozen dataclass is the usual form, or :class:`Configured`, which starts
+faster. Constructing one does no I/O and makes relative paths absolute, because the frozen
+configuration that travels into the job is read from the constructed backend's fields. Instances may
+be used by many threads and many processes at once and survive pickling. Backends need no error
+handling of their own: the core wraps what they raise in :class:`~vcat.errors.BackendError`, naming
+the class and the operation.
 """
 
 from __future__ import annotations
@@ -19,10 +20,47 @@ from vcat.records import TERMINAL_STATES, Bundle, DeploymentStatus, JobRecord
 __all__ = [
     "ArchiveBackend",
     "CacheBackend",
+    "Configured",
     "DeploymentBackend",
     "ExecutorBackend",
     "ListingBackend",
 ]
+
+
+class Configured:
+    """A backend that is nothing but its options: equal, hashed, shown and pickled by them.
+
+    What a frozen dataclass would be, without the ten milliseconds that importing dataclasses costs
+    every start of a job. The constructor hands its options, by the names of its parameters, to
+    :meth:`_keep`.
+
+    Example:
+        A cache with one option::
+
+            class RedisCacheBackend(Configured, CacheBackend):
+                def __init__(self, url: str) -> None:
+                    self._keep(url=url)
+    """
+
+    def _keep(self, **options: object) -> None:
+        self.__dict__.update(options)
+
+    def options(self) -> dict[str, object]:
+        """Return the options by name, as they are kept."""
+        return dict(self.__dict__)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen; build another one instead")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self)))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
+        return f"{type(self).__name__}({shown})"
 
 
 class CacheBackend(ABC):

@@ -144,8 +144,8 @@ class Bundle(NamedTuple):
     A deployment puts the archive, under the name ``bundle.tgz``, and every one of *files* into one
     fresh private directory where the job shall run, and starts ``bash -p <directory>/run.sh`` with
     *environment* added to the variables, ``VCAT_PYTHON`` naming the interpreter (``python3`` on
-    ``PATH`` if not), and standard output and error going to ``output.log`` beside it. ``run.sh`` is a
-    constant, never edited; it changes to its directory, runs the job there and writes
+    ``PATH`` if not), and standard output and error going to ``output.log`` beside it. ``run.sh`` is
+    a constant, never edited; it changes to its directory, runs the job there and writes
     ``exit.json``, ``{"format":1,"exit_code":N}``, when the job has ended in whatever way.
 
     Attributes:

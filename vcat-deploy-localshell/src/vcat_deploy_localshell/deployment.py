@@ -8,10 +8,9 @@ import signal
 import stat
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-from vcat.abc import DeploymentBackend
+from vcat.abc import Configured, DeploymentBackend
 from vcat.errors import BackendError
 from vcat.records import Bundle, DeploymentStatus
 from vcat_deploy_localshell.process import boot_id, end_tree, find, living_group, wait_for_end
@@ -22,8 +21,7 @@ GRACE = 5.0
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-@dataclass(frozen=True)
-class LocalShellJobDeployment(DeploymentBackend):
+class LocalShellJobDeployment(Configured, DeploymentBackend):
     """Run jobs by ``bash`` on this machine, each in a fresh directory.
 
     Attributes:
@@ -32,15 +30,14 @@ class LocalShellJobDeployment(DeploymentBackend):
         python: The interpreter that runs jobs; the one that submits if not given.
     """
 
-    path: str | None = None
-    python: str | None = None
+    path: str
+    python: str | None
 
-    def __post_init__(self) -> None:
-        path = self.path
+    def __init__(self, path: str | None = None, python: str | None = None) -> None:
         if path is None:
             state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
             path = os.path.join(state, "vcat", "jobs")
-        object.__setattr__(self, "path", os.path.abspath(os.path.expanduser(path)))
+        self._keep(path=os.path.abspath(os.path.expanduser(path)), python=python)
 
     def check(self) -> None:
         """Raise :class:`BackendError` unless there is a bash, and a Python as configured."""
@@ -55,7 +52,7 @@ class LocalShellJobDeployment(DeploymentBackend):
         """Move the bundle into a fresh directory and start it in a session of its own."""
         bash = _bash()
         directory = self._directory(bundle.job_name)
-        _make_private(str(self.path))
+        _make_private(self.path)
         os.mkdir(directory, 0o700)
         try:
             for name, data in bundle.files.items():
@@ -135,7 +132,7 @@ class LocalShellJobDeployment(DeploymentBackend):
     def _directory(self, job_id: str) -> str:
         if os.path.basename(job_id) != job_id or job_id in ("", ".", ".."):
             raise LookupError(f"{job_id!r} is not the name of a job")
-        return os.path.join(str(self.path), job_id)
+        return os.path.join(self.path, job_id)
 
     def _start(self, bash: str, directory: str, bundle: Bundle) -> None:
         environment = {k: v for k, v in os.environ.items() if k not in ("BASH_ENV", "ENV")}

@@ -7,8 +7,7 @@ the header lists, one after the other. ``docs/formats.md`` has every byte.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from vcat._keeping.digest import digest, matches
 from vcat.errors import FormatError
@@ -16,8 +15,7 @@ from vcat.errors import FormatError
 FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A result as the cache keeps it.
 
     Attributes:

@@ -145,7 +145,7 @@ def reduce_enum(kind: Any) -> tuple[Any, ...]:
 def make_enum(
     name: str, qualname: str, module: str, kind: Any, bases: tuple[type, ...], members: Any
 ) -> Any:
-    """Return an enumeration with *members*, or the script's own where this process is the script."""
+    """Return an enumeration with *members*; in the script's own process, the script's own."""
     from types import new_class
 
     own = own_class(module, qualname)
@@ -172,8 +172,8 @@ def fill_enum(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]]
 def settled(kind: type) -> type:
     """Return a class that was just rebuilt, after making it the only one of its name in a job.
 
-    Functions and values of one job are pickled apart, and each brings the classes it needs: those of
-    one name have to be one class, or ``isinstance`` would not hold between stages.
+    Functions and values of one job are pickled apart, and each brings the classes it needs: those
+    of one name have to be one class, or ``isinstance`` would not hold between stages.
     """
     main = sys.modules.get("__main__")
     if kind.__module__ == "__main__" and _namespaces.get("__main__") is vars(main):

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import json
 import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from vcat._plugins import reference
 from vcat._plugins.secret import redact, secrets_in
+from vcat.abc import Configured
 from vcat.errors import ConfigError, PluginError
 
 
-@dataclass(frozen=True)
-class Binding:
+class Binding(NamedTuple):
     """A backend as configured.
 
     Attributes:
@@ -32,8 +31,8 @@ class Binding:
     reference: str
     distribution: str | None
     arguments: tuple[Any, ...] = ()
-    keywords: Mapping[str, Any] = field(default_factory=dict)
-    place: str = field(default="", compare=False)
+    keywords: Mapping[str, Any] = MappingProxyType({})
+    place: str = ""
 
     def build(self) -> Any:
         """Construct the backend.
@@ -57,7 +56,11 @@ class Binding:
 
     def named(self, cls: type) -> dict[str, Any]:
         """Return the configured arguments by the names of the parameters of *cls*."""
-        bound = inspect.signature(cls).bind_partial(*self.arguments, **self.keywords)
+        if not self.arguments:
+            return dict(self.keywords)
+        from inspect import signature  # a job that is given none does not pay for it
+
+        bound = signature(cls).bind_partial(*self.arguments, **self.keywords)
         return dict(bound.arguments)
 
     def _secrets(self, cls: type) -> tuple[str, ...]:
@@ -69,12 +72,14 @@ class Binding:
     def frozen(self, backend: Any) -> dict[str, Any]:
         """Return, as JSON data, what builds a backend equal to *backend* in another process.
 
-        The fields of a dataclass are read back, so that what its constructor made of the arguments
-        (absolute paths, above all) travels instead of them.
+        The options of a :class:`~vcat.abc.Configured` backend and the fields of a dataclass are
+        read back, so that what the constructor made of the arguments (absolute paths, above all)
+        travels instead of them.
         """
         arguments, keywords = list(self.arguments), dict(self.keywords)
-        if dataclasses.is_dataclass(backend):
-            arguments, keywords = [], self._read_back(backend)
+        options = _options(backend)
+        if options is not None:
+            arguments, keywords = [], self._read_back(type(backend), options)
         return {
             "type": self.type_string,
             "reference": self.reference,
@@ -86,25 +91,16 @@ class Binding:
     def redacted(self, backend: Any) -> dict[str, Any]:
         """Return what :meth:`frozen` does, with secrets masked."""
         frozen = self.frozen(backend)
-        names = [*inspect.signature(type(backend)).parameters, *("" for _ in self.arguments)]
+        names = [*self.named(type(backend)), *("" for _ in self.arguments)]
         arguments = zip(frozen["arguments"], names, strict=False)
         return frozen | {
             "arguments": [redact(each, name) for each, name in arguments],
             "keywords": redact(frozen["keywords"]),
         }
 
-    def _read_back(self, backend: Any) -> dict[str, Any]:
-        cls = type(backend)
-        configured = self.named(cls)
-        fields = {each.name for each in dataclasses.fields(backend) if each.init}
-        keywords = {}
-        for name in inspect.signature(cls).parameters:
-            value = getattr(backend, name, None) if name in fields else None
-            if name in fields and _is_json(value := _plain(value)):
-                keywords[name] = value
-            elif name in configured:
-                keywords[name] = configured[name]
-        return keywords
+    def _read_back(self, cls: type, options: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: _plain(value) for name, value in options.items()}
+        return self.named(cls) | {name: value for name, value in kept.items() if _is_json(value)}
 
     @classmethod
     def thawed(cls, frozen: Mapping[str, Any], place: str) -> Binding:
@@ -117,6 +113,17 @@ class Binding:
             keywords=dict(frozen["keywords"]),
             place=place,
         )
+
+
+def _options(backend: Any) -> dict[str, Any] | None:
+    if isinstance(backend, Configured):
+        return backend.options()
+    # Where dataclasses is not imported yet, there is no dataclass.
+    dataclasses = sys.modules.get("dataclasses")
+    if dataclasses is None or not dataclasses.is_dataclass(backend):
+        return None
+    names = [each.name for each in dataclasses.fields(backend) if each.init]
+    return {name: getattr(backend, name) for name in names if hasattr(backend, name)}
 
 
 def _plain(value: Any) -> Any:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from vcat._plugins.binding import Binding
@@ -37,11 +35,11 @@ class _Backends:
         self._built: list[tuple[Binding, Any]] = []
 
     def get(self, slot: str) -> Any:
-        binding = self._bindings[slot]
+        binding = self._bindings[slot]._replace(place="")
         for other, backend in self._built:
             if other == binding:
                 return backend
-        backend = binding.build()
+        backend = self._bindings[slot].build()
         self._built.append((binding, backend))
         return backend
 
@@ -86,7 +84,6 @@ class Archives:
         return cast("ArchiveBackend", self._backends.get(f"{name}_archive"))
 
 
-@dataclass(frozen=True)
 class Configuration:
     """What a job runs with.
 
@@ -100,17 +97,26 @@ class Configuration:
         files: The configuration files that were read, in the order in which they were merged.
     """
 
-    bindings: Mapping[str, Binding]
-    bundle_name: str | None = None
-    target_path: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-    log_level: str = "INFO"
-    default_cache_enabled: bool = True
-    files: tuple[str, ...] = ()
-
-    @cached_property
-    def _backends(self) -> _Backends:
-        return _Backends(self.bindings)
+    def __init__(
+        self,
+        bindings: Mapping[str, Binding],
+        *,
+        bundle_name: str | None = None,
+        target_path: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        log_level: str = "INFO",
+        default_cache_enabled: bool = True,
+        files: tuple[str, ...] = (),
+    ) -> None:
+        self.bindings = bindings
+        self.bundle_name = bundle_name
+        self.target_path = target_path
+        self.environment = dict(environment or {})
+        self.log_level = log_level
+        self.default_cache_enabled = default_cache_enabled
+        self.files = files
+        self._backends = _Backends(bindings)
+        self._archives = Archives(self._backends)
 
     @property
     def cache(self) -> CacheBackend:
@@ -132,10 +138,10 @@ class Configuration:
         """What runs the stages inside the job."""
         return cast("ExecutorBackend", self._backends.get("executor"))
 
-    @cached_property
+    @property
     def archives(self) -> Archives:
         """The six archives."""
-        return Archives(self._backends)
+        return self._archives
 
     def type_string(self, role: str) -> str:
         """Return the type string configured for *role*: ``cache``, ``stage_log_archive``, ..."""

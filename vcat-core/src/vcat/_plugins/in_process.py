@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from vcat.abc import ExecutorBackend
+from vcat.abc import Configured, ExecutorBackend
 
 
-@dataclass(frozen=True)
-class InProcessExecutor(ExecutorBackend):
+class InProcessExecutor(Configured, ExecutorBackend):
     """Call each function in the process and thread of the engine."""
 
     def call(

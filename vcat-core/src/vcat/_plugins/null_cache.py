@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from vcat.abc import CacheBackend
+from vcat.abc import CacheBackend, Configured
 
 
-@dataclass(frozen=True)
-class NullCacheBackend(CacheBackend):
+class NullCacheBackend(Configured, CacheBackend):
     """Store nothing and find nothing: every stage runs every time."""
 
     def get(self, key: str) -> bytes | None:  # noqa: ARG002 - the role's signature

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 
 from vcat._plugins.secret import scrub
 from vcat.errors import PluginError
@@ -62,8 +61,9 @@ def backend_class(found: object, base: type, subject: str) -> type:
         )
     if not issubclass(found, base):
         raise PluginError(f"{subject} is not {expected}")
-    if inspect.isabstract(found):
-        missing = ", ".join(repr(each) for each in sorted(vars(found)["__abstractmethods__"]))
+    abstract = getattr(found, "__abstractmethods__", None)
+    if abstract:
+        missing = ", ".join(repr(each) for each in sorted(abstract))
         raise PluginError(
             f"{subject} does not define {missing}, which vcat.abc.{base.__name__} asks for"
         )

@@ -7,8 +7,7 @@ import re
 import sys
 import time
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import vcat
 from vcat._authoring.graph import Graph
@@ -31,8 +30,7 @@ DEFAULT_BUNDLE_NAME = "job_source"
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-@dataclass(frozen=True)
-class Submission:
+class Submission(NamedTuple):
     """A job that a deployment has accepted.
 
     Attributes:

@@ -230,7 +230,7 @@ def test_put_is_durable(listing, monkeypatch):
 
 
 def test_layout_of_a_record(tmp_path):
-    """The file of a record is what docs/formats-localfs.md says, byte for byte."""
+    """The file of a record is what docs/formats.md says, byte for byte."""
     listing = LocalFileSystemPipelineListing(str(tmp_path / "store"))
     listing.put(JobRecord("job-1", "queued", 1.5, reason="\u00e4\n", metrics={"loss": 0.5}))
     with open(place(listing, "0000000001.500000000_job-1.json"), "rb") as file:

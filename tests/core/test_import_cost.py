@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,30 +18,24 @@ _NOT_NEEDED = {
 }  # fmt: skip
 
 
-def _imported_by(statement: str) -> set[str]:
+def _imported_by(statement: str, tmp_path: Path) -> set[str]:
     """The modules that *statement* brings, beyond those that Python starts with."""
     code = f"import sys; before = set(sys.modules)\n{statement}\nprint(*set(sys.modules) - before)"
-    # Isolated, but with the site directories, through whose .pth files a plugin manager may come:
-    # what those import at start-up is there before and does not count.
     done = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PATH": os.environ["PATH"]},
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     return set(done.stdout.split())
 
 
 @pytest.mark.parametrize("statement", ["import vcat", "from vcat import *"])
-def test_importing_vcat_imports_nothing_heavy(statement: str) -> None:
+def test_importing_vcat_imports_nothing_heavy(statement: str, tmp_path: Path) -> None:
     """Every script pays for what `import vcat` imports, so it imports itself and builtins."""
-    assert _imported_by(statement) & _NOT_NEEDED == set()
+    assert _imported_by(statement, tmp_path) & _NOT_NEEDED == set()
 
 
-def test_importing_vcat_imports_authoring_and_errors_alone() -> None:
+def test_importing_vcat_imports_authoring_and_errors_alone(tmp_path: Path) -> None:
     """No plugin and no wing but authoring is loaded before it is used."""
-    own = {name for name in _imported_by("from vcat import *") if name.startswith("vcat")}
+    own = {name for name in _imported_by("from vcat import *", tmp_path) if name.startswith("vcat")}
 
     assert {".".join(name.split(".")[:2]) for name in own} == {
         "vcat",
@@ -50,7 +44,7 @@ def test_importing_vcat_imports_authoring_and_errors_alone() -> None:
     }
 
 
-def test_building_a_graph_imports_nothing_heavy() -> None:
+def test_building_a_graph_imports_nothing_heavy(tmp_path: Path) -> None:
     """A script that only builds its graph has not paid for running it."""
     build = """
 from vcat import *
@@ -63,4 +57,4 @@ pipe = fit([train, test], C=Hyperparameter("C", default=1.0))
 other = pipeline | (split.function, "data.csv") | (fit, {"C": 2.0})
 """
     # The arguments of a builtin or of a function with *args need inspect; these do not.
-    assert _imported_by(build) & _NOT_NEEDED == set()
+    assert _imported_by(build, tmp_path) & _NOT_NEEDED == set()

@@ -99,12 +99,12 @@ def written(value):
 
 
 def n8(number):
-    """Return a count as ``docs/formats-keys.md`` has it."""
+    """Return a count as ``docs/formats.md`` has it."""
     return number.to_bytes(8, "little")
 
 
 def test_bytes_are_those_of_the_format():
-    """What is written is what ``docs/formats-keys.md`` says, blocks and nesting included."""
+    """What is written is what ``docs/formats.md`` says, blocks and nesting included."""
     ring = []
     ring.append(ring)
     examples = {

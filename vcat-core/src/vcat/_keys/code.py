@@ -1,7 +1,7 @@
 """The code of a stage: everything its function can reach by name, as one digest.
 
 Project code counts by content, that of distributions by name and version, that of the standard
-library by name. ``docs/formats-keys.md`` says what of each counts.
+library by name. ``docs/formats.md`` says what of each counts.
 """
 
 from __future__ import annotations

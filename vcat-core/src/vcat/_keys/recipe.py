@@ -1,4 +1,4 @@
-"""Keys of results: the recipe that joins code and inputs, as ``docs/formats-keys.md`` has it."""
+"""Keys of results: the recipe that joins code and inputs, as ``docs/formats.md`` has it."""
 
 from __future__ import annotations
 

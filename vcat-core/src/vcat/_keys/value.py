@@ -1,4 +1,4 @@
-"""The canonical, typed, length-prefixed encoding of values: ``docs/formats-keys.md`` byte by byte.
+"""The canonical, typed, length-prefixed encoding of values: ``docs/formats.md`` byte by byte.
 
 Equal types with equal content give equal bytes, in every process; anything else gives others.
 """

@@ -1,6 +1,6 @@
 """The bundle of a job: written beside the project, handed over, removed.
 
-``docs/formats-bundle.md`` describes every byte.
+``docs/formats.md`` describes every byte.
 """
 
 from __future__ import annotations

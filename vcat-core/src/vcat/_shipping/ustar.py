@@ -1,6 +1,6 @@
 """Tar headers that depend on nothing but name, kind, size and the x bit.
 
-What ``docs/formats-bundle.md`` calls an entry: a ustar header, preceded by one PAX header where the
+What ``docs/formats.md`` calls an entry: a ustar header, preceded by one PAX header where the
 name does not fit. Names are raw bytes throughout, so every name a file system has round-trips.
 """
 

@@ -2,7 +2,7 @@
 
 This file is the same for every job and needs nothing but Python. It believes nothing that
 ``bundle.digest`` does not pin, unpacks into a directory nobody looks at yet, and moves what it
-unpacked to where it belongs only when all of it has arrived. Formats: docs/formats-bundle.md.
+unpacked to where it belongs only when all of it has arrived. Formats: docs/formats.md.
 """
 
 from __future__ import annotations

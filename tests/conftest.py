@@ -1,8 +1,20 @@
-"""Where tests stand, and their order."""
+"""Where tests stand, what signals their children find, and their order."""
 
 from __future__ import annotations
 
+import signal
+
 import pytest
+
+
+def pytest_configure() -> None:
+    """Let children be interrupted, even where this process cannot be.
+
+    A shell starts background commands with SIGINT ignored, and processes inherit that: a test that
+    sends it to a child would wait for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""What vcat promises about speed, measured: ``nox -s bench``, or ``python -m benchmarks``."""

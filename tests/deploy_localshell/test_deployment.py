@@ -1,4 +1,4 @@
-"""What is particular to the local shell: directories, the environment, and what is left of a job."""
+"""What is particular to the local shell: directories, environment, what is left of a job."""
 
 import json
 import os
@@ -74,8 +74,8 @@ def test_a_directory_that_others_could_have_made_is_refused(tmp_path, squat):
     with pytest.raises(BackendError) as caught:
         LocalShellJobDeployment(str(path)).submit(bundle(tmp_path, "true"))
     assert str(caught.value) == (
-        f"LocalShellJobDeployment: {path} has owner {os.geteuid()} and mode {mode}; jobs run only in"
-        f" a directory that nobody else can write to: chown it to {os.geteuid()} and chmod 700"
+        f"LocalShellJobDeployment: {path} has owner {os.geteuid()} and mode {mode}; jobs run only"
+        f" in a directory that nobody else can write to: chown it to {os.geteuid()} and chmod 700"
     )
 
 
@@ -152,7 +152,7 @@ def test_a_job_whose_shell_was_killed_runs_on(deployment, tmp_path):
 
 @pytest.mark.parametrize("change", [{"boot_id": "another"}, {"started": "1"}])
 def test_a_number_that_another_process_has_now_proves_nothing(deployment, tmp_path, change):
-    """After a reboot, or when the number was given away, the job is lost, and cancel kills nobody."""
+    """After a reboot, or when the number was given away, the job is lost; cancel kills nobody."""
     stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         job = deployment.submit(bundle(tmp_path, "kill -9 $$"))

@@ -47,8 +47,9 @@ def empty_python(tmp_path):
         [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True
     )
     python = tmp_path / "bare" / "bin" / "python"
+    count = "import importlib.metadata as m; print(len(list(m.distributions())))"
     installed = subprocess.run(
-        [python, "-I", "-c", "import importlib.metadata as m; print(len(list(m.distributions())))"],
+        [python, "-I", "-c", count],
         capture_output=True,
         text=True,
         check=True,
@@ -68,7 +69,7 @@ def outcome(project, name="alone"):
 
 
 def test_unpacked_by_hand_it_runs_in_isolation(project, tmp_path):
-    """``python -I main.py`` in an empty environment: vcat, plugins and dill come from the bundle."""
+    """``python -I main.py`` in an empty environment: vcat and dill come from the bundle."""
     there = unpacked(project, tmp_path / "there")
     python = empty_python(tmp_path)
     config = there / "job" / "config.json"

@@ -53,8 +53,9 @@ def read_back(project):
         """
         job = get_job("configured")
         print(json.dumps([
-            job.get_job_status(), job.fetch_job_results(), job.metrics(), job.artifact("note.txt").decode(),
-            job.logs(), job.provenance()["job_name"], len(job.source()) > 100,
+            job.get_job_status(), job.fetch_job_results(), job.metrics(),
+            job.artifact("note.txt").decode(), job.logs(),
+            job.provenance()["job_name"], len(job.source()) > 100,
             [each.job_name for each in list_jobs()],
         ]))
         """
@@ -149,7 +150,8 @@ def test_relative_paths_mean_the_project_in_the_job_too(project):
     )
     for _ in range(2):
         assert project.run("train.py").stdout == (
-            "('it\\'s $(touch x) \"quoted\"', '3', ['local_deploy.config.yaml', 'train.py'])\nNone\n"
+            "('it\\'s $(touch x) \"quoted\"', '3', ['local_deploy.config.yaml', 'train.py'])\n"
+            "None\n"
         )
     assert sorted(os.listdir(project.directory / "stores")) == ["archive", "listing"]
 

@@ -44,8 +44,9 @@ def test_the_archive_is_enough(finished):
         """
         job = get_job("job")
         print(json.dumps([
-            job.get_job_status(), job.fetch_job_results(), job.logs(), list(job.logs(follow=True)),
-            job.metrics(), [each.status for each in job.stages()], job.value_of("load"), job.artifacts(),
+            job.get_job_status(), job.fetch_job_results(), job.logs(),
+            list(job.logs(follow=True)), job.metrics(), [each.status for each in job.stages()],
+            job.value_of("load"), job.artifacts(),
         ]))
         """
     ) == [
@@ -111,8 +112,8 @@ def test_a_damaged_artifact_is_never_served(finished):
         (
             'get_job("job").value_of("unkept")',
             "LookupError",
-            "stage 'unkept' of job job is completed and its value is not kept; add .persist() to the"
-            " stage to keep it",
+            "stage 'unkept' of job job is completed and its value is not kept; add .persist() to"
+            " the stage to keep it",
         ),
         (
             'get_job("job").value_of("fit")',

@@ -61,7 +61,7 @@ def test_a_container_inside_itself_ends():
     """Walking an argument ends where it contains itself."""
     loop = []
     loop.append(loop)
-    graph = Graph.ending_in(stage(lambda x: len(x))(loop))
+    graph = Graph.ending_in(stage(len)(loop))
     assert len(graph.stages) == 1
 
 

@@ -111,7 +111,7 @@ WHERE = "(test_definition.py:{})"
             " pickle '_thread.lock' object; create it inside the function",
         ),
         (
-            lambda: stage(Callback().lock.acquire)(),
+            stage(Callback().lock.acquire),
             "stage 'acquire' cannot be sent to a job: acquire.__self__: cannot pickle"
             " '_thread.lock' object",
         ),

@@ -1,7 +1,5 @@
 """A plugin as a stranger would write it."""
 
-# ruff: noqa: D102, D103 - what is registered matters here, not what it does
-
 from dataclasses import dataclass
 
 from vcat.abc import CacheBackend

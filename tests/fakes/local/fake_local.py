@@ -1,7 +1,5 @@
 """Stands in for the local backends, which the configuration falls back to."""
 
-# ruff: noqa: D102, D103 - what is registered matters here, not what it does
-
 import os
 from dataclasses import dataclass
 

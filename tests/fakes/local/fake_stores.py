@@ -1,7 +1,5 @@
 """A user's own backends, as a project has them, and the ways to get one wrong."""
 
-# ruff: noqa: D102, D103 - what is registered matters here, not what it does
-
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 

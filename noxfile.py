@@ -71,7 +71,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all packages, strictly."""
-    _install(session, "types", editable=True)
+    _install(session, "types", "array", editable=True)
     _types(session)
 
 

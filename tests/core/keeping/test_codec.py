@@ -203,7 +203,7 @@ LOCK = "cannot pickle '_thread.lock' object"
         ((1, {threading.Lock(): 2}), f"[1].key({{}}): {LOCK}"),
         (closing_over(Holder()), f" -> variable 'value'.lock: {LOCK}"),
         (generator(), "cannot pickle 'generator' object"),
-        ([sys.stdout], "[0]: cannot pickle '{}' object"),
+        ([sys.stdout], "[0]: cannot pickle '{}"),  # the rest differs between Pythons
     ],
 )
 def test_what_cannot_be_pickled_is_found(value, text):
@@ -239,10 +239,12 @@ def test_locks_and_files_are_refused_by_dill_too(tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout == (
-        ".x['deep']: cannot pickle '_thread.lock' object\n"
-        ".x['deep']: cannot pickle '_thread.RLock' object\n"
-        ".x['deep']: cannot pickle '_io.TextIOWrapper' object\n"
+    lock, reentrant, file = done.stdout.splitlines()
+    assert lock == ".x['deep']: cannot pickle '_thread.lock' object"
+    assert reentrant == ".x['deep']: cannot pickle '_thread.RLock' object"
+    assert file in (  # before and since Python 3.13
+        ".x['deep']: cannot pickle '_io.TextIOWrapper' object",
+        ".x['deep']: cannot pickle 'TextIOWrapper' instances",
     )
 
 

@@ -30,14 +30,14 @@ class Problems:
     """The problems found so far, each one line."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, type[VcatError]] = {}
+        self._lines: dict[str, tuple[Place, type[VcatError]]] = {}
 
     def add(
         self, place: Place, key: str | None, text: str, kind: type[VcatError] = ConfigError
     ) -> None:
         """Note that *key* at *place* is wrong; the same problem found twice is one."""
         line = ": ".join(each for each in (str(place), key, text) if each)
-        self._lines.setdefault(line, kind)
+        self._lines.setdefault(line, (place, kind))
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -52,9 +52,10 @@ class Problems:
             self._raise()
 
     def _raise(self) -> NoReturn:
-        kinds = set(self._lines.values())
+        kinds = {kind for _, kind in self._lines.values()}
         kind = kinds.pop() if len(kinds) == 1 else ConfigError
-        lines = list(self._lines)
+        # As the files have them, and not in the order in which they were found.
+        lines = sorted(self._lines, key=lambda line: self._lines[line][0][:2])
         if len(lines) > _SHOWN:
             lines = [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more problems"]
         raise kind("\n".join(lines))

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from types import CodeType
 from typing import Any, NamedTuple
 
 from vcat._shipping.compression import choose_compression, no_compression
@@ -111,6 +112,13 @@ def _write_part(name: str, files: dict[str, bytes], output: Output) -> Placed:
     return Placed(writer.close(), start)
 
 
+def _has_set(code: CodeType) -> bool:
+    return any(
+        isinstance(each, frozenset) or (isinstance(each, CodeType) and _has_set(each))
+        for each in code.co_consts
+    )
+
+
 def _compiled(part: str, path: str, source: bytes) -> dict[str, bytes]:
     """Return the compiled form of *source* by the path the import system looks for it at.
 
@@ -126,10 +134,13 @@ def _compiled(part: str, path: str, source: bytes) -> dict[str, bytes]:
         warnings.simplefilter("ignore")  # what a requirement's source is warned of is not ours
         # A stable name; the import system puts the real one in its place.
         code = compile(source, f"{part}/{path}", "exec", dont_inherit=True, optimize=0)
+    if sys.version_info < (3, 11) and _has_set(code):
+        return {}  # marshal writes sets in the order of the hash seed: equal runtimes would differ
     header = importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + importlib.util.source_hash(source)
     cached = f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
     path = "/".join(filter(None, (directory, "__pycache__", cached)))
-    return {path: header + marshal.dumps(code)}
+    # Version 2 has no references, whose places depend on what else this process has interned.
+    return {path: header + marshal.dumps(code, 2)}
 
 
 def _entrances(files: dict[str, bytes]) -> list[str]:

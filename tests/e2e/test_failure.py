@@ -1,5 +1,7 @@
 """Failed jobs say what was raised, where, and what did not run."""
 
+import os
+
 import pytest
 
 SCRIPT = """
@@ -129,7 +131,7 @@ def test_no_way_of_leaving_is_taken_for_success(project, body, first, status):
         from vcat import *
 
         def leave():
-            print("last words", flush=True)
+            print("last words")
             {body}
 
         deployment = stage(leave)().run()
@@ -141,7 +143,8 @@ def test_no_way_of_leaving_is_taken_for_success(project, body, first, status):
         print(list_jobs()[0].state)
         """,
     )
-    lines = project.run("train.py").stdout.splitlines()
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    lines = project.run("train.py", env=environment).stdout.splitlines()
     assert lines[0] == first
     assert lines[-2:] == [f"{status} ['failed']", status]
     if first.startswith("job"):
@@ -197,3 +200,22 @@ def test_a_stage_that_cannot_be_imported_in_the_job_is_explained(project):
     lines = project.run("train.py").stdout.splitlines()
     assert lines[0] == "ModuleNotFoundError: No module named 'outside'"
     assert lines[-2:] == ["before the first stage of job far", "full log: vcat logs far"]
+
+
+def test_a_stage_may_close_what_it_prints_to(project):
+    """The job has its result all the same."""
+    project.write(
+        "train.py",
+        """\
+        import sys
+        from vcat import *
+
+        def rude():
+            sys.stdout.close()
+            sys.stderr = object()
+            return 1
+
+        print(stage(rude)().run().fetch_job_results())
+        """,
+    )
+    assert project.run("train.py").stdout == "1\n"

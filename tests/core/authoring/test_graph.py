@@ -73,8 +73,8 @@ def test_a_stage_too_deep_in_containers_is_refused():
     with pytest.raises(GraphError) as caught:
         Graph.ending_in(add(deep))
     assert str(caught.value) == (
-        "a stage lies more than 100 containers deep in an argument, or in a container that contains"
-        " itself; pass it as an argument of its own"
+        f"stage 'add' {WHERE}: a stage lies more than 100 containers deep in an argument, or in a"
+        " container that contains itself; pass it as an argument of its own"
     )
 
 
@@ -170,3 +170,40 @@ def test_upstream_stages_come_first_in_any_graph(wiring):
     engine = Engine(graph, {}, InProcessExecutor())
     engine.run()
     assert engine.result() == expected[-1]
+
+
+def test_containers_that_would_hide_a_stage_are_refused():
+    """A stage in an ``OrderedDict`` would reach the function as a stage."""
+    from collections import OrderedDict
+
+    for holder in (OrderedDict(a=first()), [OrderedDict(a=first())]):
+        with pytest.raises(GraphError) as caught:
+            Graph.ending_in(add(holder))
+        line = first.function.__code__.co_firstlineno
+        assert str(caught.value) == (
+            f"stage 'add' {WHERE}: a OrderedDict holds <stage 'first' (test_graph.py:{line})>: only"
+            " in lists, tuples, dicts and sets of just these types are stages evaluated; make it"
+            " inside a stage"
+        )
+
+
+def test_a_stage_function_as_argument_was_meant_to_be_called():
+    """Forgotten parentheses are found before anything is sent."""
+    with pytest.raises(GraphError) as caught:
+        Graph.ending_in(add(first, 2))
+    line = first.function.__code__.co_firstlineno
+    assert str(caught.value) == (
+        f"stage 'add' {WHERE}: an argument is <stage function 'first' (test_graph.py:{line})>"
+        " itself; call it, first(...), or pass first.function where the function is meant"
+    )
+
+
+def test_a_stage_is_no_value_of_a_hyperparameter():
+    """``run(C=stage())`` would not be part of the graph."""
+    with pytest.raises(GraphError) as caught:
+        filled(add(Hyperparameter("C")), C=first())
+    line = first.function.__code__.co_firstlineno
+    assert str(caught.value) == (
+        f"run(): hyperparameter 'C' is given <stage 'first' (test_graph.py:{line})>; pass a stage"
+        " as an argument of another one"
+    )

@@ -291,3 +291,75 @@ def test_digests_name_their_algorithm():
         "digest 'md9:00' cannot be checked here: algorithm 'md9' is not available; pip install"
         " blake3"
     )
+
+
+def test_a_wrapper_from_a_module_keeps_that_modules_globals(tmp_path):
+    """``functools.wraps`` copies a name; the globals of the wrapper are still its own module's."""
+    (tmp_path / "modx.py").write_text(
+        "import functools\n"
+        "SCALE = 10\nLOG = []\n"
+        "def deco(f):\n"
+        "    @functools.wraps(f)\n"
+        "    def wrapper(*a):\n"
+        "        LOG.append(1)\n"
+        "        return SCALE * f(*a)\n"
+        "    return wrapper\n"
+    )
+    assert (
+        two_processes(
+            tmp_path,
+            """
+            import modx
+            SCALE = 2
+            @modx.deco
+            def g(x): return x * SCALE
+            value = g
+            """,
+            "import modx; print(value(1), modx.LOG)",
+        )
+        == "20 [1]\n"
+    )
+
+
+def test_cached_functions_of_a_script_travel(tmp_path):
+    """``functools.lru_cache`` is rebuilt around its function, with an empty cache."""
+    assert (
+        two_processes(
+            tmp_path,
+            """
+            import functools
+            @functools.lru_cache(maxsize=7)
+            def memo(n): return 1 if n < 2 else n * memo(n - 1)
+            memo(3)
+            value = lambda n: (memo(n), memo.cache_parameters()["maxsize"])
+            """,
+            "print(value(5))",
+        )
+        == "(120, 7)\n"
+    )
+
+
+def test_functions_of_two_results_do_not_share_globals():
+    """Each load has namespaces of its own outside a job."""
+    made = []
+    for number in (1, 2):
+        namespace = {"__name__": "somewhere_else", "K": number}
+        exec("def f(): return K", namespace)
+        made.append(there_and_back(namespace["f"]))
+    assert [each() for each in made] == [1, 2]
+
+
+def test_an_old_enumeration_does_not_change_the_scripts_own(tmp_path):
+    """Fetching a result of an earlier version leaves the script's classes as they are."""
+    define = (
+        "from enum import Enum\nclass Color(Enum):\n    RED = 1\n    def say(self): return {!r}\n"
+    )
+    two_processes(tmp_path, define.format("old") + "value = Color.RED\n", "value")
+    reader = (tmp_path / "reader.py").read_text()
+    (tmp_path / "reader.py").write_text(
+        define.format("new") + reader + "\nprint(value is Color.RED, Color.RED.say())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "reader.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True new\n"

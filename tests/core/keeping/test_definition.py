@@ -113,7 +113,7 @@ WHERE = "(test_definition.py:{})"
         (
             stage(Callback().lock.acquire),
             "stage 'acquire' cannot be sent to a job: acquire.__self__: cannot pickle"
-            " '_thread.lock' object",
+            " '_thread.lock' object; create it inside the function",
         ),
     ],
 )

@@ -16,6 +16,7 @@ ENTRY = Entry(
     job="job-1",
     reports=({"event": "metric", "name": "loss", "value": 0.5},),
     artifacts=(("plot.png", b"\x89PNG\n"), ("empty", b"")),
+    files={"data/a.csv": "0" * 64},
 )
 DATA = pack(KEY, ENTRY)
 

@@ -9,6 +9,7 @@ of a job eight times as much; ``record._replace(state="failed")`` makes a change
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,6 +17,9 @@ from typing import Any, NamedTuple
 from vcat.errors import FormatError
 
 FORMAT = 1
+
+#: What a job may be called: fit for a file name everywhere, never an option or a hidden file.
+JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 

@@ -157,15 +157,25 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
         finally:
             os.close(log)
             os.close(null)
-        process = find(pid)
-        record = {
-            "format": 1,
-            "pid": pid,
-            "started": process.started if process is not None else "",
-            "boot_id": boot_id(),
-            "started_at": time.time(),
-        }
-        _write(os.path.join(directory, "process.json"), json.dumps(record).encode())
+        try:
+            _remember(directory, pid)
+        except BaseException:
+            end_tree(pid, 0)  # a job that nobody can ask about must not run
+            _reap(pid)
+            raise
+
+
+def _remember(directory: str, pid: int) -> None:
+    """Write down which process the job is."""
+    process = find(pid)
+    record = {
+        "format": 1,
+        "pid": pid,
+        "started": process.started if process is not None else "",
+        "boot_id": boot_id(),
+        "started_at": time.time(),
+    }
+    _write(os.path.join(directory, "process.json"), json.dumps(record).encode())
 
 
 def _ended(directory: str, started: float) -> DeploymentStatus | None:
@@ -209,7 +219,13 @@ def _is_running(process: dict[str, Any]) -> bool:
 
 
 def _reap(pid: int) -> None:
-    """Take note of the end of our own child, so that it does not stay as a zombie."""
+    """Take note of the end of our own child, so that it does not stay as a zombie.
+
+    A number that another process has by now is that of no zombie.
+    """
+    process = find(pid)
+    if process is None or not process.zombie:
+        return
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
 
@@ -266,6 +282,8 @@ def _read_json(path: str) -> dict[str, Any] | None:
             document = json.load(file)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError as error:
+        raise BackendError(f"LocalShellJobDeployment: {path} is damaged: {error}") from error
     return document if isinstance(document, dict) else None
 
 

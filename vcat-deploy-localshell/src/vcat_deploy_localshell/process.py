@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
+_LONGEST = 1_000_000  # seconds, in one call to the system
 _LINUX = os.path.isdir("/proc/self")
 
 
@@ -59,7 +60,7 @@ def wait_for_end(pid: int, started: str, timeout: float | None) -> None:
         if process is not None and process.started == started:
             poll = select.poll()
             poll.register(descriptor, select.POLLIN)
-            poll.poll(None if timeout is None else timeout * 1000)
+            poll.poll(None if timeout is None else min(max(timeout, 0), _LONGEST) * 1000)
     finally:
         os.close(descriptor)
 

@@ -7,7 +7,7 @@ one argument are walked recursively, to a stated depth.
 from __future__ import annotations
 
 from vcat._authoring.parameter import MISSING, Hyperparameter
-from vcat._authoring.stage import Stage
+from vcat._authoring.stage import Stage, StageFunction
 from vcat.errors import GraphError
 
 TYPE_CHECKING = False
@@ -124,7 +124,7 @@ class Graph:
         Raises:
             GraphError: One in *given* is not in the graph, or one has neither value nor default.
         """
-        problems = [self._unknown(name) for name in given if name not in self.parameters]
+        problems = [self._unknown(str(name)) for name in given if name not in self.parameters]
         values = {}
         for name, (parameter, place) in self.parameters.items():
             value = given.get(name, parameter.default)
@@ -132,6 +132,11 @@ class Graph:
                 problems.append(
                     f"run(): hyperparameter {name!r} of {self.stages[place]!r} has no value and no"
                     f" default; give it with run({name}=...)"
+                )
+            elif _found([value]):
+                problems.append(
+                    f"run(): hyperparameter {name!r} is given {value!r}; pass a stage as an"
+                    " argument of another one"
                 )
             values[name] = value
         if problems:
@@ -170,9 +175,11 @@ def fill(value: Any, lookup: Callable[[Any], Any], depth: int = 0) -> Any:
 
 def _promises(stage: Stage) -> list[Any]:
     """The stages and hyperparameters in a stage's arguments, in the order they stand there."""
-    if stage.kwargs is None:
-        return _found(stage.args)
-    return _found([*stage.args, *stage.kwargs.values()])
+    values = stage.args if stage.kwargs is None else (*stage.args, *stage.kwargs.values())
+    try:
+        return _found(values)
+    except GraphError as error:
+        raise GraphError(f"{stage.label}: {error}") from None
 
 
 def _found(values: Any) -> list[Any]:
@@ -185,7 +192,26 @@ def _found(values: Any) -> list[Any]:
         elif kind in _CONTAINERS or (kind not in _SCALARS and _is_container(kind)):
             inner = [(value, 1)]
             _search(inner, found)
+        elif kind not in _SCALARS:
+            _refuse(value)
     return found
+
+
+def _refuse(value: Any) -> None:
+    """Raise for what would reach a function as something else than its author meant."""
+    if isinstance(value, StageFunction):
+        raise GraphError(
+            f"an argument is {value!r} itself; call it, {value.__name__}(...), or pass"
+            f" {value.__name__}.function where the function is meant"
+        )
+    if isinstance(value, (list, tuple, set, frozenset, dict)):
+        inside = [*value, *value.values()] if isinstance(value, dict) else value
+        held = next((each for each in inside if type(each) in (Stage, Hyperparameter)), None)
+        if held is not None:
+            raise GraphError(
+                f"a {type(value).__name__} holds {held!r}: only in lists, tuples, dicts and sets of"
+                " just these types are stages evaluated; make it inside a stage"
+            )
 
 
 _SCALARS = frozenset({int, str, float, bool, bytes, type(None)})
@@ -210,8 +236,11 @@ def _search(pending: list[tuple[Any, int]], found: list[Any]) -> None:
                 if depth > MAX_DEPTH:
                     raise _too_deep()
                 found.append(value)
-            elif kind not in _SCALARS and _is_container(kind):
-                deeper.append((value, depth + 1))
+            elif kind not in _SCALARS:
+                if _is_container(kind):
+                    deeper.append((value, depth + 1))
+                else:
+                    _refuse(value)
         pending.extend(reversed(deeper))
 
 

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 _listener: Listener | None = None
 
 
-def listen(listener: Listener | None) -> None:
-    """Send what is reported to *listener* from now on; ``None`` between stages."""
+def listen(listener: Listener | None) -> Listener | None:
+    """Send what is reported to *listener* from now on; return who listened before."""
     global _listener
-    _listener = listener
+    before, _listener = _listener, listener
+    return before
 
 
 def log_metric(name: str, value: float, step: int | None = None) -> None:

@@ -125,8 +125,7 @@ class Stage(Strict, Pipeline):
         if type(outputs) is not int or outputs < 1 or declared not in (None, outputs):
             expected = "1 or more" if declared is None else f"{declared}, as declared"
             raise GraphError(f"{self!r}: splice({outputs!r}): the number of values is {expected}")
-        whole = self if declared else self._with(outputs=outputs)
-        return [whole[index] for index in range(outputs)]
+        return [self[index] for index in range(outputs)]
 
     def __getitem__(self, key: Any) -> Stage:
         name = f"{self.name}[{key!r}]" if isinstance(key, (int, str)) else f"{self.name}[...]"

@@ -175,7 +175,7 @@ def _component(text: str) -> str:
     from urllib.parse import quote
 
     # quote() leaves dots and tildes alone: a leading dot could hide a file or mean a directory.
-    encoded = quote(text, safe="", errors="surrogateescape").replace("~", "%7E")
+    encoded = quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
     if encoded[0] in ".-":
         encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
     if len(encoded) > _MAX_COMPONENT:

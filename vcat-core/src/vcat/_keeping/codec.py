@@ -38,6 +38,8 @@ class _Pickler(_pickle.Pickler):
             return _reduce_module(value)
         if isinstance(value, type) and _is_by_value(value):
             raise _NeedsDill
+        if kind.__name__ == "_lru_cache_wrapper":
+            return rebuild.reduce_cached(value)
         return NotImplemented
 
 
@@ -67,6 +69,7 @@ def loads(data: bytes, expected: str) -> Any:
     """
     if not matches(data, expected):
         raise FormatError(f"stored value is damaged: its digest is not {expected}")
+    rebuild.begin()
     return _Unpickler(io.BytesIO(data)).load()
 
 
@@ -117,6 +120,8 @@ def _strict_pickler(dill: Any) -> Any:
                 return rebuild.reduce_stage_function(value)
             if type(value) is ModuleType:
                 return _reduce_module(value)
+            if type(value).__name__ == "_lru_cache_wrapper":
+                return rebuild.reduce_cached(value)
             if isinstance(value, EnumType) and _is_by_value(value):
                 return rebuild.reduce_enum(value)  # dill would send its name alone
             return NotImplemented

@@ -19,6 +19,7 @@ from vcat.errors import FormatError, UnpicklableError
 from vcat.records import StageRecord
 
 _KINDS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
+_EXACT = 1 << 63  # what every reader of JSON takes for a whole number; larger ones are pickled
 _BUILDERS = {name: kind for kind, name in _KINDS.items()}
 _DEFAULTS = stage(int).options.as_dict()
 
@@ -95,7 +96,8 @@ class _Writer:
             }
         except UnpicklableError as error:
             raise UnpicklableError(
-                f"{each.label} cannot be sent to a job: {_joined(each.name, error)}"
+                f"{each.label} cannot be sent to a job: {_joined(each.name, error)}; create it"
+                " inside the function"
             ) from error
         if each.args:
             described["args"] = [
@@ -137,7 +139,9 @@ class _Writer:
     def node(self, value: Any) -> dict[str, Any]:
         """Return *value* as the JSON has it."""
         kind = type(value)
-        if value is None or kind in (bool, int, str) or (kind is float and math.isfinite(value)):
+        if value is None or kind in (bool, str) or (kind is float and math.isfinite(value)):
+            return {"json": value}
+        if kind is int and abs(value) < _EXACT:
             return {"json": value}
         if kind is Stage:
             return {"stage": self.numbers[id(value)]}

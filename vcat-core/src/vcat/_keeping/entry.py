@@ -25,6 +25,7 @@ class Entry(NamedTuple):
         job: The job that did, empty for a run in the same process.
         reports: The metrics, parameters and tags of the stage, as events without time.
         artifacts: The artifacts of the stage, by name.
+        files: The digests of the files that the stage read, by name.
     """
 
     value: bytes
@@ -33,6 +34,7 @@ class Entry(NamedTuple):
     job: str
     reports: tuple[dict[str, Any], ...]
     artifacts: tuple[tuple[str, bytes], ...]
+    files: dict[str, str]
 
 
 def pack(key: str, entry: Entry) -> bytes:
@@ -44,6 +46,7 @@ def pack(key: str, entry: Entry) -> bytes:
         "stage": entry.stage,
         "job": entry.job,
         "reports": entry.reports,
+        "files": entry.files,
         "sections": [
             {"artifact": name, "size": len(data), "digest": hashed}
             for name, data, hashed in sections
@@ -89,4 +92,5 @@ def unpack(key: str, data: bytes) -> Entry:
         job=header["job"],
         reports=tuple(header["reports"]),
         artifacts=tuple(parts[1:]),
+        files=header["files"],
     )

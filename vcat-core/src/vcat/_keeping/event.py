@@ -18,6 +18,9 @@ from vcat.records import StageRecord
 FORMAT = 1
 FILE = "events.jsonl"
 
+_EXACT = 1 << 63
+_MAX_DEPTH = 10
+
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -52,7 +55,7 @@ class EventLog:
 
 def number_to_json(value: float) -> float | str:
     """Return a number as JSON has it; not-a-number and the infinities as strings."""
-    return value if math.isfinite(value) else str(value)
+    return value if isinstance(value, int) or math.isfinite(value) else str(value)
 
 
 def number_from_json(value: float | str) -> float:
@@ -60,17 +63,23 @@ def number_from_json(value: float | str) -> float:
     return float(value) if isinstance(value, str) else value
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: Any, depth: int = 0) -> Any:
     """Return *value* as JSON has it where nothing is lost, else its ``repr``."""
-    if value is None or isinstance(value, (bool, str)) or type(value) is int:
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if type(value) is int and abs(value) < _EXACT:
         return value
     if type(value) is float:
         return number_to_json(value)
-    if type(value) in (list, tuple) and len(value) <= 100:
-        return [to_json(each) for each in value]
-    if type(value) is dict and len(value) <= 100 and all(type(each) is str for each in value):
-        return {name: to_json(each) for name, each in value.items()}
-    text = repr(value)
+    if depth < _MAX_DEPTH:
+        if type(value) in (list, tuple) and len(value) <= 100:
+            return [to_json(each, depth + 1) for each in value]
+        if type(value) is dict and len(value) <= 100 and all(type(each) is str for each in value):
+            return {name: to_json(each, depth + 1) for name, each in value.items()}
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  # a user's __repr__ may raise anything, a huge number's does
+        text = f"<{type(value).__name__} that cannot be shown>"
     return text if len(text) <= 1000 else text[:1000] + "..."
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 from vcat.errors import BackendError, VcatError
 
@@ -13,11 +14,29 @@ def call(backend: Any, operation: str, /, *args: Any, **kwargs: Any) -> Any:
     Raises:
         BackendError: The backend raised; the message names its class, the operation and the cause.
         VcatError: As the backend raised it.
+        LookupError: As the backend raised it: it does not know what was asked for.
     """
     try:
         return getattr(backend, operation)(*args, **kwargs)
-    except VcatError:
-        raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise BackendError(f"{type(backend).__name__}.{operation}: {reason}") from error
+    except Exception as error:  # noqa: BLE001  # a backend may raise anything
+        _raise(backend, operation, error)
+
+
+def iterate(backend: Any, operation: str, /, *args: Any) -> Iterator[Any]:
+    """Yield what ``backend.operation(*args)`` yields; raise as :func:`call` does."""
+    try:
+        yield from getattr(backend, operation)(*args)
+    except Exception as error:  # noqa: BLE001  # a backend may raise anything
+        _raise(backend, operation, error)
+
+
+def _raise(backend: Any, operation: str, error: Exception) -> NoReturn:
+    # Just LookupError is an answer of the roles; its subclasses are mistakes of a backend.
+    if isinstance(error, VcatError) or type(error) is LookupError:
+        raise error
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # a backend's exception may fail to show itself
+        text = ""
+    reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    raise BackendError(f"{type(backend).__name__}.{operation}: {reason}") from error

@@ -15,6 +15,13 @@ from typing import Any
 
 from vcat import StageFunction, stage
 
+#: What a module knows of where it lies: the job's own is the right one there.
+_OF_THE_PLACE = frozenset(
+    {"__builtins__", "__cached__", "__file__", "__loader__", "__name__", "__package__", "__spec__"}
+)
+
+_REBUILT = "_vcat_rebuilt_"
+
 #: Global namespaces of functions rebuilt by the load under way, by module name.
 _namespaces: dict[str, dict[str, Any]] = {}
 
@@ -28,6 +35,13 @@ def open_namespaces(main: dict[str, Any] | None = None) -> None:
     if main is not None:
         main.setdefault("__builtins__", __builtins__)
         _namespaces["__main__"] = main
+
+
+def begin() -> None:
+    """Begin a load: outside a job, functions of one do not share globals with those of another."""
+    main = sys.modules.get("__main__")
+    if main is None or _namespaces.get("__main__") is not vars(main):
+        _namespaces.clear()
 
 
 def importable(value: Any) -> bool:
@@ -68,25 +82,50 @@ def reduce_function(function: FunctionType) -> tuple[Any, ...]:
         function.__name__,
         function.__qualname__,
         function.__module__,
+        function.__globals__.get("__name__"),
+        _uses_module(function),
     )
     # The state is filled in afterwards, so that a function may reach itself.
     return make_function, (*build, len(cells)), state, None, None, fill_function
 
 
 def reached_globals(function: FunctionType) -> dict[str, Any]:
-    """Return the globals that *function* names, itself or in functions nested in it."""
+    """Return the globals that travel with *function*: those it names, nested functions included.
+
+    None do where they are those of a module that the job imports.
+    """
+    if _uses_module(function):
+        return {}
     # Sorted, so that equal functions give equal bytes: a set's order changes with the hash seed.
-    names = sorted(set(_global_names(function.__code__)))
+    names = sorted(set(_global_names(function.__code__)) - _OF_THE_PLACE)
     return {name: function.__globals__[name] for name in names if name in function.__globals__}
 
 
-def make_function(
-    code: bytes, name: str, qualname: str, module: str | None, cells: int
+def _uses_module(function: FunctionType) -> bool:
+    """Whether the globals of *function* are those of a module, wherever it says it was defined.
+
+    A wrapper says what it wraps: ``functools.wraps`` copies the name of another module.
+    """
+    home = function.__globals__.get("__name__")
+    module = None if home == "__main__" else sys.modules.get(home or "")
+    return module is not None and vars(module) is function.__globals__
+
+
+def make_function(  # what a pickle gives by position
+    code: bytes,
+    name: str,
+    qualname: str,
+    module: str | None,
+    home: str | None,
+    uses_module: bool,  # noqa: FBT001  # as above
+    cells: int,
 ) -> FunctionType:
-    """Return a function with *code* and as yet empty globals and cells."""
-    namespace = _namespaces.setdefault(
-        module or "", {"__name__": module or "", "__builtins__": __builtins__}
-    )
+    """Return a function with *code* and as yet empty cells, among the globals of *home*."""
+    if uses_module:
+        namespace = vars(import_module(home or ""))
+    else:
+        fresh = {"__name__": home or "", "__builtins__": __builtins__}
+        namespace = _namespaces.setdefault(home or "", fresh)
     closure = tuple(CellType() for _ in range(cells))
     function = FunctionType(marshal.loads(code), namespace, name, None, closure)  # noqa: S302  # the codec has verified these bytes
     function.__qualname__ = qualname
@@ -125,6 +164,20 @@ def reduce_stage_function(value: StageFunction) -> tuple[Any, ...]:
     return wrap, (value.function, value.options.as_dict())
 
 
+def reduce_cached(value: Any) -> tuple[Any, ...]:
+    """Return how to rebuild a function under ``functools.lru_cache``, with an empty cache."""
+    if importable(value):
+        return attribute, (value.__module__, value.__qualname__)
+    return make_cached, (value.__wrapped__, value.cache_parameters())
+
+
+def make_cached(function: Any, parameters: dict[str, Any]) -> Any:
+    """Return *function* under ``functools.lru_cache``."""
+    from functools import lru_cache
+
+    return lru_cache(**parameters)(function)
+
+
 def reduce_enum(kind: Any) -> tuple[Any, ...]:
     """Return how to rebuild an enumeration of the script: its members, then what else it has."""
     build = (kind.__name__, kind.__qualname__, kind.__module__, type(kind), kind.__bases__)
@@ -157,11 +210,18 @@ def make_enum(
         for key, value in (namespace | members).items():
             body[key] = value
 
-    return settled(new_class(name, bases, {"metaclass": kind}, fill))
+    made = new_class(name, bases, {"metaclass": kind}, fill)
+    type.__setattr__(made, _REBUILT, True)
+    return settled(made)
 
 
 def fill_enum(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]]) -> None:
-    """Give an enumeration its methods, and its members the attributes they had."""
+    """Give an enumeration its methods, and its members the attributes they had.
+
+    Not to the script's own: what it was when a job ran must not overwrite what it is.
+    """
+    if vars(kind).get(_REBUILT) is None:
+        return
     extras, own = state
     for name, value in extras.items():
         setattr(kind, name, value)

@@ -12,11 +12,11 @@ from vcat import Stage
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import FILE, fold_metrics, fold_reports, fold_stages, read_events
-from vcat._keeping.guard import call
+from vcat._keeping.guard import call, iterate
 from vcat._looking.failure import exception_of, exception_without_error
 from vcat._plugins.configuration import load
 from vcat.errors import FormatError, UnknownJobError, VcatError
-from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord, StageRecord
+from vcat.records import JOB_NAME, TERMINAL_STATES, DeploymentStatus, JobRecord, StageRecord
 
 if TYPE_CHECKING:
     from vcat._plugins.configuration import Configuration
@@ -39,9 +39,9 @@ def opened(submission: Any) -> Deployment:
 def find(name: str) -> Deployment:
     """Return the deployment of a listed job; see :func:`vcat.get_job`."""
     configuration = load(os.getcwd())
-    record = call(configuration.listing, "get", name)
+    record = call(configuration.listing, "get", name) if JOB_NAME.fullmatch(name) else None
     if record is None:
-        rows = call(configuration.listing, "records")
+        rows = iterate(configuration.listing, "records")
         matching = [each.job_name for each in rows if name and each.job_name.startswith(name)]
         if len(matching) != 1:
             raise UnknownJobError(_not_found(name, matching, configuration))
@@ -130,15 +130,20 @@ class Deployment:
         """
         if self._ended is not None:
             return
-        deployment_id = self._id()
-        if deployment_id is not None:
-            with suppress(LookupError):
-                self._backend.wait(deployment_id, timeout)
-        status = self.status()
-        if status.state not in TERMINAL_STATES:
-            raise TimeoutError(
-                f"job {self.job_name} is {status.state} after {timeout:g} seconds; it goes on"
-            )
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if (deployment_id := self._id()) is not None:
+                with suppress(LookupError):
+                    call(self._backend, "wait", deployment_id, left)
+            status = self.status()
+            if status.state in TERMINAL_STATES:
+                return
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(
+                    f"job {self.job_name} is {status.state} after {timeout:g} seconds; it goes on"
+                )
+            time.sleep(_POLL_SECONDS)  # it is being handed over
 
     def fetch_job_results(self) -> Any:
         """Wait until the job has ended and return the value of its last stage.
@@ -295,9 +300,10 @@ class Deployment:
         if deployment_id is None:
             return None
         try:
-            return self._backend.status(deployment_id)
+            status: DeploymentStatus = call(self._backend, "status", deployment_id)
         except LookupError:
             return None
+        return status
 
     def _id(self) -> str | None:
         if self._deployment_id is None:
@@ -327,18 +333,19 @@ class Deployment:
         data: bytes | None = None
         if deployment_id is not None:
             try:
-                data = self._backend.read(deployment_id, name)
+                data = call(self._backend, "read", deployment_id, name)
             except LookupError:
                 data = None
         return data or self._archive.fetch_log(name) or b""
 
     def _follow(self, name: str) -> Iterator[str]:
-        deployment_id = self._id()
         start, rest = 0, b""
+        while (deployment_id := self._id()) is None and not self.is_job_complete():
+            time.sleep(_POLL_SECONDS)  # it is being handed over
         while deployment_id is not None:
             ended = self.is_job_complete()  # asked first, so that nothing printed later is missed
             try:
-                data = self._backend.read(deployment_id, name, start)
+                data = call(self._backend, "read", deployment_id, name, start)
             except LookupError:
                 break
             start += len(data or b"")

@@ -14,7 +14,8 @@ from vcat._keeping.entry import Entry, pack, unpack
 from vcat._keeping.guard import call
 from vcat._keys.recipe import KeyMaker, Upstream
 from vcat._keys.value import Unhashable
-from vcat.errors import BackendError, FormatError, UnpicklableError
+from vcat._running.observation import Observation, is_unchanged
+from vcat.errors import UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
@@ -37,6 +38,7 @@ class ResultCache:
         self, backend: CacheBackend, project: str, job_name: str, warn: Callable[[str], None]
     ) -> None:
         self._backend = backend
+        self._project = project
         self._keys = KeyMaker(project)
         self._job_name = job_name
         self._warn = warn
@@ -83,16 +85,41 @@ class ResultCache:
         return None
 
     def get(self, key: Key) -> Entry | None:
-        """Return what is filed under *key*, verified, or ``None``."""
+        """Return what is filed under *key*, verified, or ``None``.
+
+        An entry whose stage read files that have changed since is none.
+        """
         try:
             data = call(self._backend, "get", key.hex)
-            return None if data is None else unpack(key.hex, data)
-        except (BackendError, FormatError) as error:
+            entry = None if data is None else unpack(key.hex, data)
+        except VcatError as error:
             self.warn(f"cache entry {key.hex[:16]} is not used: {error}")
             return None
+        if entry is None or not all(
+            is_unchanged(self._project, name, digest) for name, digest in entry.files.items()
+        ):
+            return None
+        return entry
 
-    def put(self, key: Key, stage: Stage, data: bytes, output: str, reports: Reports) -> None:
+    def observation(self) -> Observation:
+        """Return what takes note of the files that a stage reads while it is entered."""
+        return Observation(self._project)
+
+    def put(
+        self,
+        key: Key,
+        stage: Stage,
+        data: bytes,
+        output: str,
+        reports: Reports,
+        observation: Observation,
+    ) -> None:
         """File the result of *stage* under *key*."""
+        try:
+            files = observation.digests()
+        except Unhashable as error:
+            self.warn(f"{stage.label} is not cached: it read {error}")
+            return
         entry = Entry(
             value=data,
             output=output,
@@ -100,8 +127,9 @@ class ResultCache:
             job=self._job_name,
             reports=tuple(reports.events),
             artifacts=tuple(reports.artifacts.items()),
+            files=files,
         )
         try:
             call(self._backend, "put", key.hex, pack(key.hex, entry))
-        except BackendError as error:
+        except VcatError as error:
             self.warn(f"{stage.label} is not cached: {error}")

@@ -13,7 +13,7 @@ from vcat._authoring.stage import Stage
 from vcat._keeping.codec import dumps, loads
 from vcat._keeping.digest import digest
 from vcat._running.report import Reports, StageObserver
-from vcat.errors import GraphError, UnpicklableError
+from vcat.errors import GraphError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from vcat._running.caching import ResultCache
@@ -106,12 +106,41 @@ class Engine:
                 key = cache.key(stage, self._digested)
                 if key is not None and self._reuse(number, stage, key):
                     return
-        reports = None
-        if observer is not None or key is not None:
-            reports = Reports(number, observer)
-        attempts = self._compute(number, stage, reports)
-        if observer is not None or key is not None:
-            self._keep(number, stage, key, reports, attempts)
+        if observer is None and key is None:
+            self._compute(number, stage, None)
+        else:
+            self._compute_and_keep(number, stage, key)
+        self._distrust_inputs(number)
+
+    def _compute_and_keep(self, number: int, stage: Stage, key: Any) -> None:
+        reports = Reports(number, self._observer)
+        if key is None or self._cache is None:
+            attempts = self._compute(number, stage, reports)
+            self._keep(number, stage, reports, attempts)
+            return
+        with self._cache.observation() as observation:
+            attempts = self._compute(number, stage, reports)
+        if attempts > 1:
+            # What failed may have changed what it was given, and then this is not its result.
+            self._distrust_inputs(number)
+            again = self._cache.key(stage, self._digested)
+            if again is None or again.hex != key.hex:
+                self._cache.warn(f"{stage.label} is not cached: a failed call changed its input")
+                key = None
+        filing = None if key is None else (key, observation)
+        self._keep(number, stage, reports, attempts, filing)
+
+    def _distrust_inputs(self, number: int) -> None:
+        """Forget the digests of what a stage was given: it may have changed it in place.
+
+        The next reader's key is then made from what it really gets.
+        """
+        for each in self._graph.upstream[number]:
+            if (
+                type(self._values[each]) is not _Held
+                and type(self._values[each]) not in _UNCHANGING
+            ):
+                self._digests[each] = None
 
     def _reuse(self, number: int, stage: Stage, key: Any) -> bool:
         """Take the result of *stage* from the cache; whether it is there."""
@@ -133,8 +162,8 @@ class Engine:
         options, attempts = stage.options, 0
         while True:
             attempts += 1
+            before = listen(reports or Reports.nowhere)
             try:
-                listen(reports or Reports.nowhere)
                 args = tuple([fill(each, self._filled) for each in stage.args])
                 kwargs = stage.kwargs
                 kwargs = {k: fill(v, self._filled) for k, v in kwargs.items()} if kwargs else {}
@@ -145,8 +174,7 @@ class Engine:
 
                     with limited(options.timeout):
                         value = self._call(stage.function, args, kwargs)
-                if options.outputs is not None:
-                    value = _counted(value, stage, options.outputs)
+                value = _checked(value, stage)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -159,20 +187,25 @@ class Engine:
                     continue
                 raise self._failed(number, stage, error, attempts) from error
             finally:
-                listen(None)
+                listen(before)
             self._values[number] = value
             return attempts
 
     def _keep(
-        self, number: int, stage: Stage, key: Any, reports: Reports | None, attempts: int
+        self,
+        number: int,
+        stage: Stage,
+        reports: Reports,
+        attempts: int,
+        filing: tuple[Any, Any] | None = None,
     ) -> None:
         """File the value under its key, hand it to the observer where it is to be kept."""
         observer, output = self._observer, None
         lasting = observer is not None and (stage.options.persist or number == self._last)
-        if lasting or key is not None:
+        if lasting or filing is not None:
             try:
-                data = dumps(self._values[number])
-            except UnpicklableError as error:
+                data = _readable(self._values[number])
+            except (UnpicklableError, GraphError) as error:
                 if lasting:
                     told = UnpicklableError(
                         f"{stage.label}: result cannot be sent back: {_path(error)}; return"
@@ -181,14 +214,16 @@ class Engine:
                     raise self._failed(number, stage, told, attempts) from told
                 if self._cache is not None:
                     self._cache.warn(f"{stage.label} is not cached: result: {_path(error)}")
-                key = None
+                filing = None
             else:
                 output = self._digests[number] = digest(data)
-                if key is not None and self._cache is not None and reports is not None:
-                    self._cache.put(key, stage, data, output, reports)
+                if filing is not None and self._cache is not None:
+                    key, observation = filing
+                    self._cache.put(key, stage, data, output, reports, observation)
                 if lasting and observer is not None:
                     observer.value(number, data, output)
         if observer is not None:
+            key = None if filing is None else filing[0]
             observer.stage_ended(number, "completed", key=key, output=output, attempts=attempts)
 
     def _failed(
@@ -230,7 +265,44 @@ def needs_cache(graph: Graph, cached_by_default: bool) -> bool:  # noqa: FBT001 
     return True in wishes or (cached_by_default and None in wishes)
 
 
-def _counted(value: Any, stage: Stage, outputs: int) -> Any:
+#: Types whose values no stage can change in place.
+_UNCHANGING = frozenset({int, float, bool, complex, str, bytes, type(None), range})
+
+#: How large a serialised value is read back at once to see that it can be.
+_PROBE_SIZE = 1 << 20
+
+
+def _readable(value: Any) -> bytes:
+    """Return *value* serialised, having seen that it can be read back where that costs little.
+
+    Raises:
+        UnpicklableError: It cannot be serialised, or not be read back.
+    """
+    data = dumps(value)
+    if type(value) not in _UNCHANGING and len(data) <= _PROBE_SIZE:
+        try:
+            loads(data, digest(data))
+        except Exception as error:
+            raise UnpicklableError(
+                f"it is pickled but cannot be read back: {type(error).__name__}: {error}"
+            ) from error
+    return data
+
+
+def _checked(value: Any, stage: Stage) -> Any:
+    """Return *value* if a stage may return it.
+
+    Raises:
+        GraphError: It is a stage, or not as many values as were declared.
+    """
+    if isinstance(value, Stage):
+        raise GraphError(
+            f"{stage.label} returned {value!r}: stages are put together outside of functions;"
+            f" inside one, call {value.name}.function(...)"
+        )
+    outputs = stage.options.outputs
+    if outputs is None:
+        return value
     try:
         count = len(value)
     except TypeError:
@@ -243,6 +315,6 @@ def _counted(value: Any, stage: Stage, outputs: int) -> Any:
     return value
 
 
-def _path(error: UnpicklableError) -> str:
+def _path(error: VcatError) -> str:
     text = str(error)
     return f"result{text}" if text[:1] in "[. " else text

@@ -82,7 +82,7 @@ def _text_of(error: BaseException) -> str:
 
 def _frames(traceback: TracebackType | None, places: Places) -> list[dict[str, Any]]:
     frames: list[dict[str, Any]] = []
-    while traceback is not None and len(frames) < _MAX_FRAMES:
+    while traceback is not None:
         code = traceback.tb_frame.f_code
         if not code.co_filename.startswith(_OWN):
             frames.append(
@@ -94,4 +94,6 @@ def _frames(traceback: TracebackType | None, places: Places) -> list[dict[str, A
                 }
             )
         traceback = traceback.tb_next
+    if len(frames) > _MAX_FRAMES:  # the last ones say where it was raised
+        frames[_MAX_FRAMES // 5 : -_MAX_FRAMES * 4 // 5] = []
     return frames

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,10 @@ def run_job(directory: str) -> int:
     The current directory is the project's copy, whose modules can be imported; standard output and
     standard error are the job's log.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A line is in the log when it is printed: followers see it, and a killed job keeps it.
+        with suppress(AttributeError):
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # text streams have it
     with open(os.path.join(directory, "job", "config.json"), "rb") as file:
         configuration = thaw(json.load(file))
     with open(os.path.join(directory, "job", "definition.json"), "rb") as file:
@@ -50,6 +55,9 @@ def run_job(directory: str) -> int:
         print(f"vcat: {error}", file=sys.stderr)  # noqa: T201  # the job's log is its stderr
         running.log.append("job ended", state="failed", reason=str(error))
         return UNARCHIVED
+    finally:
+        # Python flushes what stands here as it ends, and fails over what a stage may have put there.
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
 
 class _RunningJob:
@@ -129,6 +137,8 @@ class _RunningJob:
     def _restore(self) -> tuple[Graph, dict[str, Any]]:
         # What belongs to the script's own module shall find it, and not the bootstrap's.
         main = ModuleType("__main__")
+        main.__file__ = os.path.join(self.places.here, self.definition["submitted"]["script"])
+        main.__package__ = self.definition["package"]
         sys.modules["__main__"] = main
         open_namespaces(main.__dict__)
         with open(os.path.join(self.directory, "job", "values.bin"), "rb") as file:
@@ -184,5 +194,6 @@ class _RunningJob:
 def _print_traceback(error: BaseException) -> None:
     from traceback import print_exception
 
-    sys.stdout.flush()
-    print_exception(type(error), error, error.__traceback__)
+    with suppress(Exception):  # a stage may have closed them, or put anything in their place
+        sys.stdout.flush()
+        print_exception(type(error), error, error.__traceback__)

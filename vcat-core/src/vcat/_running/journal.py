@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.event import EventLog
@@ -38,7 +39,8 @@ class Journal:
     def warn(self, text: str) -> None:
         """Write down what went wrong without failing anything, and say it in the log."""
         self._log.append("warning", text=text)
-        print(f"vcat: warning: {text}", file=sys.stderr)  # noqa: T201  # the job's log is its stderr
+        with suppress(Exception):  # a stage may have closed it, or put anything in its place
+            print(f"vcat: warning: {text}", file=sys.stderr)  # noqa: T201  # the job's log is its stderr
 
     def stage_started(self, number: int) -> None:
         """Write down that a stage was reached."""
@@ -89,8 +91,14 @@ class Journal:
         """Archive an artifact, then write down that it is there."""
         from vcat._keeping.digest import digest
 
-        self._archive.store_artifact(name, data)
         fields = {"number": number, "size": len(data), "digest": digest(data)}
+        earlier = self.artifacts.get(name)
+        if earlier is not None and earlier["digest"] != fields["digest"]:
+            self.warn(
+                f"artifact {name!r} replaces an earlier one of that name; give each a name of its"
+                " own: log_artifact(path, name)"
+            )
+        self._archive.store_artifact(name, data)
         self._log.append("artifact", name=name, **fields)
         self.artifacts[name] = fields
 

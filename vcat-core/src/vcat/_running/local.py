@@ -10,6 +10,7 @@ from vcat._authoring.graph import Graph
 from vcat._authoring.stage import Stage
 from vcat._plugins.configuration import load
 from vcat._running.engine import Engine, StageFailure, needs_cache
+from vcat._running.failure import first_line
 from vcat.errors import StageError
 
 
@@ -37,8 +38,7 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
         engine.run()
     except StageFailure as failure:
         cause = failure.__cause__
-        said = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
-        raise StageError(f"{failure.stage.label}: {said}") from cause
+        raise StageError(f"{failure.stage.label}: {first_line(cause or failure)}") from cause
     return engine.result()
 
 

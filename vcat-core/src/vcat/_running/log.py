@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 #: More than this is kept as its head and its tail.
 MAX_SIZE = 64 * 1024 * 1024
@@ -12,7 +13,7 @@ MAX_SIZE = 64 * 1024 * 1024
 def stored_log(directory: str) -> bytes:
     """Return what the job has printed so far, head and tail where that is very much."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        with suppress(Exception):  # a stage may have closed it, or put anything in its place
             stream.flush()
     try:
         with open(os.path.join(directory, "output.log"), "rb") as file:

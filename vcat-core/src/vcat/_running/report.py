@@ -66,6 +66,8 @@ class Reports:
 
     def metric(self, name: str, value: float, step: int | None) -> None:
         """Take a number."""
+        if step is not None and not isinstance(step, int):
+            raise TypeError(f"log_metric({name!r}): step {step!r} is not a whole number")
         event = {"event": "metric", "name": name, "value": number_to_json(value)}
         self._take(event if step is None else event | {"step": step})
 

@@ -19,15 +19,13 @@ from vcat._plugins.configuration import Configuration, distributions_in_use, loa
 from vcat._shipping.bundle import remove, write_bundle
 from vcat._shipping.repository import describe_repository
 from vcat.errors import GraphError
-from vcat.records import Bundle, JobRecord
+from vcat.records import JOB_NAME, Bundle, JobRecord
 
 if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
 
 #: The name of the archive of the project's source where the configuration gives none.
 DEFAULT_BUNDLE_NAME = "job_source"
-
-_JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Submission(NamedTuple):
@@ -86,7 +84,7 @@ def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submissio
         distributions=distributions_in_use(configuration),
         environment=configuration.environment,
         source_archive=source_archive,
-        exclude=_stores(frozen, project),
+        exclude=_stores(frozen["backends"], project),
         warn=_warn,
     )
     try:
@@ -107,8 +105,10 @@ def _hand_over(
         deployment_id: str = call(configuration.deployment, "submit", bundle)
     except BaseException as error:
         reason = f"it could not be handed over: {str(error) or type(error).__name__}"
-        failed = record._replace(state="failed", reason=reason, ended_at=time.time())
-        call(configuration.listing, "put", failed)
+        listed = call(configuration.listing, "get", record.job_name)
+        if listed is None or listed.submitted_at == record.submitted_at:  # not another job's row
+            failed = record._replace(state="failed", reason=reason, ended_at=time.time())
+            call(configuration.listing, "put", failed)
         raise
     archive.store_document("deployment", {"id": deployment_id})
     return deployment_id
@@ -123,6 +123,7 @@ def _define(
         "job_name": record.job_name,
         "project": project,
         "paths": _paths(project),
+        "package": getattr(sys.modules.get("__main__"), "__package__", None),
         "bundle_name": configuration.bundle_name or DEFAULT_BUNDLE_NAME,
         "listed": record.to_json(),
         "shown_parameters": record.parameters,
@@ -140,7 +141,7 @@ def _define(
 
 
 def _checked_name(name: str, configuration: Configuration) -> str:
-    if not _JOB_NAME.fullmatch(name):
+    if not JOB_NAME.fullmatch(name):
         raise GraphError(
             f"run(): job_name {name!r}: a job's name is letters, digits, '.', '_' and '-', begins"
             " with a letter or a digit and has at most 100 of them"

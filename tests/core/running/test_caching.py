@@ -1,0 +1,169 @@
+"""What the engine may take from the cache, and what it must not put there."""
+
+import os
+import warnings
+
+import pytest
+
+from vcat import log_metric, stage
+
+
+@pytest.fixture
+def calls():
+    return []
+
+
+def test_a_changed_input_does_not_poison_the_cache():
+    """A stage that writes to its argument changes what later readers get, not what is filed."""
+
+    def load():
+        return [1, 2, 3]
+
+    def greedy(x):
+        x.append(100)
+        return len(x)
+
+    def total(x):
+        return sum(x)
+
+    def both(a, b):
+        return a, b
+
+    loaded = stage(load)()
+    spoilt = stage(both)(stage(greedy)(loaded), stage(total)(loaded)).run_same_process()
+    assert spoilt == (4, 106)
+    assert stage(total)(stage(load)()).run_same_process() == 6
+
+
+def test_a_failed_call_that_changed_its_input_is_not_cached():
+    """What a retry computes from a changed argument is not the result of the argument."""
+
+    def load():
+        return [1, 2, 3]
+
+    def flaky(x):
+        x.append(1)
+        if len(x) < 5:
+            raise OSError("again")
+        return x
+
+    with pytest.warns(RuntimeWarning, match="is not cached: a failed call changed its input"):
+        stage(flaky, retries=1)(stage(load)()).run_same_process()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert stage(flaky, retries=3)(stage(load)()).run_same_process() == [1, 2, 3, 1, 1]
+
+
+@pytest.mark.parametrize("where", ["data/a.txt", "{tmp}/outside.txt"])
+def test_a_file_that_a_stage_opened_counts(tmp_path, calls, where):
+    """No argument names it: it is seen when it is opened, and checked before the result is used."""
+    project = tmp_path / "project"
+    (project / "data").mkdir(parents=True)
+    os.chdir(project)
+    path = where.format(tmp=tmp_path)
+
+    def write(text):
+        with open(path, "w") as file:
+            file.write(text)
+
+    name = [path]  # not a text that the key could see as a file's name by itself
+
+    def read():
+        with open("".join(["", *name])) as file:
+            return file.read()
+
+    for text, expected in (("one", "one"), ("one", "one"), ("two", "two")):
+        write(text)
+        assert stage(read)().run_same_process() == expected
+    os.unlink(path)
+    from vcat import StageError
+
+    with pytest.raises(StageError, match="FileNotFoundError"):
+        stage(read)().run_same_process()
+
+
+def test_what_the_stage_wrote_itself_does_not_count(tmp_path):
+    """A scratch file that is gone afterwards does not make the result unusable."""
+    counter = tmp_path / "counter"
+    counter.touch()
+
+    def scratch():
+        with open("scratch.txt", "w") as file:
+            file.write("x")
+        with open("scratch.txt") as file:
+            text = file.read()
+        os.unlink("scratch.txt")
+        descriptor = os.open(os.environ["COUNTER"], os.O_WRONLY | os.O_APPEND)
+        os.write(descriptor, b"1")
+        os.close(descriptor)
+        return text
+
+    os.environ["COUNTER"] = str(counter)
+    try:
+        for _ in range(3):
+            assert stage(scratch)().run_same_process() == "x"
+    finally:
+        del os.environ["COUNTER"]
+    assert counter.read_bytes() == b"1"
+
+
+class TwoArguments(Exception):
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+
+
+def test_what_cannot_be_read_back_is_not_cached():
+    """A value that pickles but does not unpickle would fail its readers for good."""
+
+    def make():
+        return TwoArguments("a", "b")
+
+    with pytest.warns(RuntimeWarning, match="it is pickled but cannot be read back: TypeError"):
+        stage(str)(stage(make)()).run_same_process()
+
+
+def test_a_stage_that_returns_a_stage_is_told_what_to_do():
+    """Calling a stage function inside a stage builds a stage, which nothing would run."""
+    from vcat import StageError
+
+    @stage
+    def inner(x):
+        return x
+
+    @stage(cache=False)
+    def outer():
+        return inner(1)
+
+    with pytest.raises(StageError) as caught:
+        outer().run_same_process()
+    lines = [each.function.__code__.co_firstlineno for each in (outer, inner)]
+    where = [f"(test_caching.py:{line})" for line in lines]
+    assert str(caught.value) == (
+        f"stage 'outer' {where[0]}: GraphError: stage 'outer' {where[0]} returned <stage 'inner'"
+        f" {where[1]}>: stages are put together outside of functions; inside one, call"
+        " inner.function(...)"
+    )
+
+
+def test_running_another_graph_inside_a_stage_does_not_deafen_it():
+    """What the outer stage reports afterwards is still heard."""
+    heard = []
+
+    def outer():
+        value = stage(abs, cache=False)(-1).run_same_process()
+        log_metric("m", value)
+        heard.append(value)
+
+    stage(outer, cache=False)().run_same_process()
+    assert heard == [1]
+
+
+def test_a_broken_cache_is_no_failure(tmp_path):
+    """A damaged store means not cached, and says so."""
+    os.makedirs(".vcat/cache", mode=0o700)
+    os.chmod(".vcat", 0o700)
+    with open(".vcat/cache/vcat-store.json", "w") as file:
+        file.write("garbage")
+    os.chmod(".vcat/cache/vcat-store.json", 0o600)
+    with pytest.warns(RuntimeWarning, match="cache"):
+        assert stage(abs)(-3).run_same_process() == 3

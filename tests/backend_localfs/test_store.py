@@ -381,3 +381,11 @@ def test_many_processes_create_one_store(path):
         writer.stdin.close()
     assert [writer.wait() for writer in writers] == [0] * 6
     assert [LocalFileSystemCacheBackend(path).get(key) for key in keys] == [b"x"] * 6
+
+
+def test_a_place_that_takes_no_directories_is_said() -> None:
+    """The system's own error comes out, and the search for a parent ends."""
+    if not os.path.isdir("/proc/self"):
+        pytest.skip("there is no /proc here")
+    with pytest.raises(FileNotFoundError):
+        create_store("/proc/nope/store")

@@ -336,6 +336,13 @@ def test_all_kinds_of_classes_of_a_script_hold_together(project):
         class Point(NamedTuple):
             x: int = 1
 
+            def doubled(self):
+                return Point(self.x * 2)
+
+            @property
+            def half(self):
+                return self.x / 2
+
         class Base(abc.ABC):
             @abc.abstractmethod
             def area(self): ...
@@ -371,6 +378,7 @@ def test_all_kinds_of_classes_of_a_script_hold_together(project):
                 result.color is Color.BLUE, result.color.other() is Color.RED,
                 isinstance(result, Result), isinstance(result.shape, Base),
                 isinstance(result.points[0], Point), result.shape.area() == 4,
+                result.points[0].doubled() == (6,), result.points[0].half == 1.5,
             )
             return checks, result
 

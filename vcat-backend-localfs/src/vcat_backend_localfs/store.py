@@ -299,6 +299,8 @@ def _make_private_directory(path: str) -> None:
     except FileExistsError:
         return
     except FileNotFoundError:
+        if os.path.isdir(parent):
+            raise  # a file system that takes no directories, as /proc
         _make_private_directory(parent)
         _make_private_directory(path)
         return

@@ -137,7 +137,10 @@ def size(count: int) -> str:
 
 def number(value: object) -> str:
     """Return the value of a metric: four digits of a fraction, anything else in full."""
-    return f"{value:.4g}" if isinstance(value, float) else escape(value)
+    if not isinstance(value, float):
+        return escape(value)
+    shown = f"{value:.4g}"
+    return f"{shown}.0" if shown.lstrip("-").isdigit() else shown  # a float shows as one
 
 
 def pairs(mapping: Any) -> str:

@@ -122,11 +122,17 @@ def _strict_pickler(dill: Any) -> Any:
                 return _reduce_module(value)
             if type(value).__name__ == "_lru_cache_wrapper":
                 return rebuild.reduce_cached(value)
+            if _is_namedtuple(value) and _is_by_value(value):
+                return rebuild.reduce_namedtuple(value)  # dill would drop its methods
             if isinstance(value, EnumType) and _is_by_value(value):
                 return rebuild.reduce_enum(value)  # dill would send its name alone
             return NotImplemented
 
     return StrictPickler
+
+
+def _is_namedtuple(value: Any) -> bool:
+    return isinstance(value, type) and value.__bases__ == (tuple,) and hasattr(value, "_fields")
 
 
 def _is_by_value(value: type) -> bool:
@@ -153,8 +159,8 @@ def _reduce_module(module: ModuleType) -> Any:
 
 class _Unpickler(_pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if module == "dill._dill" and name in _CREATORS:
-            return _CREATORS[name]
+        if module == "dill._dill" and name == "_create_type":
+            return _create_type
         return super().find_class(module, name)
 
 
@@ -170,15 +176,3 @@ def _create_type(kind: Any, *arguments: Any) -> Any:
     from dill import _dill
 
     return rebuild.settled(_dill._create_type(kind, *arguments))  # noqa: SLF001  # what the pickle itself names
-
-
-def _create_namedtuple(name: str, fields: Any, module: str, *defaults: Any) -> Any:
-    from dill import _dill
-
-    own = rebuild.own_class(module, name)
-    if own is not None and getattr(own, "_fields", None) == tuple(fields):
-        return own
-    return rebuild.settled(_dill._create_namedtuple(name, fields, module, *defaults))  # noqa: SLF001  # as above
-
-
-_CREATORS = {"_create_type": _create_type, "_create_namedtuple": _create_namedtuple}

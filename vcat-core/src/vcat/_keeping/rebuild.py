@@ -20,6 +20,9 @@ _OF_THE_PLACE = frozenset(
     {"__builtins__", "__cached__", "__file__", "__loader__", "__name__", "__package__", "__spec__"}
 )
 
+#: What `namedtuple` writes by itself.
+_OF_NAMED_TUPLES = ("__new__", "_make", "_replace", "_asdict", "__repr__", "__getnewargs__")
+
 _REBUILT = "_vcat_rebuilt_"
 
 #: Global namespaces of functions rebuilt by the load under way, by module name.
@@ -192,7 +195,7 @@ def reduce_enum(kind: Any) -> tuple[Any, ...]:
         for name, each in kind.__members__.items()
     }
     # Methods may name the enumeration itself, so they are filled in afterwards.
-    return make_enum, (*build, members), (extras, own), None, None, fill_enum
+    return make_enum, (*build, members), (extras, own), None, None, fill_class
 
 
 def make_enum(
@@ -215,8 +218,8 @@ def make_enum(
     return settled(made)
 
 
-def fill_enum(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]]) -> None:
-    """Give an enumeration its methods, and its members the attributes they had.
+def fill_class(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]]) -> None:
+    """Give a class its methods, and the members of an enumeration the attributes they had.
 
     Not to the script's own: what it was when a job ran must not overwrite what it is.
     """
@@ -239,6 +242,34 @@ def settled(kind: type) -> type:
     if kind.__module__ == "__main__" and _namespaces.get("__main__") is vars(main):
         vars(main).setdefault(kind.__qualname__, kind)
     return kind
+
+
+def reduce_namedtuple(kind: Any) -> tuple[Any, ...]:
+    """Return how to rebuild a named tuple of the script: its fields, then its methods."""
+    build = (kind.__name__, kind.__qualname__, kind.__module__, kind._fields, kind._field_defaults)
+    members = {*kind._fields, *_OF_NAMED_TUPLES}
+    extras = {
+        name: value
+        for name, value in kind.__dict__.items()
+        if name not in members and _is_own(value, kind.__module__)
+    }
+    return make_namedtuple, build, (extras, {}), None, None, fill_class
+
+
+def make_namedtuple(
+    name: str, qualname: str, module: str, fields: tuple[str, ...], defaults: dict[str, Any]
+) -> Any:
+    """Return a named tuple; in the script's own process, the script's own."""
+    from collections import namedtuple
+
+    own = own_class(module, qualname)
+    if own is not None and getattr(own, "_fields", None) == fields:
+        return own
+    make: Any = namedtuple  # its checker wants literals; the fields are known here only
+    made = make(name, fields, defaults=list(defaults.values()), module=module)
+    made.__qualname__ = qualname
+    setattr(made, _REBUILT, True)
+    return settled(made)
 
 
 def own_class(module: str | None, qualname: str) -> type | None:

@@ -56,7 +56,7 @@ def run_job(directory: str) -> int:
         running.log.append("job ended", state="failed", reason=str(error))
         return UNARCHIVED
     finally:
-        # Python flushes what stands here as it ends, and fails over what a stage may have put there.
+        # Python flushes these as it ends, and fails over what a stage may have put there.
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
 

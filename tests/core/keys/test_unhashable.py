@@ -45,6 +45,13 @@ class Rude:
 
 FILE = open(pathlib.Path(__file__))  # noqa: SIM115
 
+
+@pytest.fixture(scope="module", autouse=True)
+def _closed():
+    yield
+    FILE.close()
+
+
 REMEDY = "whose content cannot be told; create it inside the function"
 UNHASHABLE = [
     (threading.Lock, "", f"is a '_thread.lock', {REMEDY}"),

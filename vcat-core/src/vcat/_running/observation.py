@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
+from functools import cache
 from typing import Any
 
 from vcat._keys.file import digest_path
@@ -82,7 +82,10 @@ def is_unchanged(project: str, name: str, digest: str) -> bool:
         return False
 
 
+@cache
 def _own_places() -> tuple[str, ...]:
+    import sysconfig  # a stage that reads no other files does not pay for it
+
     libraries = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *sys.path}
     roots = tuple(f"{each}{os.sep}" for each in libraries if os.path.isabs(each))
     return (*_SYSTEM, *roots, os.path.expanduser("~/."))

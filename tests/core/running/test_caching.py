@@ -35,6 +35,30 @@ def test_a_changed_input_does_not_poison_the_cache():
     assert stage(total)(stage(load)()).run_same_process() == 6
 
 
+def test_a_part_of_a_value_that_is_changed_changes_the_whole():
+    """A stage need not be given a value to change it: it may hold a part, or the same object."""
+
+    def pair():
+        return [1], [2]
+
+    def greedy(x):
+        x.append(100)
+        return 0
+
+    def same(x):
+        return x
+
+    def total(whole, after):
+        return sum(map(sum, whole))
+
+    whole = stage(pair)()
+    alias = stage(same)(whole)
+    spoil = stage(greedy)(whole[0])
+    assert stage(total)(alias, spoil).run_same_process() == 103
+    assert stage(total)(stage(pair)(), 0).run_same_process() == 3
+    assert stage(total)(stage(same)(stage(pair)()), 0).run_same_process() == 3
+
+
 def test_a_failed_call_that_changed_its_input_is_not_cached():
     """What a retry computes from a changed argument is not the result of the argument."""
 

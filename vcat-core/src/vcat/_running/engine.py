@@ -69,6 +69,7 @@ class Engine:
         self._observer = observer
         self._values: list[Any] = [None] * len(graph.stages)
         self._digests: list[str | None] = [None] * len(graph.stages)
+        self._trusted: set[int] = set()
         self._last = len(graph.stages) - 1
 
     def run(self) -> None:
@@ -110,7 +111,7 @@ class Engine:
             self._compute(number, stage, None)
         else:
             self._compute_and_keep(number, stage, key)
-        self._distrust_inputs(number)
+        self._distrust(number)
 
     def _compute_and_keep(self, number: int, stage: Stage, key: Any) -> None:
         reports = Reports(number, self._observer)
@@ -122,7 +123,7 @@ class Engine:
             attempts = self._compute(number, stage, reports)
         if attempts > 1:
             # What failed may have changed what it was given, and then this is not its result.
-            self._distrust_inputs(number)
+            self._distrust(number)
             again = self._cache.key(stage, self._digested)
             if again is None or again.hex != key.hex:
                 self._cache.warn(f"{stage.label} is not cached: a failed call changed its input")
@@ -130,17 +131,21 @@ class Engine:
         filing = None if key is None else (key, observation)
         self._keep(number, stage, reports, attempts, filing)
 
-    def _distrust_inputs(self, number: int) -> None:
-        """Forget the digests of what a stage was given: it may have changed it in place.
+    def _trust(self, number: int, known: str) -> None:
+        """Remember the digest of a value that is in memory."""
+        self._digests[number] = known
+        if type(self._values[number]) not in _UNCHANGING:
+            self._trusted.add(number)
 
-        The next reader's key is then made from what it really gets.
+    def _distrust(self, number: int) -> None:
+        """Forget the digests of values that the stage may have changed in place.
+
+        Of all but its own: what it was given may be part of others. The next reader's key is then
+        made from what it really gets.
         """
-        for each in self._graph.upstream[number]:
-            if (
-                type(self._values[each]) is not _Held
-                and type(self._values[each]) not in _UNCHANGING
-            ):
-                self._digests[each] = None
+        for each in self._trusted - {number}:
+            self._digests[each] = None
+        self._trusted &= {number}
 
     def _reuse(self, number: int, stage: Stage, key: Any) -> bool:
         """Take the result of *stage* from the cache; whether it is there."""
@@ -216,7 +221,8 @@ class Engine:
                     self._cache.warn(f"{stage.label} is not cached: result: {_path(error)}")
                 filing = None
             else:
-                output = self._digests[number] = digest(data)
+                output = digest(data)
+                self._trust(number, output)
                 if filing is not None and self._cache is not None:
                     key, observation = filing
                     self._cache.put(key, stage, data, output, reports, observation)
@@ -241,7 +247,9 @@ class Engine:
     def _value(self, number: int) -> Any:
         value = self._values[number]
         if type(value) is _Held:
-            value = self._values[number] = loads(value.data, value.digest)
+            held, value = value, loads(value.data, value.digest)
+            self._values[number] = value
+            self._trust(number, held.digest)
         return value
 
     def _digested(self, promise: Any) -> tuple[bool, Any]:
@@ -255,7 +263,8 @@ class Engine:
         number = self._graph.number[id(promise)]
         known = self._digests[number]
         if known is None:
-            known = self._digests[number] = digest(dumps(self._value(number)))
+            known = digest(dumps(self._value(number)))
+            self._trust(number, known)
         return True, known
 
 

@@ -110,16 +110,16 @@ def test_its_compiled_form_is_used(add, tmp_path):
     compiled = f"runtime/vcat/__pycache__/abc.{tag}.pyc"
     assert compiled in files
     assert f"requirements/dill/__pycache__/_dill.{tag}.pyc" in files
-    for name in (f"__pycache__/records.{tag}.pyc", "errors.py", "records.py"):
+    for name in (f"_keeping/__pycache__/guard.{tag}.pyc", "errors.py", "_keeping/__init__.py"):
         path = tmp_path / "runtime/vcat" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(files[f"runtime/vcat/{name}"])
     (tmp_path / "runtime/vcat/__init__.py").write_text("")
-    source = tmp_path / "runtime/vcat/records.py"
+    source = tmp_path / "runtime/vcat/_keeping/guard.py"
     source.write_text("this is not Python")
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'runtime')!r})\n"
-        "from vcat.records import JobRecord; print(JobRecord.to_json.__code__.co_filename)\n"
+        "from vcat._keeping.guard import call; print(call.__code__.co_filename)\n"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True

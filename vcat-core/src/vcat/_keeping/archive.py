@@ -93,14 +93,6 @@ class JobArchive:
         """Return an artifact, or ``None``."""
         return self._fetch("artifact", artifact_path(name))
 
-    def artifact_names(self) -> list[str]:
-        """Return the names of the job's artifacts, sorted."""
-        from urllib.parse import unquote
-
-        prefix = _PREFIX["artifact"]
-        names = call(self._archives.artifact, "names", self.job_name)
-        return sorted(unquote(each[len(prefix) :]) for each in names if each.startswith(prefix))
-
     def _store(self, archive: str, name: str, data: bytes) -> None:
         backend = getattr(self._archives, archive)
         call(backend, "store", self.job_name, _PREFIX[archive] + name, data)

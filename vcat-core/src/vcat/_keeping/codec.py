@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _pickle  # the C pickler itself: `pickle` costs twice as much to import
 import io
+from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -32,15 +33,9 @@ class _Pickler(_pickle.Pickler):
             if rebuild.importable(value):
                 return NotImplemented
             return rebuild.reduce_function(value)
-        if kind is StageFunction:
-            return rebuild.reduce_stage_function(value)
-        if kind is ModuleType:
-            return _reduce_module(value)
         if isinstance(value, type) and _is_by_value(value):
             raise _NeedsDill
-        if kind.__name__ == "_lru_cache_wrapper":
-            return rebuild.reduce_cached(value)
-        return NotImplemented
+        return _reduce(value)
 
 
 def dumps(value: object) -> bytes:
@@ -116,17 +111,11 @@ def _strict_pickler(dill: Any) -> Any:
         def reducer_override(self, value: Any) -> Any:
             if type(value) is FunctionType and rebuild.is_unwrapped(value):
                 return rebuild.reduce_function(value)
-            if type(value) is StageFunction:
-                return rebuild.reduce_stage_function(value)
-            if type(value) is ModuleType:
-                return _reduce_module(value)
-            if type(value).__name__ == "_lru_cache_wrapper":
-                return rebuild.reduce_cached(value)
             if _is_namedtuple(value) and _is_by_value(value):
                 return rebuild.reduce_namedtuple(value)  # dill would drop its methods
             if isinstance(value, EnumType) and _is_by_value(value):
                 return rebuild.reduce_enum(value)  # dill would send its name alone
-            return NotImplemented
+            return _reduce(value)
 
     return StrictPickler
 
@@ -151,10 +140,18 @@ def _rlock() -> Any:
     return RLock()
 
 
-def _reduce_module(module: ModuleType) -> Any:
-    if module.__name__ == "__main__":
-        raise TypeError("cannot pickle the module '__main__'")
-    return __import__("importlib").import_module, (module.__name__,)
+def _reduce(value: Any) -> Any:
+    """How both picklers send what neither sends by itself as a script means it."""
+    kind = type(value)
+    if kind is StageFunction:
+        return rebuild.reduce_stage_function(value)
+    if kind is ModuleType:
+        if value.__name__ == "__main__":
+            raise TypeError("cannot pickle the module '__main__'")
+        return import_module, (value.__name__,)
+    if kind.__name__ == "_lru_cache_wrapper":
+        return rebuild.reduce_cached(value)
+    return NotImplemented
 
 
 class _Unpickler(_pickle.Unpickler):

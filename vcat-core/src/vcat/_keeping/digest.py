@@ -23,7 +23,7 @@ def digest(data: Bytes) -> str:
     """Return the digest of *data*, by BLAKE3 where it is installed, else by SHA-256."""
     if _blake3 is not None:
         return f"blake3:{_blake3(data).hexdigest()}"
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+    return portable_digest(data)
 
 
 def portable_digest(data: Bytes) -> str:

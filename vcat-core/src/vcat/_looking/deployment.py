@@ -31,7 +31,6 @@ def opened(submission: Any) -> Deployment:
         submission.configuration,
         submission.job_name,
         deployment_id=submission.deployment_id,
-        numbers=submission.graph.number,
         graph=submission.graph,
     )
 
@@ -92,16 +91,15 @@ class Deployment:
         job_name: str,
         *,
         deployment_id: str | None = None,
-        numbers: dict[int, int] | None = None,
-        graph: object = None,
+        graph: Any = None,
     ) -> None:
         self.job_name = job_name
         self._configuration = configuration
         self._backend = configuration.deployment
         self._archive = JobArchive(configuration.archives, job_name)
         self._deployment_id = deployment_id
-        self._numbers = numbers or {}
-        self._graph = graph  # keeps the stages alive whose id() the numbers go by
+        # The numbers go by id(), so the graph is kept: it keeps its stages alive.
+        self._graph = graph
         self._ended: DeploymentStatus | None = None
 
     def __repr__(self) -> str:
@@ -362,8 +360,8 @@ class Deployment:
             yield from rest.decode("utf-8", "replace").split("\n")
 
     def _number(self, stage: Stage | str) -> int:
-        if isinstance(stage, Stage) and id(stage) in self._numbers:
-            return self._numbers[id(stage)]
+        if self._graph is not None and id(stage) in self._graph.number:
+            return int(self._graph.number[id(stage)])
         wanted = stage.name if isinstance(stage, Stage) else stage
         records = stage_records(self._definition())
         numbers = [each.number for each in records if each.id == wanted]

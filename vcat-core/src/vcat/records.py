@@ -142,6 +142,24 @@ class DeploymentStatus(NamedTuple):
     ended_at: float | None = None
 
 
+class CollectionReport(NamedTuple):
+    """What a collection of a cache removed, or would remove.
+
+    Attributes:
+        entries: How many entries.
+        blobs: How many blobs.
+        leftovers: How many files of writers that were killed.
+        freed: The bytes of all of them.
+        kept: The bytes that are left.
+    """
+
+    entries: int = 0
+    blobs: int = 0
+    leftovers: int = 0
+    freed: int = 0
+    kept: int = 0
+
+
 class Bundle(NamedTuple):
     """A job as it is handed to a deployment: one archive and a few small files.
 

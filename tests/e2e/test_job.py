@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import tarfile
 
 SCRIPT = """
@@ -164,7 +165,10 @@ def test_a_second_run_is_cached_and_reports_the_same(project):
         "split[1]": "completed",
         "score": "cached",
     }
-    assert (metrics, plot, log) == ({"sum": 3}, "a plot", "")
+    assert (metrics, plot) == ({"sum": 3}, "a plot")
+    assert re.fullmatch(
+        r"vcat: a cached stage printed this in job train-\S+:\nloading numbers.csv\n", log
+    )
     project.write("helper.py", "def scaled(x, by):\n    return x * by + 1\n")
     result, name, _ = project.run("train.py").stdout.splitlines()
     assert result == "{'model': 2.5, 'rest': 2}"

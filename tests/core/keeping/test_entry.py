@@ -5,25 +5,55 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vcat._keeping.digest import digest
-from vcat._keeping.entry import Entry, pack, unpack
+from vcat._keeping.entry import (
+    ARTIFACT,
+    PRINTED,
+    VALUE,
+    Content,
+    Entry,
+    ForeignEntryError,
+    pack,
+    references,
+    unpack,
+)
 from vcat.errors import FormatError
 
 KEY = "a" * 64
+
+
+def inline(kind, name, data):
+    return Content(kind, name, len(data), digest(data), data)
+
+
+BLOB = Content(ARTIFACT, "model.bin", 1 << 20, digest(b"somewhere else"), None)
 ENTRY = Entry(
-    value=b"value\n\x00",
-    output=digest(b"value\n\x00"),
+    output="canonical:" + "1" * 64,
     stage="fit",
     job="job-1",
-    reports=({"event": "metric", "name": "loss", "value": 0.5},),
-    artifacts=(("plot.png", b"\x89PNG\n"), ("empty", b"")),
-    files={"data/a.csv": "0" * 64},
+    reports=[{"event": "metric", "name": "loss", "value": 0.5}],
+    observed={"files": {"data/a.csv": "0" * 64}, "marks": ["network"]},
+    contents=[
+        inline(VALUE, "", b"value\n\x00"),
+        BLOB,
+        inline(ARTIFACT, "plot.png", b"\x89PNG\n"),
+        inline(ARTIFACT, "empty", b""),
+        inline(PRINTED, "", b'[["stdout","hello"]]'),
+    ],
 )
 DATA = pack(KEY, ENTRY)
 
 
 def test_an_entry_comes_back_equal():
-    """Value, reports and artifacts survive."""
+    """Value, reports, observations, artifacts and what was printed survive."""
     assert unpack(KEY, DATA) == ENTRY
+
+
+def test_an_entry_says_which_blobs_it_needs():
+    """By these a collection knows what is not to be removed; damaged ones do not guess."""
+    assert references(DATA) == {BLOB.digest}
+    for damaged in (DATA.replace(b"model", b"modem"), b"", b"something else"):
+        with pytest.raises(FormatError):
+            references(damaged)
 
 
 def test_an_entry_of_another_key_is_refused():
@@ -35,9 +65,9 @@ def test_an_entry_of_another_key_is_refused():
 
 def test_a_newer_format_is_refused():
     """What a later vcat wrote is a miss, not a guess."""
-    with pytest.raises(FormatError) as caught:
-        unpack(KEY, DATA.replace(b"vcat-entry 1", b"vcat-entry 2", 1))
-    assert str(caught.value) == "it has format 2, this vcat-core reads 1"
+    with pytest.raises(ForeignEntryError) as caught:
+        unpack(KEY, DATA.replace(b"vcat-entry 2", b"vcat-entry 3", 1))
+    assert str(caught.value) == "it has format 3, this vcat-core reads 2"
 
 
 @settings(max_examples=300, deadline=None)

@@ -36,7 +36,7 @@ def keys(project: str) -> dict[str, object]:
         key = KeyMaker(project).key(fit, args, kwargs)
     except Unhashable as error:
         return {"key": f"unhashable: {error}", "naive": naive}
-    return {"key": key.hex, "naive": naive, "parts": key.parts}
+    return {"key": key.hex, "naive": naive, "parts": key.code.parts}
 
 
 def in_fork(project: str) -> dict[str, object]:

@@ -100,5 +100,4 @@ def test_parts_name_what_changed(before, after):
     }
     for name, part in expected.items():
         old, new = before[by_name[name]]["parts"], after[by_name[name]]["parts"]
-        a, b = old["code"]["parts"], new["code"]["parts"]
-        assert [each for each in a if a[each] != b.get(each)] == [part], name
+        assert [each for each in old if old[each] != new.get(each)] == [part], name

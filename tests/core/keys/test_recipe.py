@@ -217,11 +217,61 @@ def test_parts_say_what_the_key_is_made_of(data):
     parts = json.loads(json.dumps(made.parts))
     assert parts["recipe"] == RECIPE
     assert parts["python"] == PYTHON
-    assert list(parts["code"]["parts"]) == [f"{__name__}.plain"]
-    assert parts["code"]["fallbacks"] == []
+    assert parts["version"] is None
+    assert parts["code"] == made.code.digest
+    assert list(made.code.parts) == [f"{__name__}.plain"]
+    assert made.code.fallbacks == ()
     assert list(parts["arguments"]) == ["a", "b", "*rest", "c", "**others"]
+    assert parts["arguments"]["a"]["shown"] == "'a.csv'"
+    assert list(parts["arguments"]["*rest"]) == ["digest"]
     assert list(parts["files"]) == ["a.csv"]
     assert re.fullmatch("[0-9a-f]{64}", made.hex)
+
+
+def test_long_texts_are_known_by_their_digests():
+    """Records do not fill up with what somebody passes as a text."""
+    made = KeyMaker("/nowhere").key(plain, ("a" * 80, "a" * 81), {})
+    assert [name for name, each in made.parts["arguments"].items() if "shown" in each] == ["a", "c"]
+
+
+def test_a_version_is_part_of_the_key():
+    """By type and value; none is another than any."""
+    maker = KeyMaker("/nowhere")
+    versions = [None, "1", 1, 1.0, "2", ""]
+    keys = {maker.key(nothing, (), {}, version=each).hex for each in versions}
+    assert len(keys) == len(versions)
+
+
+def test_ignored_arguments_do_not_count():
+    """However they are passed; and an argument of another name does."""
+    maker = KeyMaker("/nowhere")
+
+    def made(*args, ignore=("b",), **kwargs):
+        return maker.key(plain, args, kwargs, ignore=ignore).hex
+
+    assert made(1, 2) == made(1, 3) == made(1, b=[]) == made(1)
+    assert made(1, 2) != made(2, 2)
+    assert made(1, z=1, ignore=["z"]) == made(1, z=2, ignore=["z"])
+    assert made(1, z=1) != made(1, z=2)
+    assert made(1, 2, 3, ignore=["rest"]) == made(1, 2, 4, ignore=["rest"])
+    assert made(1, 2, 3) != made(1, 2, 4)
+
+
+def test_equal_results_have_equal_digests():
+    """However they came about: downstream keys go by this."""
+    maker = KeyMaker("/nowhere")
+    word = "".join(["a", "b"])
+    assert maker.digest_result(["ab", "ab"]) == maker.digest_result([word, "ab"])
+    assert maker.digest_result({"a", "b"}) == maker.digest_result({"b", "a"})
+    assert maker.digest_result([1]) != maker.digest_result([True])
+
+
+def test_a_result_that_names_a_file_is_a_text(data):
+    """What a stage returns has no files behind it: who opens them is observed."""
+    maker = KeyMaker("/nowhere")
+    before = maker.digest_result("a.csv")
+    data.joinpath("a.csv").write_text("other")
+    assert maker.digest_result("a.csv") == before
 
 
 def test_a_key_is_that_of_the_moment():

@@ -27,8 +27,8 @@ class Witness:
     def stage_failed(self, number, attempt, error):
         self.told.append(("again", number, attempt, str(error)))
 
-    def stage_ended(self, number, status, *, key=None, output=None, attempts=0, error=None):
-        self.told.append((status, number, attempts))
+    def stage_ended(self, number, status, ending):
+        self.told.append((status, number, ending.attempts))
 
     def reported(self, number, event):
         self.told.append((event["event"], number, event["name"], event["value"]))
@@ -36,11 +36,11 @@ class Witness:
     def artifact(self, number, name, data):
         self.told.append(("artifact", number, name, data))
 
-    def restored(self, number, entry):
+    def restored(self, number, entry, artifacts):
         self.told.append(("restored", number))
 
-    def value(self, number, data, digest):
-        self.values[number] = loads(data, digest)
+    def value(self, number, parts, digest):
+        self.values[number] = loads(b"".join(parts), digest)
 
 
 def run(end, observer=None, **parameters):

@@ -98,6 +98,7 @@ class StageRecord(NamedTuple):
         file: The file of the function, relative to the project where it lies inside.
         line: The line in *file*.
         error: The first line of what it raised.
+        computed_by: The job that computed a cached result; ``None`` where no job did.
     """
 
     id: str
@@ -112,6 +113,7 @@ class StageRecord(NamedTuple):
     file: str | None = None
     line: int | None = None
     error: str | None = None
+    computed_by: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""

@@ -72,6 +72,32 @@ def check_arguments(
         raise GraphError(_explain(function, name, args, kwargs, signature)) from None
 
 
+def check_names(function: Callable[..., Any], names: tuple[str, ...]) -> None:
+    """Raise :class:`GraphError` unless *function* has parameters of these *names*.
+
+    One that takes any keywords may be given each of them.
+    """
+    import inspect
+
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return
+    if any(each.kind == each.VAR_KEYWORD for each in parameters.values()):
+        return
+    for name in names:
+        if name not in parameters:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, parameters, 1, 0.5)
+            hint = f", did you mean {near[0]!r}?" if near else ";"
+            has = ", ".join(repr(each) for each in parameters) or "none"
+            raise GraphError(
+                f"stage(ignore=[{name!r}]){place_of(function)}: no parameter {name!r}{hint}"
+                f" {name_of(function)} has {has}"
+            )
+
+
 def _fits(function: FunctionType, given: int, kwargs: dict[str, Any]) -> bool:
     """Whether the arguments surely fit; no is no verdict, only that the slow way must decide."""
     code = function.__code__

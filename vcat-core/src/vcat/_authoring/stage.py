@@ -5,13 +5,13 @@ from __future__ import annotations
 from operator import getitem
 
 from vcat._authoring.pipeline import Pipeline
-from vcat._authoring.signature import check_arguments, code_of, name_of, place_of
+from vcat._authoring.signature import check_arguments, check_names, code_of, name_of, place_of
 from vcat._authoring.strict import Strict
 from vcat.errors import GraphError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 
@@ -25,9 +25,21 @@ class StageOptions:
         persist: Whether its value is kept in the persisted data archive.
         retries: How often a failed call is repeated.
         timeout: After how many seconds a call is stopped; never where ``None``.
+        version: What the author says of the function's version; part of what its results are filed
+            under.
+        ignore: Names of arguments that are no part of it.
     """
 
-    __slots__ = ("cache", "name", "outputs", "persist", "retries", "timeout")
+    __slots__ = (
+        "cache",
+        "ignore",
+        "name",
+        "outputs",
+        "persist",
+        "retries",
+        "timeout",
+        "version",
+    )
 
     def __init__(
         self,
@@ -38,6 +50,8 @@ class StageOptions:
         persist: bool = False,
         retries: int = 0,
         timeout: float | None = None,
+        version: str | float | None = None,
+        ignore: Iterable[str] = (),
     ) -> None:
         if outputs is not None and (type(outputs) is not int or outputs < 1):
             raise GraphError(
@@ -47,6 +61,14 @@ class StageOptions:
             raise GraphError(f"stage(retries={retries!r}): retries is a number of calls, 0 or more")
         if timeout is not None and not timeout > 0:
             raise GraphError(f"stage(timeout={timeout!r}): timeout is in seconds, more than 0")
+        if version is not None and type(version) not in (str, int, float):
+            raise GraphError(f"stage(version={version!r}): version is a text or a number")
+        # A text is a sequence of texts too, but nobody means its letters.
+        ignored = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+        if not all(isinstance(each, str) for each in ignored):
+            raise GraphError(f"stage(ignore={ignore!r}): ignore is names of parameters")
+        self.version = version
+        self.ignore = ignored
         self.name = name
         self.outputs = outputs
         self.cache = cache
@@ -155,6 +177,8 @@ class StageFunction:
                 f"stage({function!r}): a {type(function).__name__} cannot be called; a stage is"
                 " made of a function or another callable"
             )
+        if options.ignore:
+            check_names(function, options.ignore)
         self.function = function
         self.options = options
         self.__wrapped__ = function
@@ -181,6 +205,8 @@ def stage(
     persist: bool = False,
     retries: int = 0,
     timeout: float | None = None,
+    version: str | float | None = None,
+    ignore: Iterable[str] = (),
 ) -> Any:
     """Make the calls of a function stages: ``@stage``, ``@stage(outputs=2)``, ``stage(print)``.
 
@@ -192,6 +218,10 @@ def stage(
         persist: Whether the value is kept in the persisted data archive.
         retries: How often a failed call is repeated before the stage fails.
         timeout: After how many seconds a call is stopped and the stage fails.
+        version: Anything that is changed by hand where the code alone does not tell that results
+            are different now: another model on a server, another compiler. A text or a number.
+        ignore: Names of parameters that change no result: ``ignore=["verbose"]``. A result is found
+            again whatever their arguments are.
 
     Returns:
         A callable with the parameters of *function* that returns a stage.
@@ -200,7 +230,14 @@ def stage(
         GraphError: *function* cannot be called, or an option makes no sense.
     """
     options = StageOptions(
-        name=name, outputs=outputs, cache=cache, persist=persist, retries=retries, timeout=timeout
+        name=name,
+        outputs=outputs,
+        cache=cache,
+        persist=persist,
+        retries=retries,
+        timeout=timeout,
+        version=version,
+        ignore=ignore,
     )
     if function is None:
         return lambda decorated: stage_function(decorated, options)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from vcat._keeping.codec import loads
 from vcat._keeping.guard import call
+from vcat._keeping.layout import Data
+from vcat.abc import SupportsParts
 from vcat.errors import FormatError, VcatError
 
 FORMAT = 1
@@ -50,9 +53,14 @@ class JobArchive:
             return None
         return parse_document(data, name, f"{name}.json of job {self.job_name}")
 
-    def store_value(self, number: int, data: bytes) -> None:
-        """Keep the serialised value of a stage."""
-        self._store("persisted_data", _value_name(number), data)
+    def store_value(self, number: int, parts: Sequence[Data]) -> None:
+        """Keep the serialised value of a stage, joined in memory only where it has to be."""
+        backend, name = self._archives.persisted_data, _PREFIX["persisted_data"]
+        name += _value_name(number)
+        if len(parts) > 1 and isinstance(backend, SupportsParts):
+            call(backend, "store_parts", self.job_name, name, parts)
+        else:
+            call(backend, "store", self.job_name, name, b"".join(parts))
 
     def fetch_value(self, number: int, digest: str) -> Any:
         """Return the value of a stage.
@@ -85,9 +93,9 @@ class JobArchive:
         """Return the project as it was sent, a ``.tgz``."""
         return self._fetch("job_source", f"{_component(bundle_name)}.tgz")
 
-    def store_artifact(self, name: str, data: bytes) -> None:
+    def store_artifact(self, name: str, data: Data) -> None:
         """Keep an artifact under the name the script gave it."""
-        self._store("artifact", artifact_path(name), data)
+        self._store("artifact", artifact_path(name), bytes(data))
 
     def fetch_artifact(self, name: str) -> bytes | None:
         """Return an artifact, or ``None``."""

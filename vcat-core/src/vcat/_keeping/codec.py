@@ -16,7 +16,8 @@ from typing import Any
 from vcat import StageFunction
 from vcat._keeping import rebuild
 from vcat._keeping.culprit import find_culprit
-from vcat._keeping.digest import matches
+from vcat._keeping.digest import Bytes, matches
+from vcat._keeping.layout import LEAST, Serialized, lay_out, take_apart
 from vcat.errors import FormatError, GraphError, UnpicklableError
 
 PROTOCOL = 5
@@ -39,7 +40,7 @@ class _Pickler(_pickle.Pickler):
 
 
 def dumps(value: object) -> bytes:
-    """Return *value* as bytes that :func:`loads` reads in another process.
+    """Return *value* as one pickle that :func:`loads` reads in another process.
 
     Functions and classes of the script travel by value, those of modules by name.
 
@@ -47,17 +48,35 @@ def dumps(value: object) -> bytes:
         UnpicklableError: It cannot be serialised. The message is the path to the culprit inside
             *value*, ``['callbacks'][2].lock: cannot pickle '_thread.lock' object``.
     """
-    try:
-        return _dump(value)
-    except (KeyboardInterrupt, MemoryError, GraphError):
-        raise
-    except Exception as error:
-        path, reason = find_culprit(value, error, _dump)
-        raise UnpicklableError(f"{path}: {reason}" if path else reason) from error
+    return _told(value, None)
 
 
-def loads(data: bytes, expected: str) -> Any:
+def serialize(value: object) -> Serialized:
+    """Return *value* as :func:`loads` reads it, its large buffers where they lie, not copied.
+
+    Raises:
+        UnpicklableError: As :func:`dumps` does.
+    """
+    buffers: list[memoryview] = []
+
+    def apart(buffer: _pickle.PickleBuffer) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:  # of no order that bytes could have: the pickle copies it
+            return True
+        if raw.nbytes < LEAST:
+            return True
+        buffers.append(raw)
+        return False
+
+    pickle = _told(value, (buffers, apart))
+    return lay_out(pickle, buffers)
+
+
+def loads(data: Bytes, expected: str) -> Any:
     """Return the value in *data* after checking that its digest is *expected*.
+
+    Large buffers of it are views of *data* where that can be written, as that of a mapped file can.
 
     Raises:
         FormatError: The bytes are not those that were stored; nothing was unpickled.
@@ -65,25 +84,43 @@ def loads(data: bytes, expected: str) -> Any:
     if not matches(data, expected):
         raise FormatError(f"stored value is damaged: its digest is not {expected}")
     rebuild.begin()
-    return _Unpickler(io.BytesIO(data)).load()
+    pickle, buffers = take_apart(data)
+    return _Unpickler(io.BytesIO(pickle), buffers=buffers).load()
 
 
-def _dump(value: object) -> bytes:
-    buffer = io.BytesIO()
+#: What takes buffers out of a pickle: the list they go to, and what decides of each.
+_Apart = tuple[list[memoryview], Any]
+
+
+def _told(value: object, apart: _Apart | None) -> bytes:
+    """Return the pickle of *value*, or say which part of it is none."""
     try:
-        _Pickler(buffer, PROTOCOL).dump(value)
+        return _dump(value, apart)
+    except (KeyboardInterrupt, MemoryError, GraphError):
+        raise
+    except Exception as error:
+        path, reason = find_culprit(value, error, _dump)
+        raise UnpicklableError(f"{path}: {reason}" if path else reason) from error
+
+
+def _dump(value: object, apart: _Apart | None = None) -> bytes:
+    out = io.BytesIO()
+    callback = None if apart is None else apart[1]
+    try:
+        _Pickler(out, PROTOCOL, buffer_callback=callback).dump(value)
     except _NeedsDill:
-        return _dump_by_dill(value)
-    return buffer.getvalue()
+        if apart is not None:
+            apart[0].clear()
+        out = io.BytesIO()
+        _dump_by_dill(value, out, callback)
+    return out.getvalue()
 
 
-def _dump_by_dill(value: object) -> bytes:
+def _dump_by_dill(value: object, out: io.BytesIO, callback: Any) -> None:
     import dill
 
-    buffer = io.BytesIO()
-    pickler = _strict_pickler(dill)(buffer, PROTOCOL, recurse=True)
+    pickler = _strict_pickler(dill)(out, PROTOCOL, recurse=True, buffer_callback=callback)
     pickler.dump(value)
-    return buffer.getvalue()
 
 
 def _strict_pickler(dill: Any) -> Any:

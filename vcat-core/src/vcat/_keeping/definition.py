@@ -21,7 +21,8 @@ from vcat.records import StageRecord
 _KINDS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
 _EXACT = 1 << 63  # what every reader of JSON takes for a whole number; larger ones are pickled
 _BUILDERS = {name: kind for kind, name in _KINDS.items()}
-_DEFAULTS = stage(int).options.as_dict()
+_PLAIN = stage(int).options
+_DEFAULTS = _PLAIN.as_dict()
 
 
 def describe_graph(
@@ -190,7 +191,7 @@ class _Reader:
     def _stage_options(self, changed: dict[str, Any]) -> Any:
         known = repr(changed)
         if known not in self._options:
-            self._options[known] = stage(**changed)(int).options
+            self._options[known] = _PLAIN.replace(**changed)
         return self._options[known]
 
     def node(self, node: dict[str, Any]) -> Any:

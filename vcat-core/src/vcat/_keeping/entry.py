@@ -1,96 +1,142 @@
-"""Cache entries: a result, what its stage reported and the artifacts it made, as verified bytes.
+"""Cache entries: a result, what its stage reported, printed, read and made, as verified bytes.
 
-An entry is a line ``vcat-entry 1 <digest of the header>``, a line of JSON, and the sections that
-the header lists, one after the other. ``docs/formats.md`` has every byte.
+An entry is a line ``vcat-entry 2 <digest of the header>``, a line of JSON, and the small contents
+that the header lists, one after the other; large contents are blobs of the store, of which the
+entry has the digests. ``docs/formats.md`` has every byte.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vcat._keeping.digest import digest, matches
 from vcat.errors import FormatError
 
-FORMAT = 1
+FORMAT = 2
+
+#: What a content is of a stage.
+VALUE, ARTIFACT, PRINTED = "value", "artifact", "printed"
+
+
+class ForeignEntryError(FormatError):
+    """An entry is of another format: it belongs to another version, which still needs it."""
+
+
+class Content(NamedTuple):
+    """Some bytes of an entry, or of a blob that it names.
+
+    Attributes:
+        kind: :data:`VALUE`, :data:`ARTIFACT` or :data:`PRINTED`.
+        name: The name of an artifact, else empty.
+        size: How many bytes.
+        digest: Their digest.
+        data: The bytes, where they stand in the entry itself; ``None`` for a blob.
+    """
+
+    kind: str
+    name: str
+    size: int
+    digest: str
+    data: bytes | None
 
 
 class Entry(NamedTuple):
     """A result as the cache keeps it.
 
     Attributes:
-        value: The serialised result.
-        output: Its digest.
-        stage: The id of the stage that computed it.
+        output: What stages that are given the result count it by.
+        stage: The name of the stage that computed it.
         job: The job that did, empty for a run in the same process.
         reports: The metrics, parameters and tags of the stage, as events without time.
-        artifacts: The artifacts of the stage, by name.
-        files: The digests of the files that the stage read, by name.
+        observed: The files that the stage read, looked for and listed, and what else it did.
+        contents: The serialised result, the artifacts, and what the stage printed.
     """
 
-    value: bytes
     output: str
     stage: str
     job: str
-    reports: tuple[dict[str, Any], ...]
-    artifacts: tuple[tuple[str, bytes], ...]
-    files: dict[str, str]
+    reports: Sequence[dict[str, Any]]
+    observed: Mapping[str, Any]
+    contents: Sequence[Content]
+
+    @property
+    def value(self) -> Content:
+        """The serialised result."""
+        return self.contents[0]
 
 
 def pack(key: str, entry: Entry) -> bytes:
     """Return *entry* as it is filed under *key*."""
-    sections: list[tuple[str | None, bytes, str]] = [(None, entry.value, entry.output)]
-    sections += [(name, data, digest(data)) for name, data in entry.artifacts]
     header = {
         "key": key,
         "stage": entry.stage,
         "job": entry.job,
+        "output": entry.output,
         "reports": entry.reports,
-        "files": entry.files,
-        "sections": [
-            {"artifact": name, "size": len(data), "digest": hashed}
-            for name, data, hashed in sections
+        "observed": entry.observed,
+        "contents": [
+            [each.kind, each.name, each.size, each.digest, each.data is None]
+            for each in entry.contents
         ],
     }
-    line = json.dumps(header, separators=(",", ":")).encode()
-    first = f"vcat-entry {FORMAT} {digest(line)}".encode()
-    return b"\n".join([first, line, b"".join(data for _, data, _ in sections)])
+    line = _encode(header).encode()
+    inline = [each.data for each in entry.contents if each.data is not None]
+    return b"".join([f"vcat-entry {FORMAT} {digest(line)}\n".encode(), line, b"\n", *inline])
 
 
 def unpack(key: str, data: bytes) -> Entry:
     """Return the entry in *data*, every byte of it checked.
 
     Raises:
-        FormatError: It is damaged, belongs to another key or has another format.
+        ForeignEntryError: It is of another format.
+        FormatError: It is damaged, or belongs to another key.
     """
-    first, _, rest = data.partition(b"\n")
-    line, _, body = rest.partition(b"\n")
-    words = first.decode("ascii", "replace").split(" ")
+    header, start = _header(data)
+    if header["key"] != key:
+        raise FormatError("it belongs to another key")
+    listed, output = header["contents"], header["output"]
+    if start + sum(size for _, _, size, _, apart in listed if not apart) != len(data):
+        raise FormatError(f"it is {len(data)} bytes long, which is not what its header says")
+    contents = []
+    for kind, name, size, expected, apart in listed:
+        inline = None
+        if not apart:
+            inline = data[start : start + size]
+            start += size
+            if not matches(inline, expected):
+                raise FormatError("its content is damaged")
+        contents.append(Content(kind, name, size, expected, inline))
+    return Entry(
+        output, header["stage"], header["job"], header["reports"], header["observed"], contents
+    )
+
+
+def references(data: bytes) -> set[str]:
+    """Return the digests of the blobs that the entry in *data* needs.
+
+    Raises:
+        FormatError: That cannot be told: it is damaged, or of another format.
+    """
+    header, _ = _header(data)
+    return {digest for _, _, _, digest, apart in header["contents"] if apart}
+
+
+def _header(data: bytes) -> tuple[dict[str, Any], int]:
+    """Return the header and the place where the contents begin."""
+    first = data.find(b"\n")
+    second = data.find(b"\n", first + 1)
+    words = data[: max(first, 0)].decode("ascii", "replace").split(" ")
     if len(words) != 3 or words[0] != "vcat-entry":
         raise FormatError("it is not a cache entry")
     if words[1] != str(FORMAT):
-        raise FormatError(f"it has format {words[1][:20]}, this vcat-core reads {FORMAT}")
-    if not matches(line, words[2]):
+        raise ForeignEntryError(f"it has format {words[1][:20]}, this vcat-core reads {FORMAT}")
+    line = data[first + 1 : second]
+    if second < 0 or not matches(line, words[2]):
         raise FormatError("its header is damaged")
-    header = json.loads(line)
-    if header["key"] != key:
-        raise FormatError("it belongs to another key")
-    sections = header["sections"]
-    if len(body) != sum(each["size"] for each in sections):
-        raise FormatError(f"it is {len(data)} bytes long, which is not what its header says")
-    parts, start = [], 0
-    for each in sections:
-        part = body[start : start + each["size"]]
-        start += each["size"]
-        if not matches(part, each["digest"]):
-            raise FormatError("its content is damaged")
-        parts.append((each["artifact"], part))
-    return Entry(
-        value=parts[0][1],
-        output=sections[0]["digest"],
-        stage=header["stage"],
-        job=header["job"],
-        reports=tuple(header["reports"]),
-        artifacts=tuple(parts[1:]),
-        files=header["files"],
-    )
+    header: dict[str, Any] = json.loads(line)
+    return header, second + 1
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode

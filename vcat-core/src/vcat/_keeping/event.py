@@ -123,7 +123,7 @@ def fold_stages(
         if kind == "stage started":
             records[number] = records[number]._replace(status="running", started_at=each["time"])
         else:
-            known = {"status", "key", "output", "attempts", "error"}
+            known = {"status", "key", "output", "attempts", "error", "computed_by"}
             changes = {name: each[name] for name in known if name in each}
             started = records[number].started_at
             records[number] = records[number]._replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from vcat.errors import BackendError, VcatError
@@ -18,6 +19,15 @@ def call(backend: Any, operation: str, /, *args: Any, **kwargs: Any) -> Any:
     """
     try:
         return getattr(backend, operation)(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001  # a backend may raise anything
+        _raise(backend, operation, error)
+
+
+@contextmanager
+def guarded(backend: Any, operation: str) -> Iterator[None]:
+    """Raise in the block as :func:`call` does, for an operation that is several calls."""
+    try:
+        yield
     except Exception as error:  # noqa: BLE001  # a backend may raise anything
         _raise(backend, operation, error)
 

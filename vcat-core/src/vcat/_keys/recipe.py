@@ -7,17 +7,17 @@ import stat
 import sys
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keys.code import CodeDigest, CodeDigester
 from vcat._keys.file import digest_path
 from vcat._keys.scalar import SCALARS, flat, length, text
 from vcat._keys.signature import Bound, binder
 from vcat._keys.unhashable import Unhashable
-from vcat._keys.value import Encoder
+from vcat._keys.value import Encoder, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 __all__ = ["RECIPE", "Key", "KeyMaker", "Upstream"]
 
@@ -26,6 +26,13 @@ RECIPE = 1
 
 #: What Python it is: another minor version may compute something else from the same code.
 PYTHON = f"{sys.implementation.name} {sys.version_info[0]}.{sys.version_info[1]}"
+
+#: What the author of a stage may say of its version.
+Version = str | int | float
+
+#: The types of arguments whose values records show; longer texts are known by their digests alone.
+_SHOWN = frozenset({type(None), bool, int, float, str})
+_LONGEST_SHOWN = 80
 
 #: Longer texts are no file names; the system's own limit.
 _LONGEST_PATH = 4096
@@ -43,44 +50,70 @@ class Upstream:
         return f"Upstream({self.digest!r})"
 
 
+class Argument(NamedTuple):
+    """One argument as it counts.
+
+    Attributes:
+        name: The parameter's name, with its stars.
+        digest: What its value comes to.
+        value: The value, where it is short and plain; ``None`` for others, and for ``None``.
+        plain: Whether *value* is that of the argument.
+    """
+
+    name: str
+    digest: bytes
+    value: Any = None
+    plain: bool = False
+
+
 class Key:
     """What a result is filed under.
 
     Attributes:
         hex: 64 hexadecimal digits.
+        code: The code that counts in it.
     """
 
-    __slots__ = ("_arguments", "_code", "_files", "hex")
+    __slots__ = ("_arguments", "_files", "_version", "code", "hex")
 
     def __init__(
         self,
         digest: str,
         code: CodeDigest,
-        arguments: list[tuple[str, bytes]],
+        arguments: list[Argument],
         files: Mapping[str, str],
+        version: Version | None,
     ) -> None:
         self.hex = digest
-        self._code = code
+        self.code = code
         self._arguments = arguments
         self._files = files
+        self._version = version
 
     @property
     def parts(self) -> dict[str, Any]:
-        """The ingredients, as JSON: what differs between two keys is what changed."""
+        """The ingredients, as JSON: what differs between two keys is what changed.
+
+        Of the code only the digest: thousands of stages may have the same.
+        """
         return {
             "recipe": RECIPE,
             "python": PYTHON,
-            "code": {
-                "digest": self._code.digest,
-                "parts": self._code.parts,
-                "fallbacks": list(self._code.fallbacks),
-            },
-            "arguments": {name: digest.hex() for name, digest in self._arguments},
+            "version": self._version,
+            "code": self.code.digest,
+            "arguments": {each.name: _described(each) for each in self._arguments},
             "files": dict(self._files),
         }
 
     def __repr__(self) -> str:
         return f"Key({self.hex!r})"
+
+
+def _described(argument: Argument) -> dict[str, str]:
+    described = {"digest": argument.digest.hex()}
+    if argument.plain:
+        described["shown"] = repr(argument.value)
+    return described
 
 
 class KeyMaker:
@@ -109,32 +142,59 @@ class KeyMaker:
         """
         self._plan(function)
 
-    def key(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Key:
+    def key(
+        self,
+        function: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        version: Version | None = None,
+        ignore: Collection[str] = (),
+    ) -> Key:
         """Return the key of the result of ``function(*args, **kwargs)``.
 
         Args:
             function: The function of a stage.
             args: Its positional arguments, with :class:`Upstream` for results of other stages.
             kwargs: Its keyword arguments, likewise.
+            version: What the author says of the code, beside the code itself.
+            ignore: Names of arguments that do not count.
 
         Raises:
             Unhashable: The content of an argument, or of what the code reaches, cannot be told.
         """
         plan = self._plans.get(id(function)) or self._plan(function)
         self._files = {}
-        arguments: list[tuple[str, bytes]] = []
+        arguments: list[Argument] = []
         joined: list[bytes] = []
-        for name, value in plan.bind(args, kwargs):
-            scalar = self._scalars.get(type(value))
+        bound = plan.bind(args, kwargs)
+        for name, value in _without(bound, ignore) if ignore else bound:
+            kind = type(value)
+            scalar = self._scalars.get(kind)
             if scalar is not None:
                 digest = sha256(scalar(value)).digest()
+                shown = kind in _SHOWN and not (
+                    isinstance(value, str) and len(value) > _LONGEST_SHOWN
+                )
+                argument = Argument(name, digest, value if shown else None, shown)
             else:
                 digest = self._digest(name, value, plan.name_of)
-            arguments.append((name, digest))
+                argument = Argument(name, digest)
+            arguments.append(argument)
             joined += (text(name), digest)
         out = plan.prefix.copy()
+        if version is not None:
+            out.update(b"version" + SCALARS[type(version)](version))
         out.update(length(len(arguments)) + b"".join(joined))
-        return Key(out.hexdigest(), plan.code, arguments, self._files)
+        return Key(out.hexdigest(), plan.code, arguments, self._files, version)
+
+    def digest_result(self, value: Any) -> str:
+        """Return the digest of what a stage returned, equal for equal values however they came.
+
+        Raises:
+            Unhashable: Its content cannot be told.
+        """
+        return "canonical:" + digest(value, self.code)
 
     def _plan(self, function: Any) -> _Plan:
         plan = self._plans.get(id(function))
@@ -201,6 +261,17 @@ class _Plan:
         """Return the name that a bare ``object()`` has where the function was defined."""
         namespace = getattr(self._function, "__globals__", {})
         return next((k for k, v in namespace.items() if v is sentinel), None)
+
+
+def _without(bound: Bound, ignore: Collection[str]) -> Bound:
+    """Return *bound* without the arguments of these names, those in ``**others`` too."""
+    kept: Bound = []
+    for name, value in bound:
+        if name.startswith("**") and type(value) is dict:
+            kept.append((name, {k: v for k, v in value.items() if k not in ignore}))
+        elif name.lstrip("*") not in ignore:
+            kept.append((name, value))
+    return kept
 
 
 def _upstream(value: Upstream) -> bytes:

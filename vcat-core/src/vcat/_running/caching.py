@@ -1,27 +1,64 @@
-"""Results of earlier runs: what a stage is filed under, and what is found there.
+"""Results of earlier runs: what a stage is filed under, what is found there, and who computes it.
 
 Nothing in here fails a stage: what goes wrong is said once and the stage runs.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._authoring.graph import fill
-from vcat._keeping.entry import Entry, pack, unpack
+from vcat._keeping.blob import INLINE, write_blob
+from vcat._keeping.digest import digest, digest_parts, matches
+from vcat._keeping.entry import (
+    ARTIFACT,
+    PRINTED,
+    VALUE,
+    Content,
+    Entry,
+    ForeignEntryError,
+    pack,
+    unpack,
+)
 from vcat._keeping.guard import call
 from vcat._keys.recipe import KeyMaker, Upstream
 from vcat._keys.value import Unhashable
-from vcat._running.observation import Observation, is_unchanged
-from vcat.errors import UnpicklableError, VcatError
+from vcat._running.filing import Filing
+from vcat._running.observation import Observation, changes
+from vcat.abc import SupportsBlobs, SupportsClaims
+from vcat.errors import FormatError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
+    from vcat._keeping.layout import Serialized
     from vcat._keys.recipe import Key
+    from vcat._running.printed import Printed
     from vcat._running.report import Reports
-    from vcat.abc import CacheBackend
+    from vcat.abc import CacheBackend, Claim
+
+
+class Lookup(NamedTuple):
+    """What was found under a key.
+
+    Attributes:
+        entry: The result, if it may be used.
+        outcome: ``hit``; ``absent``, there was nothing; ``changed``, what the stage had read is not
+            what it was; ``damaged``, what was there is not what was stored; ``unavailable``, the
+            cache did not answer.
+        changed: What is not as it was.
+    """
+
+    entry: Entry | None
+    outcome: str
+    changed: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what records say of it."""
+        described: dict[str, Any] = {"outcome": self.outcome}
+        return described | {"changed": list(self.changed)} if self.changed else described
 
 
 class ResultCache:
@@ -38,11 +75,14 @@ class ResultCache:
         self, backend: CacheBackend, project: str, job_name: str, warn: Callable[[str], None]
     ) -> None:
         self._backend = backend
+        self._blobs = backend if isinstance(backend, SupportsBlobs) else None
+        self._claims = backend if isinstance(backend, SupportsClaims) else None
         self._project = project
         self._keys = KeyMaker(project)
         self._job_name = job_name
         self._warn = warn
         self._warned: set[str] = set()
+        self._foreign: set[str] = set()
 
     def prepare(self, stages: Iterable[Stage]) -> None:
         """Take in the code of all stages before the first one runs and may change what it names.
@@ -59,8 +99,8 @@ class ResultCache:
             self._warned.add(text)
             self._warn(text)
 
-    def key(self, stage: Stage, digested: Callable[[Any], tuple[bool, Any]]) -> Key | None:
-        """Return what the result of *stage* is filed under, or ``None`` where nothing can tell.
+    def key(self, stage: Stage, digested: Callable[[Any], tuple[bool, Any]]) -> Key | str:
+        """Return what the result of *stage* is filed under, or why nothing can tell.
 
         Args:
             stage: The stage.
@@ -72,64 +112,148 @@ class ResultCache:
             upstream, value = digested(promise)
             return Upstream(value) if upstream else value
 
+        options = stage.options
         try:
             args = tuple([fill(each, marked) for each in stage.args])
             kwargs = {k: fill(v, marked) for k, v in (stage.kwargs or {}).items()}
-            return self._keys.key(stage.function, args, kwargs)
+            return self._keys.key(
+                stage.function, args, kwargs, version=options.version, ignore=options.ignore
+            )
         except Unhashable as error:
-            self.warn(f"{stage.label} is not cached: {error}")
+            reason = str(error)
         except UnpicklableError as error:
-            self.warn(f"{stage.label} is not cached: an upstream result has no digest: {error}")
+            reason = f"an upstream result has no digest: {error}"
         except Exception as error:  # noqa: BLE001  # users' objects and files may raise anything
-            self.warn(f"{stage.label} is not cached: {type(error).__name__}: {error}")
-        return None
+            reason = f"{type(error).__name__}: {error}"
+        self.warn(f"{stage.label} is not cached: {reason}")
+        return reason
 
-    def get(self, key: Key) -> Entry | None:
-        """Return what is filed under *key*, verified, or ``None``.
+    def get(self, key: Key) -> Lookup:
+        """Return what is filed under *key*, verified but for its blobs, which are there.
 
         An entry whose stage read files that have changed since is none.
         """
         try:
             data = call(self._backend, "get", key.hex)
-            entry = None if data is None else unpack(key.hex, data)
+            if data is None:
+                return Lookup(None, "absent")
+            entry = unpack(key.hex, data)
+            if not all(each.data is not None or self._has(each) for each in entry.contents):
+                return Lookup(None, "absent")
+        except ForeignEntryError as error:
+            # Another version's, which still needs it: nothing is put in its place.
+            self._foreign.add(key.hex)
+            return self._unusable(key, error, "absent")
+        except FormatError as error:
+            return self._unusable(key, error, "damaged")
         except VcatError as error:
-            self.warn(f"cache entry {key.hex[:16]} is not used: {error}")
+            return self._unusable(key, error, "unavailable")
+        if entry.observed and (changed := changes(self._project, entry.observed)):
+            return Lookup(None, "changed", tuple(changed))
+        return Lookup(entry, "hit")
+
+    def content(self, key: Key, content: Content) -> Any:
+        """Return the bytes of *content*, those of a blob mapped and verified.
+
+        Raises:
+            VcatError: They are damaged, or the blob is gone.
+        """
+        if content.data is not None:
+            return content.data
+        view = call(self._blobs, "map_blob", content.digest)
+        if view is None:
+            raise FormatError(f"cache entry {key.hex[:16]} has lost its {content.kind}")
+        if len(view) != content.size or not matches(view, content.digest):
+            raise FormatError(f"cache entry {key.hex[:16]}: its {content.kind} is damaged")
+        return view
+
+    def claim(self, key: Key) -> Claim | None:
+        """Return the right to compute what is filed under *key*, after those who had it before.
+
+        ``None`` where the cache does not know of others.
+        """
+        if self._claims is None:
             return None
-        if entry is None or not all(
-            is_unchanged(self._project, name, digest) for name, digest in entry.files.items()
-        ):
+        try:
+            claim: Claim = call(self._claims, "claim", key.hex)
+        except VcatError as error:
+            self.warn(f"others may compute the same: {error}")
             return None
-        return entry
+        return claim
+
+    def contains(self, key: Key) -> bool:
+        """Return whether something is filed under *key* by now."""
+        try:
+            return bool(call(self._backend, "contains", key.hex))
+        except VcatError:
+            return False
+
+    def filing(self, key: Key, stage: Stage) -> Filing:
+        """Return what becomes of *key* in this run."""
+        return Filing(self, key, stage)
 
     def observation(self) -> Observation:
         """Return what takes note of the files that a stage reads while it is entered."""
         return Observation(self._project)
 
+    def digest_result(self, value: Any, serialized: Serialized) -> str:
+        """Return what stages that are given *value* count it by.
+
+        Small values by their content, so that equal ones are equal however they were built; large
+        ones by the bytes they are stored as, which are hashed anyway.
+        """
+        if serialized.size <= INLINE:
+            with suppress(Exception):  # users' objects may raise anything; the bytes tell as well
+                return self._keys.digest_result(value)
+        return digest_parts(serialized.parts)
+
     def put(
         self,
         key: Key,
         stage: Stage,
-        data: bytes,
-        output: str,
+        value: Any,
+        serialized: Serialized,
         reports: Reports,
         observation: Observation,
-    ) -> None:
-        """File the result of *stage* under *key*."""
+        printed: Printed,
+    ) -> Entry | str:
+        """File the result of *stage* under *key* and return the entry, or why there is none."""
+        if key.hex in self._foreign:
+            return "its place is taken by an entry of another version"
         try:
-            files = observation.digests()
+            observed = observation.record()
         except Unhashable as error:
-            self.warn(f"{stage.label} is not cached: it read {error}")
-            return
-        entry = Entry(
-            value=data,
-            output=output,
-            stage=stage.name,
-            job=self._job_name,
-            reports=tuple(reports.events),
-            artifacts=tuple(reports.artifacts.items()),
-            files=files,
-        )
+            return self._not_filed(stage, f"it read {error}")
         try:
+            contents = [self._stored(VALUE, "", serialized.parts, serialized.size)]
+            for name, made in reports.artifacts.items():
+                contents.append(self._stored(ARTIFACT, name, [made], len(made)))
+            if pieces := printed.pieces():
+                lines = json.dumps(pieces).encode()
+                contents.append(self._stored(PRINTED, "", [lines], len(lines)))
+            # The bytes of a large value are hashed already.
+            large = serialized.size > INLINE
+            output = contents[0].digest if large else self.digest_result(value, serialized)
+            entry = Entry(output, stage.name, self._job_name, reports.events, observed, contents)
             call(self._backend, "put", key.hex, pack(key.hex, entry))
         except VcatError as error:
-            self.warn(f"{stage.label} is not cached: {error}")
+            return self._not_filed(stage, str(error))
+        return entry
+
+    def _not_filed(self, stage: Stage, reason: str) -> str:
+        self.warn(f"{stage.label} is not cached: {reason}")
+        return reason
+
+    def _stored(self, kind: str, name: str, parts: list[Any], size: int) -> Content:
+        """Return some bytes as they go into an entry: in it, or beside it as a blob."""
+        if size > INLINE and self._blobs is not None:
+            return Content(kind, name, size, write_blob(self._blobs, parts, size), None)
+        data = bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+        return Content(kind, name, size, digest(data), data)
+
+    def _has(self, content: Content) -> bool:
+        return self._blobs is not None and bool(call(self._blobs, "has_blob", content.digest))
+
+    def _unusable(self, key: Key, error: VcatError, outcome: str) -> Lookup:
+        self.warn(f"cache entry {key.hex[:16]} is not used: {error}")
+        return Lookup(None, outcome)

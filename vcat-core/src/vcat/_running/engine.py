@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Any
 from vcat._authoring.graph import Graph, fill
 from vcat._authoring.reporting import listen
 from vcat._authoring.stage import Stage
-from vcat._keeping.codec import dumps, loads
-from vcat._keeping.digest import digest
-from vcat._running.report import Reports, StageObserver
+from vcat._keeping.codec import loads, serialize
+from vcat._keeping.digest import digest, digest_parts
+from vcat._running.holding import UNCHANGING, Held, LostValueError, Values
+from vcat._running.report import Ending, Reports, StageObserver
 from vcat.errors import GraphError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from vcat._keeping.layout import Serialized
+    from vcat._keys.recipe import Key
     from vcat._running.caching import ResultCache
+    from vcat._running.filing import Filing
     from vcat.abc import ExecutorBackend
 
 
@@ -27,16 +33,6 @@ class StageFailure(Exception):  # noqa: N818  # control flow: the doors turn it 
         super().__init__(number, stage)
         self.number = number
         self.stage = stage
-
-
-class _Held:
-    """A value that nobody has asked for yet, as the bytes the cache has verified."""
-
-    __slots__ = ("data", "digest")
-
-    def __init__(self, data: bytes, digest: str) -> None:
-        self.data = data
-        self.digest = digest
 
 
 class Engine:
@@ -67,9 +63,8 @@ class Engine:
         self._cache = cache
         self._cached_by_default = cached_by_default
         self._observer = observer
-        self._values: list[Any] = [None] * len(graph.stages)
-        self._digests: list[str | None] = [None] * len(graph.stages)
-        self._trusted: set[int] = set()
+        self._values = Values(len(graph.stages), cache)
+        self._readers = [0] * len(graph.stages)
         self._last = len(graph.stages) - 1
 
     def run(self) -> None:
@@ -78,10 +73,10 @@ class Engine:
         Raises:
             StageFailure: A stage raised, or its value cannot be kept; later stages did not run.
         """
-        graph, values, digests = self._graph, self._values, self._digests
+        graph, values = self._graph, self._values
         if self._cache is not None:
             self._cache.prepare(graph.stages)
-        readers = [0] * len(values)
+        readers = self._readers
         for upstream in graph.upstream:
             for each in upstream:
                 readers[each] += 1
@@ -91,78 +86,143 @@ class Engine:
             for each in graph.upstream[number]:
                 readers[each] -= 1
                 if not readers[each]:
-                    values[each] = digests[each] = None
+                    values.drop(each)
 
     def result(self) -> Any:
-        """Return the value of the last stage."""
-        return self._value(self._last)
+        """Return the value of the last stage.
+
+        Raises:
+            StageFailure: The cache had it and has it no more, and computing it again failed.
+        """
+        self._load([self._last])
+        return self._values.value(self._last)
 
     def _run_stage(self, number: int, stage: Stage) -> None:
-        observer, cache, key = self._observer, self._cache, None
+        observer, cache = self._observer, self._cache
         if observer is not None:
             observer.stage_started(number)
-        if cache is not None:
-            wanted = stage.options.cache
-            if self._cached_by_default if wanted is None else wanted:
-                key = cache.key(stage, self._digested)
-                if key is not None and self._reuse(number, stage, key):
+        if cache is None:
+            self._compute_uncached(number, stage, "off")
+            return
+        wanted = stage.options.cache
+        if not (self._cached_by_default if wanted is None else wanted):
+            self._load(self._graph.upstream[number])
+            self._compute_uncached(number, stage, "off")
+            return
+        while True:
+            key = self._key(cache, stage)
+            if isinstance(key, str):
+                self._load(self._graph.upstream[number])
+                self._compute_uncached(number, stage, key)
+                return
+            filing = cache.filing(key, stage)
+            if self._reuse(number, stage, filing):
+                return
+            with filing:
+                if filing.may_be_there() and self._reuse(number, stage, filing):
                     return
-        if observer is None and key is None:
+                if self._load(self._graph.upstream[number]):
+                    self._compute_cached(cache, number, stage, filing)
+                    return
+                # An input was computed again, and may be another than the key was made of.
+
+    def _key(self, cache: ResultCache, stage: Stage) -> Key | str:
+        while True:
+            try:
+                return cache.key(stage, self._digested)
+            except LostValueError as error:
+                self._load([error.number])
+
+    def _load(self, numbers: Collection[int]) -> bool:
+        """See that values are in memory; return whether none of them had to be computed again.
+
+        A value that the cache has lost meanwhile is computed from its inputs, and so are those.
+        """
+        values, waiting = self._values, list(numbers)
+        lost: dict[int, LostValueError] = {}
+        while waiting:
+            number = waiting[-1]
+            if number in lost and not values.is_in_memory(number):
+                self._compute_again(number, lost[number])
+            elif number not in lost:
+                try:
+                    values.value(number)
+                except LostValueError as error:
+                    lost[number] = error
+                    inputs = self._graph.upstream[number]
+                    waiting += [each for each in inputs if not values.is_in_memory(each)]
+                    continue
+            waiting.pop()
+        for each in lost:
+            if not self._readers[each] and each not in numbers:
+                values.drop(each)
+        return not lost
+
+    def _compute_again(self, number: int, error: LostValueError) -> None:
+        """Compute a stage whose value was there and is no more, and file it again."""
+        stage, cache = self._graph.stages[number], self._cache
+        if self._observer is not None:
+            self._observer.stage_started(number)
+        if cache is None or error.held is None:
+            self._compute_uncached(number, stage, "its value was needed once more")
+            return
+        cache.warn(f"{stage.label} runs again: {error}")
+        filing = cache.filing(error.held.key, stage)
+        filing.lookup = {"outcome": "damaged"}
+        with filing:
+            self._compute_cached(cache, number, stage, filing)
+
+    def _compute_uncached(self, number: int, stage: Stage, reason: str) -> None:
+        """Compute a stage whose result is not filed, for a *reason*."""
+        observer, output = self._observer, None
+        if observer is None:
             self._compute(number, stage, None)
         else:
-            self._compute_and_keep(number, stage, key)
-        self._distrust(number)
+            attempts = self._compute(number, stage, Reports(number, observer))
+            if self._is_lasting(number, stage):
+                data = self._serialized(number, stage, attempts, None)
+                if data is not None:
+                    output = digest_parts(data.parts)
+                    observer.value(number, data.parts, output)
+            ending = Ending(output=output, attempts=attempts, not_cached=reason)
+            observer.stage_ended(number, "completed", ending)
+        self._values.distrust(number)
 
-    def _compute_and_keep(self, number: int, stage: Stage, key: Any) -> None:
+    def _compute_cached(
+        self, cache: ResultCache, number: int, stage: Stage, filing: Filing
+    ) -> None:
         reports = Reports(number, self._observer)
-        if key is None or self._cache is None:
-            attempts = self._compute(number, stage, reports)
-            self._keep(number, stage, reports, attempts)
-            return
-        with self._cache.observation() as observation:
-            attempts = self._compute(number, stage, reports)
+        with filing.observing():
+            attempts = self._compute(number, stage, reports, filing)
         if attempts > 1:
             # What failed may have changed what it was given, and then this is not its result.
-            self._distrust(number)
-            again = self._cache.key(stage, self._digested)
-            if again is None or again.hex != key.hex:
-                self._cache.warn(f"{stage.label} is not cached: a failed call changed its input")
-                key = None
-        filing = None if key is None else (key, observation)
-        self._keep(number, stage, reports, attempts, filing)
+            self._values.distrust(number)
+            again = self._key(cache, stage)
+            if isinstance(again, str) or again.hex != filing.key.hex:
+                filing.refuse("a failed call changed its input")
+        self._file(number, stage, reports, attempts, filing)
+        self._values.distrust(number)
 
-    def _trust(self, number: int, known: str) -> None:
-        """Remember the digest of a value that is in memory."""
-        self._digests[number] = known
-        if type(self._values[number]) not in _UNCHANGING:
-            self._trusted.add(number)
-
-    def _distrust(self, number: int) -> None:
-        """Forget the digests of values that the stage may have changed in place.
-
-        Of all but its own: what it was given may be part of others. The next reader's key is then
-        made from what it really gets.
-        """
-        for each in self._trusted - {number}:
-            self._digests[each] = None
-        self._trusted &= {number}
-
-    def _reuse(self, number: int, stage: Stage, key: Any) -> bool:
-        """Take the result of *stage* from the cache; whether it is there."""
-        entry = self._cache.get(key) if self._cache is not None else None
-        if entry is None:
+    def _reuse(self, number: int, stage: Stage, filing: Filing) -> bool:
+        """Take the result of *stage* from the cache; return whether it is there."""
+        found = filing.look()
+        if found is None:
             return False
-        self._values[number] = _Held(entry.value, entry.output)
-        self._digests[number] = entry.output
-        observer = self._observer
+        observer, lasting = self._observer, self._is_lasting(number, stage)
+        if not filing.fetch(found, for_observer=observer is not None, for_archive=lasting):
+            return False
+        self._values.hold(number, Held(filing.key, found), loaded=False)
+        filing.restore(found, number, observer)
         if observer is not None:
-            observer.restored(number, entry)
-            if stage.options.persist or number == self._last:
-                observer.value(number, entry.value, entry.output)
-            observer.stage_ended(number, "cached", key=key, output=entry.output)
+            if lasting:
+                observer.value(number, [filing.value], found.value.digest)
+            ending = Ending(key=filing.key, output=found.output, lookup=filing.lookup, entry=found)
+            observer.stage_ended(number, "cached", ending)
         return True
 
-    def _compute(self, number: int, stage: Stage, reports: Reports | None) -> int:
+    def _compute(
+        self, number: int, stage: Stage, reports: Reports | None, filing: Filing | None = None
+    ) -> int:
         """Call the function, again where it may be; return the number of calls."""
         options, attempts = stage.options, 0
         while True:
@@ -189,83 +249,88 @@ class Engine:
                         self._observer.stage_failed(number, attempts, error)
                     if reports is not None:
                         reports.clear()
+                    if filing is not None:
+                        filing.printed.clear()
                     continue
                 raise self._failed(number, stage, error, attempts) from error
             finally:
                 listen(before)
-            self._values[number] = value
+            self._values.set(number, value)
             return attempts
 
-    def _keep(
-        self,
-        number: int,
-        stage: Stage,
-        reports: Reports,
-        attempts: int,
-        filing: tuple[Any, Any] | None = None,
+    def _file(
+        self, number: int, stage: Stage, reports: Reports, attempts: int, filing: Filing
     ) -> None:
         """File the value under its key, hand it to the observer where it is to be kept."""
-        observer, output = self._observer, None
-        lasting = observer is not None and (stage.options.persist or number == self._last)
-        if lasting or filing is not None:
-            try:
-                data = _readable(self._values[number])
-            except (UnpicklableError, GraphError) as error:
-                if lasting:
-                    told = UnpicklableError(
-                        f"{stage.label}: result cannot be sent back: {_path(error)}; return"
-                        " something that can be pickled"
-                    )
-                    raise self._failed(number, stage, told, attempts) from told
-                if self._cache is not None:
-                    self._cache.warn(f"{stage.label} is not cached: result: {_path(error)}")
-                filing = None
-            else:
-                output = digest(data)
-                self._trust(number, output)
-                if filing is not None and self._cache is not None:
-                    key, observation = filing
-                    self._cache.put(key, stage, data, output, reports, observation)
-                if lasting and observer is not None:
-                    observer.value(number, data, output)
-        if observer is not None:
-            key = None if filing is None else filing[0]
-            observer.stage_ended(number, "completed", key=key, output=output, attempts=attempts)
+        observer, values = self._observer, self._values
+        value, lasting = values.value(number), self._is_lasting(number, stage)
+        data, held = self._serialized(number, stage, attempts, filing), None
+        if data is not None:
+            held = filing.file(value, data, reports)
+        if held is not None:
+            # Another process may have been first: then its result is the one that counts.
+            values.hold(number, held, loaded=not filing.is_adopted)
+        if observer is None:
+            return
+        output = None if held is None else held.entry.output
+        if lasting and data is not None:
+            stored = digest_parts(data.parts) if held is None else held.entry.value.digest
+            observer.value(number, data.parts, stored)
+            output = output or stored
+        ending = Ending(
+            key=filing.key if filing.reason is None else None,
+            output=output,
+            attempts=attempts,
+            lookup=filing.lookup,
+            not_cached=filing.reason,
+            observed=filing.observed(),
+        )
+        observer.stage_ended(number, "completed", ending)
+
+    def _serialized(
+        self, number: int, stage: Stage, attempts: int, filing: Filing | None
+    ) -> Serialized | None:
+        """Return the value as bytes; ``None`` where it has none and need not be kept."""
+        try:
+            return _readable(self._values.value(number))
+        except (UnpicklableError, GraphError) as error:
+            if self._is_lasting(number, stage):
+                told = UnpicklableError(
+                    f"{stage.label}: result cannot be sent back: {_path(error)}; return"
+                    " something that can be pickled"
+                )
+                raise self._failed(number, stage, told, attempts) from told
+            if filing is not None:
+                filing.refuse(f"result: {_path(error)}")
+            return None
+
+    def _is_lasting(self, number: int, stage: Stage) -> bool:
+        """Return whether the value of a stage is kept beyond the run, apart from the cache."""
+        return self._observer is not None and (stage.options.persist or number == self._last)
 
     def _failed(
         self, number: int, stage: Stage, error: BaseException, attempts: int
     ) -> StageFailure:
         if self._observer is not None:
-            self._observer.stage_ended(number, "failed", attempts=attempts, error=error)
+            ending = Ending(attempts=attempts, error=error)
+            self._observer.stage_ended(number, "failed", ending)
         return StageFailure(number, stage)
 
     def _filled(self, promise: Any) -> Any:
         if type(promise) is Stage:
-            return self._value(self._graph.number[id(promise)])
+            return self._values.value(self._graph.number[id(promise)])
         return self._parameters[promise.name]
-
-    def _value(self, number: int) -> Any:
-        value = self._values[number]
-        if type(value) is _Held:
-            held, value = value, loads(value.data, value.digest)
-            self._values[number] = value
-            self._trust(number, held.digest)
-        return value
 
     def _digested(self, promise: Any) -> tuple[bool, Any]:
         """Return a hyperparameter's value, or the digest of a stage's result.
 
         Raises:
             UnpicklableError: The result has none, because it cannot be serialised.
+            LostValueError: The cache has lost the result.
         """
         if type(promise) is not Stage:
             return False, self._parameters[promise.name]
-        number = self._graph.number[id(promise)]
-        known = self._digests[number]
-        if known is None:
-            known = digest(dumps(self._value(number)))
-            self._trust(number, known)
-        return True, known
+        return True, self._values.digest(self._graph.number[id(promise)])
 
 
 def needs_cache(graph: Graph, cached_by_default: bool) -> bool:  # noqa: FBT001  # a plain question
@@ -274,23 +339,21 @@ def needs_cache(graph: Graph, cached_by_default: bool) -> bool:  # noqa: FBT001 
     return True in wishes or (cached_by_default and None in wishes)
 
 
-#: Types whose values no stage can change in place.
-_UNCHANGING = frozenset({int, float, bool, complex, str, bytes, type(None), range})
-
 #: How large a serialised value is read back at once to see that it can be.
 _PROBE_SIZE = 1 << 20
 
 
-def _readable(value: Any) -> bytes:
+def _readable(value: Any) -> Serialized:
     """Return *value* serialised, having seen that it can be read back where that costs little.
 
     Raises:
         UnpicklableError: It cannot be serialised, or not be read back.
     """
-    data = dumps(value)
-    if type(value) not in _UNCHANGING and len(data) <= _PROBE_SIZE:
+    data = serialize(value)
+    if type(value) not in UNCHANGING and data.size <= _PROBE_SIZE:
+        joined = data.joined()
         try:
-            loads(data, digest(data))
+            loads(joined, digest(joined))
         except Exception as error:
             raise UnpicklableError(
                 f"it is pickled but cannot be read back: {type(error).__name__}: {error}"

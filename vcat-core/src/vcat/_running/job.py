@@ -157,6 +157,7 @@ class _RunningJob:
             "configuration": definition["configuration"],
             **describe_environment(),
             "stages": stages,
+            "codes": journal.codes,
         }
         self.archive.store_document("provenance", provenance)
         self.archive.store_log("output.log", stored_log(self.directory))

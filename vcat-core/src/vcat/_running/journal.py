@@ -7,12 +7,19 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
+from vcat._plugins.secret import MASK, is_secret
 from vcat._running.failure import first_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vcat._keeping.archive import JobArchive
     from vcat._keeping.entry import Entry
+    from vcat._keeping.layout import Data
+    from vcat._keys.recipe import Key
+    from vcat._running.report import Ending
 
 #: `ru_maxrss` is in kilobytes on Linux and in bytes on macOS.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -28,6 +35,7 @@ class Journal:
 
     def __init__(self, log: EventLog, archive: JobArchive) -> None:
         self.details: dict[int, dict[str, Any]] = {}
+        self.codes: dict[str, dict[str, Any]] = {}
         self.values: dict[int, dict[str, Any]] = {}
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.metrics: dict[str, Any] = {}
@@ -39,8 +47,7 @@ class Journal:
     def warn(self, text: str) -> None:
         """Write down what went wrong without failing anything, and say it in the log."""
         self._log.append("warning", text=text)
-        with suppress(Exception):  # a stage may have closed it, or put anything in its place
-            print(f"vcat: warning: {text}", file=sys.stderr)  # noqa: T201  # the job's log is its stderr
+        self._say(f"warning: {text}")
 
     def stage_started(self, number: int) -> None:
         """Write down that a stage was reached."""
@@ -50,32 +57,43 @@ class Journal:
         """Write down a call that will be repeated."""
         self._log.append("stage failed", number=number, attempt=attempt, error=first_line(error))
 
-    def stage_ended(
-        self,
-        number: int,
-        status: str,
-        *,
-        key: Any = None,
-        output: str | None = None,
-        attempts: int = 0,
-        error: BaseException | None = None,
-    ) -> None:
+    def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """Write down what became of a stage."""
-        fields: dict[str, Any] = {"number": number, "status": status, "attempts": attempts}
-        if key is not None:
-            fields["key"] = key.hex
-        if output is not None:
-            fields["output"] = output
-        if error is not None:
-            fields["error"] = first_line(error)
-        ended = self._log.append("stage ended", **fields)
-        del fields["number"]
+        fields: dict[str, Any] = {"status": status, "attempts": ending.attempts}
+        if ending.key is not None:
+            fields["key"] = ending.key.hex
+        if ending.output is not None:
+            fields["output"] = ending.output
+        if ending.error is not None:
+            fields["error"] = first_line(ending.error)
+        if ending.entry is not None and ending.entry.job:
+            fields["computed_by"] = ending.entry.job
+        ended = self._log.append("stage ended", number=number, **fields)
         self.details[number] = fields | {
             "started_at": self._started,
             "ended_at": ended,
-            "key_parts": None if key is None else key.parts,
+            "key_parts": self._parts(ending.key),
+            "lookup": ending.lookup,
+            "not_cached": ending.not_cached,
+            "observed": ending.observed if ending.entry is None else ending.entry.observed,
             "max_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
         }
+
+    def _say(self, text: str) -> None:
+        with suppress(Exception):  # a stage may have closed it, or put anything in its place
+            print(f"vcat: {text}", file=sys.stderr, flush=True)  # noqa: T201  # the job's log is its stderr
+
+    def _parts(self, key: Key | None) -> dict[str, Any] | None:
+        if key is None:
+            return None
+        code = key.code
+        if code.digest not in self.codes:
+            self.codes[code.digest] = {"parts": code.parts, "fallbacks": list(code.fallbacks)}
+        parts = key.parts
+        for name, argument in parts["arguments"].items():
+            if "shown" in argument and is_secret(name):
+                argument["shown"] = MASK
+        return parts
 
     def reported(self, number: int, event: dict[str, Any]) -> None:
         """Write down a metric, a parameter or a tag."""
@@ -87,7 +105,7 @@ class Journal:
         elif kind == "tag":
             self.tags[event["name"]] = event["value"]
 
-    def artifact(self, number: int, name: str, data: bytes) -> None:
+    def artifact(self, number: int, name: str, data: Data) -> None:
         """Archive an artifact, then write down that it is there."""
         from vcat._keeping.digest import digest
 
@@ -102,16 +120,20 @@ class Journal:
         self._log.append("artifact", name=name, **fields)
         self.artifacts[name] = fields
 
-    def restored(self, number: int, entry: Entry) -> None:
+    def restored(self, number: int, entry: Entry, artifacts: dict[str, Data]) -> None:
         """Write down again what a cached stage reported, and archive its artifacts for this job."""
         for event in entry.reports:
             self.reported(number, event)
-        for name, data in entry.artifacts:
+        for name, data in artifacts.items():
             self.artifact(number, name, data)
+        if any(each.kind == PRINTED for each in entry.contents):
+            # It follows in the log: whose it is stands above it.
+            where = f"job {entry.job}" if entry.job else "a process without a job"
+            self._say(f"a cached stage printed this in {where}:")
 
-    def value(self, number: int, data: bytes, digest: str) -> None:
+    def value(self, number: int, parts: Sequence[Data], digest: str) -> None:
         """Archive a value, then write down that it is there."""
-        self._archive.store_value(number, data)
-        kept = {"number": number, "size": len(data), "digest": digest}
+        self._archive.store_value(number, parts)
+        kept = {"number": number, "size": sum(len(each) for each in parts), "digest": digest}
         self._log.append("value", **kept)
         self.values[number] = kept

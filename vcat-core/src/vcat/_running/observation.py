@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -52,6 +53,11 @@ class Observation:
         elif path not in self._written:
             self._read[path] = None
 
+    def record(self) -> dict[str, Any]:
+        """Return what was read, as JSON."""
+        files = self.digests()
+        return {"files": files} if files else {}
+
     def digests(self) -> dict[str, str]:
         """Return the digests of the files that were read, by their names in the project.
 
@@ -72,6 +78,12 @@ class Observation:
         if path.startswith(self._project + os.sep):
             return True
         return not path.startswith(_own_places())
+
+
+def changes(project: str, record: Mapping[str, Any]) -> list[str]:
+    """Return the names of what has changed since *record* was made."""
+    files = record.get("files", {})
+    return [name for name, digest in files.items() if not is_unchanged(project, name, digest)]
 
 
 def is_unchanged(project: str, name: str, digest: str) -> bool:

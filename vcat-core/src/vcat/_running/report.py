@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from vcat._keeping.archive import artifact_path
 from vcat._keeping.event import number_to_json, to_json
@@ -11,6 +12,32 @@ from vcat.errors import VcatError
 
 if TYPE_CHECKING:
     from vcat._keeping.entry import Entry
+    from vcat._keeping.layout import Data
+    from vcat._keys.recipe import Key
+
+
+class Ending(NamedTuple):
+    """What became of a stage.
+
+    Attributes:
+        key: What its result is filed under, where it is.
+        output: What its result counts by for those who are given it.
+        attempts: How often its function was called.
+        error: What it raised.
+        lookup: What was found under the key, as JSON.
+        entry: The result that was found.
+        not_cached: Why nothing is filed: ``off``, or what is in the way.
+        observed: The files that it read and what else it did, as JSON.
+    """
+
+    key: Key | None = None
+    output: str | None = None
+    attempts: int = 0
+    error: BaseException | None = None
+    lookup: dict[str, Any] | None = None
+    entry: Entry | None = None
+    not_cached: str | None = None
+    observed: dict[str, Any] | None = None
 
 
 class StageObserver(Protocol):
@@ -22,29 +49,20 @@ class StageObserver(Protocol):
     def stage_failed(self, number: int, attempt: int, error: BaseException) -> None:
         """A call of the function raised; it will be called again."""
 
-    def stage_ended(
-        self,
-        number: int,
-        status: str,
-        *,
-        key: Any = None,
-        output: str | None = None,
-        attempts: int = 0,
-        error: BaseException | None = None,
-    ) -> None:
+    def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """The stage is ``completed``, ``cached`` or ``failed``."""
 
     def reported(self, number: int, event: dict[str, Any]) -> None:
         """The stage logged a metric, a parameter or a tag."""
 
-    def artifact(self, number: int, name: str, data: bytes) -> None:
+    def artifact(self, number: int, name: str, data: Data) -> None:
         """The stage logged an artifact."""
 
-    def restored(self, number: int, entry: Entry) -> None:
+    def restored(self, number: int, entry: Entry, artifacts: dict[str, Data]) -> None:
         """The cache had the stage: what it reported when it ran is reported again."""
 
-    def value(self, number: int, data: bytes, digest: str) -> None:
-        """The serialised value of the stage is to be kept."""
+    def value(self, number: int, parts: Sequence[Data], digest: str) -> None:
+        """The serialised value of the stage is to be kept; *digest* is that of all *parts*."""
 
 
 class Reports:

@@ -1,0 +1,103 @@
+"""The bytes of a serialised value: its pickle and, beside it, the large buffers it refers to.
+
+A buffer lies at a multiple of 64 bytes, so that an array in a mapped file is aligned for every
+instruction that may read it. A value without large buffers is its pickle alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from vcat.errors import FormatError
+
+Data = bytes | bytearray | memoryview
+
+#: How the bytes begin where there are buffers; no pickle of protocol 5 does.
+MAGIC = b"vcatbuf1"
+
+#: Smaller buffers stay in the pickle: to lie apart would save no copy worth its entry here.
+LEAST = 4096
+
+_ALIGNMENT = 64
+_WORD = 8
+
+
+class Serialized:
+    """A value as bytes, in parts that need not be joined to be written.
+
+    Attributes:
+        parts: The bytes, one part after the other; buffers of the value itself among them, so they
+            are to be used before the value changes.
+        size: How many bytes all parts have.
+    """
+
+    __slots__ = ("parts", "size")
+
+    def __init__(self, parts: list[Data]) -> None:
+        self.parts = parts
+        self.size = sum(len(each) for each in parts)
+
+    def joined(self) -> Data:
+        """Return the bytes in one piece."""
+        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+
+
+def lay_out(pickle: Data, buffers: Sequence[memoryview]) -> Serialized:
+    """Return *pickle* and *buffers*, which are flat and contiguous, as they are stored."""
+    if not buffers:
+        return Serialized([pickle])
+    words = [len(buffers), len(pickle)]
+    for each in buffers:
+        words += [each.nbytes, int(each.readonly)]
+    head = MAGIC + b"".join(word.to_bytes(_WORD, "little") for word in words)
+    parts: list[Data] = [head, pickle]
+    place = len(head) + len(pickle)
+    for each in buffers:
+        gap = -place % _ALIGNMENT
+        parts += [bytes(gap), each]
+        place += gap + each.nbytes
+    return Serialized(parts)
+
+
+def take_apart(data: Data) -> tuple[Data, list[Any]]:
+    """Return the pickle in *data* and its buffers.
+
+    The buffers are views of *data* where that can be written, so that nothing is copied; of bytes
+    that cannot be they are copies, but for those that were read-only from the beginning.
+
+    Raises:
+        FormatError: The sizes in it do not add up.
+    """
+    if data[: len(MAGIC)] != MAGIC:
+        return data, []
+    view = memoryview(data)
+    place = len(MAGIC)
+
+    def word() -> int:
+        nonlocal place
+        place += _WORD
+        return int.from_bytes(view[place - _WORD : place], "little")
+
+    count, size = word(), word()
+    if count * 2 * _WORD > len(view):
+        raise _torn()
+    table = [(word(), word()) for _ in range(count)]
+    pickle = view[place : place + size]
+    place += size
+    buffers: list[Any] = []
+    for length, readonly in table:
+        place += -place % _ALIGNMENT
+        buffer = view[place : place + length]
+        place += length
+        if readonly:
+            buffers.append(buffer.toreadonly())
+        else:
+            buffers.append(bytearray(buffer) if view.readonly else buffer)
+    if place != len(view):
+        raise _torn()
+    return pickle, buffers
+
+
+def _torn() -> FormatError:
+    return FormatError("stored value is damaged: its parts are not as long as it says")

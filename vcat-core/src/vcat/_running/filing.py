@@ -1,0 +1,135 @@
+"""One stage and its place in the cache: looked up, claimed for computing, filed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from vcat._keeping.entry import ARTIFACT, PRINTED
+from vcat._running.holding import Held
+from vcat._running.printed import Printed, print_again
+from vcat.errors import VcatError
+
+if TYPE_CHECKING:
+    from vcat._authoring.stage import Stage
+    from vcat._keeping.entry import Entry
+    from vcat._keeping.layout import Data, Serialized
+    from vcat._keys.recipe import Key
+    from vcat._running.caching import ResultCache
+    from vcat._running.observation import Observation
+    from vcat._running.report import Reports, StageObserver
+    from vcat.abc import Claim
+
+
+class Filing:
+    """What becomes of one key in one run; while it is entered, no other process computes it.
+
+    Attributes:
+        key: The key.
+        printed: What the stage prints.
+        lookup: What the first look found, as records have it.
+        reason: Why the result is not filed; ``None`` where nothing is in the way.
+        is_adopted: Whether another process filed a result first, which is the one that counts.
+        value: The serialised result, where it was fetched.
+    """
+
+    def __init__(self, cache: ResultCache, key: Key, stage: Stage) -> None:
+        self.key = key
+        self.printed = Printed()
+        self.lookup: dict[str, Any] | None = None
+        self.reason: str | None = None
+        self.is_adopted = False
+        self.value: Data = b""
+        self._fetched: dict[tuple[str, str], Data] = {}
+        self._cache = cache
+        self._stage = stage
+        self._claim: Claim | None = None
+        self._observation: Observation | None = None
+
+    def __enter__(self) -> None:
+        self._claim = self._cache.claim(self.key)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._claim is not None:
+            self._claim.release()
+
+    def look(self) -> Entry | None:
+        """Return what is filed under the key, if it may be used."""
+        found = self._cache.get(self.key)
+        if self.lookup is None or found.entry is not None:
+            self.lookup = found.as_json()
+        return found.entry
+
+    def may_be_there(self) -> bool:
+        """Return whether another process may have filed a result since the first look."""
+        claim = self._claim
+        return claim is not None and (claim.waited or self._cache.contains(self.key))
+
+    @contextmanager
+    def observing(self) -> Iterator[None]:
+        """Take note of what the stage reads and prints in the block."""
+        self._observation = self._cache.observation()
+        with self._observation, self.printed:
+            yield
+
+    def observed(self) -> dict[str, Any] | None:
+        """Return what was read, as the entry has it; ``None`` where that cannot be told."""
+        try:
+            return None if self._observation is None else self._observation.record()
+        except VcatError:
+            return None
+
+    def refuse(self, reason: str) -> None:
+        """Take note that the result is not to be filed, and say so."""
+        if self.reason is None:
+            self.reason = reason
+            self._cache.warn(f"{self._stage.label} is not cached: {reason}")
+
+    def file(self, value: Any, data: Serialized, reports: Reports) -> Held | None:
+        """File a result and return where it is: this one, or that of whoever was first."""
+        if self.reason is not None or self._observation is None:
+            return None
+        if self._claim is not None and not self._claim.is_current():
+            entry = self._cache.get(self.key).entry
+            if entry is not None:
+                self.is_adopted = True
+                return Held(self.key, entry)
+        filed = self._cache.put(
+            self.key, self._stage, value, data, reports, self._observation, self.printed
+        )
+        if isinstance(filed, str):
+            self.reason = filed
+            return None
+        return Held(self.key, filed)
+
+    def fetch(self, entry: Entry, *, for_observer: bool, for_archive: bool) -> bool:
+        """Get what a hit needs at once; return whether all of it is undamaged.
+
+        Args:
+            entry: The hit.
+            for_observer: Artifacts too.
+            for_archive: The value too, as :attr:`value`.
+        """
+        wanted = {PRINTED, ARTIFACT} if for_observer else {PRINTED}
+        try:
+            for each in entry.contents[1:]:
+                if each.kind in wanted:
+                    self._fetched[each.kind, each.name] = self._cache.content(self.key, each)
+            if for_archive:
+                self.value = self._cache.content(self.key, entry.value)
+        except VcatError as error:
+            self._cache.warn(f"{self._stage.label} runs again: {error}")
+            self.lookup = {"outcome": "damaged"}
+            return False
+        return True
+
+    def restore(self, entry: Entry, number: int, observer: StageObserver | None) -> None:
+        """Tell again what the stage reported, made and printed when it ran."""
+        if observer is not None:
+            made = {name: d for (kind, name), d in self._fetched.items() if kind == ARTIFACT}
+            observer.restored(number, entry, made)
+        printed = self._fetched.get((PRINTED, ""))
+        if printed is not None:
+            print_again(json.loads(bytes(printed)))

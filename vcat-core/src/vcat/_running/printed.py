@@ -1,0 +1,117 @@
+"""What a stage prints while it runs, kept beside its going where it was meant to go.
+
+What is written through :data:`sys.stdout` and :data:`sys.stderr` is seen; what native code and
+other processes write to the descriptors beneath is not.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+#: More than this of one stage is not kept, in characters.
+MAX_SIZE = 1 << 20
+
+STDOUT, STDERR = "stdout", "stderr"
+
+
+class Printed:
+    """Keeps what is printed while it is entered."""
+
+    __slots__ = ("_before", "_left_out", "_pieces", "_size", "_tees")
+
+    def __init__(self) -> None:
+        self._pieces: list[tuple[str, str]] = []
+        self._size = 0
+        self._left_out = 0
+
+    def __enter__(self) -> Printed:
+        self._before = sys.stdout, sys.stderr
+        self._tees = self._tee(sys.stdout, STDOUT), self._tee(sys.stderr, STDERR)
+        sys.stdout, sys.stderr = self._tees
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        # A stage that put something else in their place wanted it to stay there.
+        if sys.stdout is self._tees[0]:
+            sys.stdout = self._before[0]
+        if sys.stderr is self._tees[1]:
+            sys.stderr = self._before[1]
+        for each in self._tees:
+            if type(each) is _Tee:
+                each.close_keeper()
+
+    def keep(self, stream: str, text: str) -> None:
+        """Take what was written to a stream."""
+        room = MAX_SIZE - self._size
+        self._left_out += max(0, len(text) - room)
+        text = text[:room]
+        self._size += len(text)
+        if text:
+            self._pieces.append((stream, text))
+
+    def _tee(self, stream: Any, name: str) -> Any:
+        # Without a console there are no streams, and print() looks for that.
+        return None if stream is None else _Tee(stream, name, self)
+
+    def clear(self) -> None:
+        """Forget what a failed call printed."""
+        self._pieces.clear()
+        self._size = self._left_out = 0
+
+    def pieces(self) -> list[list[str]]:
+        """Return what was printed in order: streams and texts, neighbours of one stream joined."""
+        joined: list[list[str]] = []
+        for stream, text in self._pieces:
+            if joined and joined[-1][0] == stream:
+                joined[-1].append(text)
+            else:
+                joined.append([stream, text])
+        if self._left_out:
+            joined.append([STDERR, f"\n[vcat: {self._left_out} more characters were printed]\n"])
+        return [[stream, "".join(texts)] for stream, *texts in joined]
+
+
+def print_again(pieces: list[list[str]]) -> None:
+    """Write *pieces* to the streams that they were written to."""
+    for stream, text in pieces:
+        target = sys.stdout if stream == STDOUT else sys.stderr
+        if target is not None:
+            target.write(text)
+            target.flush()
+
+
+class _Tee:
+    """A stream that keeps what is written to it, and is the original in all else."""
+
+    def __init__(self, original: Any, name: str, keeper: Printed) -> None:
+        self._original = original
+        self._name = name
+        self._keeper: Printed | None = keeper
+
+    def write(self, text: Any) -> Any:
+        written = self._original.write(text)
+        if self._keeper is not None and isinstance(text, str):
+            self._keeper.keep(self._name, text)
+        return written
+
+    def writelines(self, lines: Any) -> None:
+        for each in lines:
+            self.write(each)
+
+    def close_keeper(self) -> None:
+        """Keep nothing more: what goes on using this stream is not of the stage."""
+        self._keeper = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+    def __iter__(self) -> Any:
+        return iter(self._original)
+
+    def __enter__(self) -> Any:
+        self._original.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> Any:
+        return self._original.__exit__(*exception)

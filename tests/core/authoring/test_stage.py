@@ -149,6 +149,9 @@ def test_options_give_new_stages():
         ({"outputs": True}, "stage(outputs=True): outputs is a number of values, 1 or more"),
         ({"retries": -1}, "stage(retries=-1): retries is a number of calls, 0 or more"),
         ({"timeout": 0}, "stage(timeout=0): timeout is in seconds, more than 0"),
+        ({"version": [1]}, "stage(version=[1]): version is a text or a number"),
+        ({"version": True}, "stage(version=True): version is a text or a number"),
+        ({"ignore": [1]}, "stage(ignore=[1]): ignore is names of parameters"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, text):
@@ -156,6 +159,40 @@ def test_options_that_make_no_sense_are_refused(options, text):
     with pytest.raises(GraphError) as caught:
         stage(**options)
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("ignore", "text"),
+    [
+        (
+            "verbos",
+            "stage(ignore=['verbos']) (test_stage.py:LINE): no parameter 'verbos', did you mean"
+            " 'verbose'? quiet has 'x', 'verbose'",
+        ),
+        (
+            ["x", "loud"],
+            "stage(ignore=['loud']) (test_stage.py:LINE): no parameter 'loud'; quiet has 'x',"
+            " 'verbose'",
+        ),
+    ],
+)
+def test_ignored_names_are_those_of_parameters(ignore, text):
+    """A name that is misspelt would ignore nothing and say nothing."""
+
+    def quiet(x, verbose=False):
+        return x
+
+    line = str(quiet.__code__.co_firstlineno)
+    with pytest.raises(GraphError) as caught:
+        stage(quiet, ignore=ignore)
+    assert str(caught.value) == text.replace("LINE", line)
+
+
+def test_any_name_can_be_ignored_of_a_function_that_takes_any():
+    """Keywords that are passed on have no parameter of their own."""
+    made = stage(lambda **others: others, ignore=["verbose", "jobs"])(verbose=1)
+    assert made.options.ignore == ("verbose", "jobs")
+    assert stage(int, version=1.5).options.version == 1.5
 
 
 def test_what_cannot_be_called_is_no_stage():

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from vcat._looking.deployment import Deployment
     from vcat._plugins.registry import PluginInfo
-    from vcat.records import JobRecord
+    from vcat.records import CollectionReport, JobRecord
 
 __version__ = "0.1.0"
 
@@ -108,6 +108,30 @@ def run_script(
     from vcat._authoring.script import run_script
 
     return run_script(path, arguments, params, submitted)
+
+
+def collect_cache(
+    *, max_size: int | None = None, older_than: float | None = None, dry_run: bool = False
+) -> CollectionReport:
+    """Remove from the configured cache what is left over, and what is asked for.
+
+    Leftovers of killed writers and blobs that no entry needs go in any case. Safe while jobs run:
+    the worst for them is to compute again.
+
+    Args:
+        max_size: Remove what was used least recently until at most so many bytes are left.
+        older_than: Remove what has not been used for so many seconds.
+        dry_run: Remove nothing, only tell what would go.
+
+    Raises:
+        VcatError: The cache cannot do this.
+        ConfigError: The configuration of this directory is wrong.
+    """
+    import os
+
+    from vcat._keeping.collection import collect
+
+    return collect(os.getcwd(), max_size=max_size, older_than=older_than, dry_run=dry_run)
 
 
 def list_plugins() -> Sequence[PluginInfo]:

@@ -23,6 +23,7 @@ VERBS = {
     "ls": "list jobs, newest first",
     "show": "show all about a job, or one thing of it",
     "logs": "show or follow what a job prints",
+    "gc": "remove from the cache what is not worth its place",
     "plugins": "list the installed plugins and their type strings",
     "completion": "print a script that completes command lines in bash or zsh",
 }

@@ -33,7 +33,7 @@ from vcat.errors import FormatError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
-    from vcat._keeping.layout import Serialized
+    from vcat._keeping.layout import Data, Serialized
     from vcat._keys.recipe import Key
     from vcat._running.printed import Printed
     from vcat._running.report import Reports
@@ -152,18 +152,29 @@ class ResultCache:
             return Lookup(None, "changed", tuple(changed))
         return Lookup(entry, "hit")
 
-    def content(self, key: Key, content: Content) -> Any:
-        """Return the bytes of *content*, those of a blob mapped and verified.
+    def content(self, key: Key, content: Content) -> Data:
+        """Return the bytes of *content*, verified.
 
         Raises:
             VcatError: They are damaged, or the blob is gone.
         """
+        data = self.unverified(key, content)
+        if content.data is None and not matches(data, content.digest):
+            raise FormatError(f"cache entry {key.hex[:16]}: its {content.kind} is damaged")
+        return data
+
+    def unverified(self, key: Key, content: Content) -> Data:
+        """Return the bytes of *content*, those of a blob mapped, for who verifies them anyway.
+
+        Raises:
+            VcatError: The blob is gone, or not as long as it was.
+        """
         if content.data is not None:
             return content.data
-        view = call(self._blobs, "map_blob", content.digest)
+        view: memoryview | None = call(self._blobs, "map_blob", content.digest)
         if view is None:
             raise FormatError(f"cache entry {key.hex[:16]} has lost its {content.kind}")
-        if len(view) != content.size or not matches(view, content.digest):
+        if len(view) != content.size:
             raise FormatError(f"cache entry {key.hex[:16]}: its {content.kind} is damaged")
         return view
 

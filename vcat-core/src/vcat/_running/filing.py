@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,7 @@ class Filing:
         self._stage = stage
         self._claim: Claim | None = None
         self._observation: Observation | None = None
+        self._filed: Entry | None = None
 
     def __enter__(self) -> None:
         self._claim = self._cache.claim(self.key)
@@ -74,12 +75,9 @@ class Filing:
         with self._observation, self.printed:
             yield
 
-    def observed(self) -> dict[str, Any] | None:
-        """Return what was read, as the entry has it; ``None`` where that cannot be told."""
-        try:
-            return None if self._observation is None else self._observation.record()
-        except VcatError:
-            return None
+    def observed(self) -> Mapping[str, Any] | None:
+        """Return what was read, as the entry has it; ``None`` where none was made."""
+        return None if self._filed is None else self._filed.observed
 
     def refuse(self, reason: str) -> None:
         """Take note that the result is not to be filed, and say so."""
@@ -102,6 +100,7 @@ class Filing:
         if isinstance(filed, str):
             self.reason = filed
             return None
+        self._filed = filed
         return Held(self.key, filed)
 
     def fetch(self, entry: Entry, *, for_observer: bool, for_archive: bool) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from vcat._keeping.archive import artifact_path
@@ -37,7 +37,7 @@ class Ending(NamedTuple):
     lookup: dict[str, Any] | None = None
     entry: Entry | None = None
     not_cached: str | None = None
-    observed: dict[str, Any] | None = None
+    observed: Mapping[str, Any] | None = None
 
 
 class StageObserver(Protocol):

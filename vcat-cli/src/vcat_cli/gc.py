@@ -1,0 +1,82 @@
+"""``vcat gc``: removing from the cache what is not worth its place."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+import vcat
+from vcat.abc import parse_size
+from vcat_cli.text import size, to_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+DESCRIPTION = """\
+Remove from the cache what killed processes left behind, large results that no entry needs any
+more, and what the options ask for. Jobs may be running: the worst for them is that a stage is
+computed again."""
+
+EXAMPLES = """\
+  vcat gc --dry-run                 what would go
+  vcat gc --older-than 30d          what has not been used for 30 days
+  vcat gc --max-size '20 GB'        what was used least recently, until 20 GB are left
+  vcat gc --max-size 0              everything"""
+
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def add_arguments(parser: Any) -> None:
+    """Add what ``vcat gc`` takes."""
+    parser.add_argument(
+        "--max-size",
+        metavar="SIZE",
+        type=_size,
+        help="leave at most so much: 500 MB, 20 GiB, 0, ...",
+    )
+    parser.add_argument(
+        "--older-than",
+        metavar="TIME",
+        type=_time,
+        help="what has not been used for so long: 12h, 30d, 8w, ...",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="remove nothing, only tell")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def execute(arguments: Namespace) -> int:
+    """Collect the cache."""
+    report = vcat.collect_cache(
+        max_size=arguments.max_size, older_than=arguments.older_than, dry_run=arguments.dry_run
+    )
+    if arguments.json:
+        print(to_json(report._asdict() | {"dry_run": arguments.dry_run}))
+        return 0
+    removed = "would remove" if arguments.dry_run else "removed"
+    counted = (
+        (report.entries, "entry", "entries"),
+        (report.blobs, "large result", "large results"),
+        (report.leftovers, "leftover", "leftovers"),
+    )
+    words = [f"{count} {one if count == 1 else many}" for count, one, many in counted if count]
+    what = f"{', '.join(words)}, {size(report.freed)}" if words else "nothing"
+    print(f"{removed} {what}; {size(report.kept)} {'would be ' * arguments.dry_run}left")
+    return 0
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _time(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(s|min|h|d|w)", text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time; write a number and s, min, h, d or w, as in 30d"
+        )
+    return float(match[1]) * _SECONDS[match[2]]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import vcat_backend_localfs
-from vcat_backend_localfs import directory as directory_module
+from vcat_backend_localfs import disk as disk_module
 from vcat_backend_localfs import store as store_module
 from vcat_backend_localfs.archive import LocalFileSystemPipelineArchive
 from vcat_backend_localfs.cache import LocalFileSystemCacheBackend
@@ -280,7 +280,7 @@ def test_failed_flush_is_not_tried_again(tmp_path, monkeypatch):
         flushed.append(descriptor)
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(directory_module, "flush", fail)
+    monkeypatch.setattr(disk_module, "flush", fail)
     with pytest.raises(OSError) as caught:
         archive.store("job-1", "a", b"new")
     assert caught.value.errno == errno.EIO
@@ -295,7 +295,7 @@ def test_archive_flushes_in_the_order_that_survives_a_crash(tmp_path, monkeypatc
     archive = LocalFileSystemPipelineArchive(str(tmp_path / "store"))
     archive.store("job-0", "a", b"")
     events = []
-    flush, rename, mkdir = directory_module.flush, os.rename, os.mkdir
+    flush, rename, mkdir = disk_module.flush, os.rename, os.mkdir
 
     def note_flush(descriptor):
         events.append(("flush", os.readlink(f"/proc/self/fd/{descriptor}")))
@@ -309,7 +309,7 @@ def test_archive_flushes_in_the_order_that_survives_a_crash(tmp_path, monkeypatc
         mkdir(name, *arguments, **keywords)
         events.append(("mkdir", name))
 
-    monkeypatch.setattr(directory_module, "flush", note_flush)
+    monkeypatch.setattr(disk_module, "flush", note_flush)
     monkeypatch.setattr(store_module.os, "rename", note_rename)
     monkeypatch.setattr(store_module.os, "mkdir", note_mkdir)
     archive.store("job-1", "a/b", b"data")
@@ -329,14 +329,13 @@ def test_archive_flushes_in_the_order_that_survives_a_crash(tmp_path, monkeypatc
 
 def test_marker_is_durable_even_for_a_cache(tmp_path, monkeypatch):
     """A torn marker would lock its owner out: it is on the disk before anything else is there."""
-    flush, sizes = directory_module.flush, []
+    flush, sizes = disk_module.flush, []
 
     def note(descriptor):
         sizes.append(os.fstat(descriptor).st_size)
         flush(descriptor)
 
-    monkeypatch.setattr(directory_module, "flush", note)
-    monkeypatch.setattr(store_module, "flush", note)
+    monkeypatch.setattr(disk_module, "flush", note)
     LocalFileSystemCacheBackend(str(tmp_path / "store")).put(KEY, b"")
     marker = os.path.getsize(tmp_path / "store" / "vcat-store.json")
     assert len(sizes) == 3  # the directory of the store, the marker, its name
@@ -347,7 +346,7 @@ def test_cache_does_not_flush(tmp_path, monkeypatch):
     """A cache is verified when read, so it need not wait for the disk."""
     cache = LocalFileSystemCacheBackend(str(tmp_path / "store"))
     cache.put(KEY, b"")  # makes the store, whose marker is durable
-    monkeypatch.setattr(directory_module, "flush", None)
+    monkeypatch.setattr(disk_module, "flush", None)
     cache.put("0" * 64, b"value")
     assert cache.get("0" * 64) == b"value"
 
@@ -389,7 +388,7 @@ def test_one_function_writes():
                 if name in forbidden or (name == "open" and isinstance(node, ast.Name)):
                     writers.add((path.name, function.name, name))
     assert writers == {
-        ("directory.py", "_open", "_CREATE"),
-        ("directory.py", "_rename", "rename"),
+        ("draft.py", "_open", "_CREATE"),
+        ("draft.py", "_rename", "rename"),
         ("directory.py", "open_shared", "_CREATE_SHARED"),
     }

@@ -13,7 +13,7 @@ import pytest
 
 from vcat.records import JobRecord
 from vcat.testing._construction import audited
-from vcat_backend_localfs import directory as directory_module
+from vcat_backend_localfs import disk as disk_module
 from vcat_backend_localfs import listing as listing_module
 from vcat_backend_localfs.listing import LocalFileSystemPipelineListing
 
@@ -218,13 +218,13 @@ def test_names_of_files_sort_by_time(tmp_path):
 
 def test_put_is_durable(listing, monkeypatch):
     """A record is on the disk when `put` returns: its content, then its name."""
-    flush, flushed = directory_module.flush, []
+    flush, flushed = disk_module.flush, []
 
     def note(descriptor):
         flushed.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
         flush(descriptor)
 
-    monkeypatch.setattr(directory_module, "flush", note)
+    monkeypatch.setattr(disk_module, "flush", note)
     listing.put(record(0))
     assert flushed == [False, True]
 

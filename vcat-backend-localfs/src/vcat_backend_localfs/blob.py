@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 
 from vcat.abc import Data
-from vcat_backend_localfs.directory import Directory, Draft, mark_use
+from vcat_backend_localfs.directory import Directory, mark_use
+from vcat_backend_localfs.draft import Draft
 from vcat_backend_localfs.name import check_digest
 
 FOLDER = "blobs"

@@ -10,29 +10,21 @@ import contextlib
 import errno
 import os
 import stat
-import sys
 import time
 from collections.abc import Iterable
 
 from vcat.abc import Data
 from vcat.errors import FormatError
-
-#: Files being written. No key, digest, job name or archive name begins with a dot, so that
-#: leftovers of a killed process are known by their names alone.
-TEMPORARY_PREFIX = ".tmp-"
-
-ATTEMPTS = 3  # against stale NFS handles and directories that others remove in between
+from vcat_backend_localfs import disk
+from vcat_backend_localfs.draft import ATTEMPTS, Draft
 
 #: The last use of a file is known to so many seconds, so that most uses cost no write.
 PRECISION = 60.0
 
 # Without O_NONBLOCK opening a FIFO would wait for a writer for ever.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _CREATE_SHARED = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-
-_RESERVED_FROM = 16 << 20  # below, reserving space costs more than it saves
 
 
 class Directory:
@@ -228,7 +220,7 @@ class Directory:
         """Wait until the names in the directory *name* survive a crash of the machine."""
         descriptor = os.open(name or ".", DIRECTORY, dir_fd=self.descriptor)
         try:
-            flush(descriptor)
+            disk.flush(descriptor)
         except OSError as error:
             if error.errno != errno.EINVAL:  # what file systems answer that cannot do it
                 raise
@@ -240,103 +232,6 @@ class Directory:
 
     def _located(self, error: OSError, name: str) -> OSError:
         return OSError(error.errno, error.strerror, f"{self.path}/{name}")
-
-
-class Draft:
-    """A file while it is written, under a random name of its own; nobody takes it for anything.
-
-    This is the only thing that writes into a store: aside, then renamed.
-
-    Args:
-        directory: The store's directory.
-        folder: Where in it the draft is.
-        durable: Whether what is kept shall survive a crash of the machine.
-        size: How many bytes there will be, where that is known.
-    """
-
-    def __init__(self, directory: Directory, folder: str, *, durable: bool, size: int = 0) -> None:
-        self._directory = directory
-        self._durable = durable
-        self._temporary = os.path.join(folder, TEMPORARY_PREFIX + os.urandom(16).hex())
-        self._descriptor = -1
-        self._open(folder)
-        if size >= _RESERVED_FROM:
-            try:
-                _reserve(self._descriptor, size)
-            except BaseException:
-                self.discard()
-                raise
-
-    def write(self, data: Data) -> None:
-        """Append *data*, all of it; after an error there is no draft any more."""
-        try:
-            written = os.write(self._descriptor, data)
-            size = memoryview(data).nbytes
-            if written < size:
-                view = memoryview(data).cast("B")
-                while written < size:
-                    written += os.write(self._descriptor, view[written:])
-        except BaseException:
-            self.discard()
-            raise
-
-    def keep(self, name: str) -> None:
-        """Make this the file *name*, at once for every reader."""
-        try:
-            if self._durable:
-                flush(self._descriptor)
-            self._close()
-            self._rename(name)
-        except BaseException:
-            self.discard()
-            raise
-        self._temporary = ""
-        if self._durable:
-            self._directory.flush_directory(os.path.dirname(name))
-
-    def discard(self) -> None:
-        """Remove the draft, unless it was kept; raises nothing."""
-        if not self._temporary:
-            return
-        with contextlib.suppress(OSError):  # the error that led here says more
-            self._close()
-        with contextlib.suppress(OSError):
-            os.unlink(self._temporary, dir_fd=self._directory.descriptor)
-        self._temporary = ""
-
-    def _open(self, folder: str) -> None:
-        root = self._directory.descriptor
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                self._descriptor = os.open(self._temporary, _CREATE, 0o600, dir_fd=root)
-            except OSError as error:
-                if error.errno not in {errno.ENOENT, errno.ESTALE} or attempt == ATTEMPTS:
-                    raise
-                self._directory.make_directory(folder, durable=self._durable)
-            else:
-                return
-
-    def _close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def _rename(self, name: str) -> None:
-        root = self._directory.descriptor
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                os.rename(self._temporary, name, src_dir_fd=root, dst_dir_fd=root)
-            except OSError as error:
-                # NFS can report the failure of a rename that took place, when the server's reply
-                # was lost. The temporary name is ours alone: if it is gone and the other is there,
-                # it did.
-                if self._directory.contains(name) and not self._directory.contains(self._temporary):
-                    return
-                if error.errno not in {errno.ENOENT, errno.ESTALE} or attempt == ATTEMPTS:
-                    raise
-                self._directory.make_directory(os.path.dirname(name), durable=self._durable)
-            else:
-                return
 
 
 def mark_use(descriptor: int, status: os.stat_result) -> None:
@@ -359,44 +254,3 @@ def _content(descriptor: int, size: int) -> bytes:
     while parts[-1]:
         parts.append(os.read(descriptor, size))
     return b"".join(parts)
-
-
-if sys.platform == "darwin":
-
-    def flush(descriptor: int) -> None:
-        """Wait until what was written survives a crash of the machine."""
-        import fcntl
-
-        # fsync of macOS leaves the data in the drive's own cache
-        try:
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-        except OSError:
-            os.fsync(descriptor)  # network and FAT volumes have only this
-else:
-
-    def flush(descriptor: int) -> None:
-        """Wait until what was written survives a crash of the machine."""
-        os.fsync(descriptor)
-
-
-if sys.platform == "linux":
-
-    def _reserve(descriptor: int, size: int) -> None:
-        # In one piece the space is found faster than block by block: half a gigabyte is written in
-        # two thirds of the time on ext4, and a disk that is too small says so at the beginning.
-        # os.posix_fallocate writes into every block where the file system cannot reserve.
-        try:
-            import ctypes
-
-            fallocate = ctypes.CDLL(None, use_errno=True).fallocate
-        except (ImportError, OSError, AttributeError):  # a Python or a C library without
-            return
-        arguments = (ctypes.c_int(descriptor), ctypes.c_int(1), ctypes.c_int64(0))  # 1: keep size
-        if fallocate(*arguments, ctypes.c_int64(size)) != 0:
-            number = ctypes.get_errno()
-            if number in {errno.ENOSPC, errno.EDQUOT}:
-                raise OSError(number, os.strerror(number))
-else:
-
-    def _reserve(descriptor: int, size: int) -> None:
-        pass  # macOS reserves without being asked

@@ -8,13 +8,9 @@ import os
 import stat
 
 from vcat.errors import FormatError
-from vcat_backend_localfs.directory import (
-    ATTEMPTS,
-    DIRECTORY,
-    TEMPORARY_PREFIX,
-    Directory,
-    flush,
-)
+from vcat_backend_localfs import disk
+from vcat_backend_localfs.directory import DIRECTORY, Directory
+from vcat_backend_localfs.draft import ATTEMPTS, TEMPORARY_PREFIX
 
 FORMAT = 1
 MARKER = "vcat-store.json"
@@ -143,7 +139,7 @@ def _make_private_directory(path: str) -> None:
         return
     descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        flush(descriptor)
+        disk.flush(descriptor)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise

@@ -8,7 +8,8 @@ import re
 import stat
 from typing import NamedTuple
 
-from vcat_backend_localfs.directory import TEMPORARY_PREFIX, Directory
+from vcat_backend_localfs.directory import Directory
+from vcat_backend_localfs.draft import TEMPORARY_PREFIX
 from vcat_backend_localfs.store import MARKER
 
 GRACE = 86_400.0  # what a writer may still be at is left alone for a day

@@ -13,8 +13,8 @@ import pytest
 
 from vcat.records import JobRecord
 from vcat.testing._construction import audited
+from vcat_backend_localfs import disk as disk_module
 from vcat_backend_localfs import listing as listing_module
-from vcat_backend_localfs import store as store_module
 from vcat_backend_localfs.listing import LocalFileSystemPipelineListing
 
 TIME = 1_700_000_000.5
@@ -218,13 +218,13 @@ def test_names_of_files_sort_by_time(tmp_path):
 
 def test_put_is_durable(listing, monkeypatch):
     """A record is on the disk when `put` returns: its content, then its name."""
-    flush, flushed = store_module._flush, []
+    flush, flushed = disk_module.flush, []
 
     def note(descriptor):
         flushed.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
         flush(descriptor)
 
-    monkeypatch.setattr(store_module, "_flush", note)
+    monkeypatch.setattr(disk_module, "flush", note)
     listing.put(record(0))
     assert flushed == [False, True]
 

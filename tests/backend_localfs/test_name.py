@@ -108,8 +108,12 @@ def test_path_that_names_no_directory_is_refused(path, kind, message):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_backend_is_its_path(backend, tmp_path):
-    """A backend has one field, also when pickled after use."""
+    """A backend has its options and no more, also when pickled after use."""
     used = backend(str(tmp_path))
     if backend is LocalFileSystemCacheBackend:
         used.put("0" * 64, b"")
-    assert vars(pickle.loads(pickle.dumps(used))) == vars(used) == {"path": str(tmp_path)}
+        used.claim("0" * 64).release()
+    expected = {"path": str(tmp_path)}
+    if backend is LocalFileSystemCacheBackend:
+        expected |= {"max_size": None, "lease": 60.0}
+    assert vars(pickle.loads(pickle.dumps(used))) == vars(used) == expected

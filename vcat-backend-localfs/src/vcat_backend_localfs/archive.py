@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from vcat.abc import ArchiveBackend, Configured
+from vcat.abc import ArchiveBackend, Configured, Data
 from vcat_backend_localfs.name import absolute, check_job_name, check_name, is_name
 from vcat_backend_localfs.store import Store, create_store, open_store
 
@@ -28,6 +28,11 @@ class LocalFileSystemPipelineArchive(Configured, ArchiveBackend):
         """Keep *data* under *name*, replacing what was there; it is on the disk on return."""
         place = _place(job_name, name)
         create_store(self.path).write(place, data, durable=True)
+
+    def store_parts(self, job_name: str, name: str, parts: Iterable[Data]) -> None:
+        """Keep the *parts*, one after the other, as ``store`` keeps data; they are not joined."""
+        place = _place(job_name, name)
+        create_store(self.path).write_parts(place, parts, durable=True)
 
     def fetch(self, job_name: str, name: str) -> bytes | None:
         """Return exactly the bytes last stored, or ``None`` if there are none."""

@@ -1,10 +1,17 @@
-"""The cache in a local directory: one file for each key."""
+"""The cache in a local directory: one file for each key, one for each large result."""
 
 from __future__ import annotations
 
-from vcat.abc import CacheBackend, Configured
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from vcat.abc import CacheBackend, Configured, parse_size
 from vcat_backend_localfs.name import absolute, check_key
-from vcat_backend_localfs.store import create_store, remembered_store
+from vcat_backend_localfs.store import Store, create_store, open_store, remembered_store
+
+if TYPE_CHECKING:
+    from vcat.abc import BlobWriter, Claim
+    from vcat.records import CollectionReport
 
 
 class LocalFileSystemCacheBackend(Configured, CacheBackend):
@@ -15,23 +22,41 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
 
     Attributes:
         path: The directory.
+        max_size: How much may be in it, in bytes or as in ``"10 GB"``; what was used least recently
+            makes room for what is new. ``None`` is without limit.
+        lease: For how many seconds a process that computes a key, and shows no sign of life, is
+            waited for by others that need it.
     """
 
     path: str
+    max_size: int | str | None
+    lease: float
 
-    def __init__(self, path: str) -> None:
-        self._keep(path=absolute(path))
+    def __init__(self, path: str, max_size: int | str | None = None, lease: float = 60.0) -> None:
+        if max_size is not None:
+            parse_size(max_size)
+        self._keep(path=absolute(path), max_size=max_size, lease=_checked(lease))
 
     def get(self, key: str) -> bytes | None:
         """Return exactly the bytes last put under *key*, or ``None`` if there are none."""
         place = _place(key)
         store = remembered_store(self.path)
-        return None if store is None else store.read(place)
+        return None if store is None else store.read(place, mark=True)
 
     def put(self, key: str, value: bytes) -> None:
-        """Store *value* under *key*, replacing what was there."""
+        """Store *value* under *key*, replacing what was there.
+
+        Raises:
+            ValueError: It alone is larger than ``max_size``.
+        """
         place = _place(key)
-        create_store(self.path).write(place, value, durable=False)
+        if self.max_size is None:
+            create_store(self.path).write(place, value, durable=False)
+            return
+        self._check_size(len(value))
+        store = create_store(self.path)
+        store.write(place, value, durable=False)
+        self._make_room(store, place, len(value))
 
     def contains(self, key: str) -> bool:
         """Return whether *key* is stored, without reading the value."""
@@ -39,7 +64,94 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
         store = remembered_store(self.path)
         return store is not None and store.contains(place)
 
+    def new_blob(self, size: int) -> BlobWriter:
+        """Return a writer for a blob of *size* bytes.
+
+        Raises:
+            ValueError: It alone is larger than ``max_size``.
+        """
+        from vcat_backend_localfs.blob import FileBlobWriter
+
+        self._check_size(size)
+        store = create_store(self.path)
+
+        def kept(place: str, written: int) -> None:
+            self._make_room(store, place, written)
+
+        return FileBlobWriter(store, size, kept)
+
+    def has_blob(self, digest: str) -> bool:
+        """Return whether there is a blob, which counts as its use."""
+        from vcat_backend_localfs.blob import blob_place
+
+        place = blob_place(digest)
+        store = remembered_store(self.path)
+        return store is not None and store.contains(place, mark=True)
+
+    def map_blob(self, digest: str) -> memoryview | None:
+        """Return a blob as a private, writable view of its file, or ``None`` if there is none."""
+        from vcat_backend_localfs.blob import blob_place, map_file
+
+        place = blob_place(digest)
+        store = remembered_store(self.path)
+        return None if store is None else map_file(store, place)
+
+    def claim(self, key: str) -> Claim:
+        """Wait until no other thread or process computes *key* and return the right to do so.
+
+        Where nothing can be locked, in a store that is read-only or on a file system without locks,
+        nobody waits.
+        """
+        from vcat_backend_localfs.claim import FileClaim, claim
+
+        check_key(key)
+        try:
+            store = create_store(self.path)
+        except OSError as error:
+            if error.errno is None:  # a refusal of ours, with what to do
+                raise
+            return FileClaim(None, waited=False)
+        return claim(store, key, self.lease)
+
+    def collect(
+        self,
+        references: Callable[[bytes], Collection[str]],
+        *,
+        max_size: int | None = None,
+        older_than: float | None = None,
+        dry_run: bool = False,
+    ) -> CollectionReport:
+        """Remove leftovers of killed writers, blobs that no entry needs, and what is asked for."""
+        from vcat.records import CollectionReport
+        from vcat_backend_localfs.collection import collect
+
+        store = open_store(self.path)
+        if store is None:
+            return CollectionReport()
+        return collect(store, references, max_size, older_than, dry_run=dry_run)
+
+    def _check_size(self, size: int) -> None:
+        if self.max_size is not None and size > parse_size(self.max_size):
+            raise ValueError(
+                f"store {self.path!r} holds {self.max_size!r} at most, this result has"
+                f" {size} bytes; raise max_size to have it kept"
+            )
+
+    def _make_room(self, store: Store, place: str, written: int) -> None:
+        if self.max_size is not None:
+            from vcat_backend_localfs.eviction import make_room
+
+            make_room(store, parse_size(self.max_size), place, written)
+
 
 def _place(key: str) -> str:
     check_key(key)
     return f"cache/{key[:2]}/{key[2:]}"
+
+
+def _checked(lease: float) -> float:
+    if isinstance(lease, bool) or not isinstance(lease, int | float):
+        raise TypeError(f"lease is {lease!r}, expected a number of seconds")
+    if not 0 < lease < float("inf"):
+        raise ValueError(f"lease is {lease!r}; give a number of seconds above 0")
+    return lease

@@ -1,4 +1,4 @@
-"""The names a store takes: keys, job names, names of archived things, the store's own path.
+"""The names a store takes: keys, digests, jobs, archived things, the store's own path.
 
 Everything becomes part of a file name here, so what the contract in :mod:`vcat.abc` does not allow
 is refused before the disk is touched, whoever calls.
@@ -10,6 +10,7 @@ import os
 import re
 
 _KEY = re.compile("[0-9a-f]{64}")
+_DIGEST = re.compile("([a-z0-9]{1,32}):([0-9a-f]{64})")
 _JOB_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _COMPONENT = "[A-Za-z0-9_%][A-Za-z0-9._%-]{0,199}"
 _NAME = re.compile(f"{_COMPONENT}(?:/{_COMPONENT}){{0,3}}")
@@ -20,6 +21,17 @@ def check_key(key: str) -> str:
     if _KEY.fullmatch(key) is None:
         raise ValueError(f"cache key {key[:80]!r} is not 64 lowercase hexadecimal digits")
     return key
+
+
+def check_digest(digest: str) -> tuple[str, str]:
+    """Return the algorithm and the hexadecimal digits of *digest* if it is one."""
+    match = _DIGEST.fullmatch(digest)
+    if match is None:
+        raise ValueError(
+            f"digest {digest[:120]!r} is not an algorithm of lowercase letters and digits,"
+            " a colon and 64 lowercase hexadecimal digits"
+        )
+    return match[1], match[2]
 
 
 def check_job_name(name: str) -> str:

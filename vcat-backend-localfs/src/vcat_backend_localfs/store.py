@@ -1,116 +1,31 @@
-"""A store: a private directory with a marker in it, and the one way of writing there.
-
-The directory is checked when it is opened, and everything in it is reached relative to the opened
-directory: what somebody puts in its place afterwards is never read or written.
-"""
+"""A store: a private directory with a marker in it, checked when it is opened."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import stat
-import sys
 
 from vcat.errors import FormatError
+from vcat_backend_localfs import disk
+from vcat_backend_localfs.directory import DIRECTORY, Directory
+from vcat_backend_localfs.draft import ATTEMPTS, TEMPORARY_PREFIX
 
 FORMAT = 1
 MARKER = "vcat-store.json"
 
-#: Files being written. No key, job name or archive name begins with a dot, so that leftovers of a
-#: killed process are known by their names alone.
-TEMPORARY_PREFIX = ".tmp-"
-
 _MARKER_CONTENT = {"format": FORMAT, "store": "vcat-backend-localfs"}
 _MARKER_LIMIT = 4096
-_ATTEMPTS = 3  # against stale NFS handles and directories that others remove in between
 _OPEN_STORES = 16
 
-# Without O_NONBLOCK opening a FIFO would wait for a writer for ever.
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
-
-class Store:
-    """An opened and checked store; names are relative to its directory."""
+class Store(Directory):
+    """An opened and checked store."""
 
     def __init__(self, path: str, descriptor: int) -> None:
-        self.path = path
-        self._descriptor = descriptor  # ours from here on
+        super().__init__(path, descriptor)
         self._status = _identity(os.fstat(descriptor))
-
-    def __del__(self) -> None:
-        os.close(self._descriptor)
-
-    def read(self, name: str, limit: int | None = None) -> bytes | None:
-        """Return the content of the file *name*, or ``None`` if there is none.
-
-        Raises:
-            FormatError: It is not a regular file, or longer than *limit*.
-        """
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                descriptor = os.open(name, _READ, dir_fd=self._descriptor)
-                try:
-                    return self._content(descriptor, name, limit)
-                finally:
-                    os.close(descriptor)
-            except FileNotFoundError:
-                return None
-            except OSError as error:
-                if error.errno == errno.ELOOP:
-                    raise self._irregular(name, "a symbolic link") from error
-                if error.errno != errno.ESTALE or attempt == _ATTEMPTS:
-                    raise self._located(error, name) from error
-        raise AssertionError("the last attempt returns or raises")  # pragma: no cover
-
-    def write(self, name: str, data: bytes, *, durable: bool) -> None:
-        """Make *data* the content of the file *name*, at once for every reader.
-
-        This is the only function that writes into a store: aside, under a random name in the same
-        directory, then renamed. A failed write leaves nothing behind.
-
-        Args:
-            name: The file; directories on the way are made.
-            data: All of the content.
-            durable: Return only when the content and the name survive a crash of the machine.
-        """
-        view = memoryview(data).cast("B")
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                if attempt > 1:
-                    self._make_directory(os.path.dirname(name), durable=durable)
-                self._commit(name, view, durable=durable)
-            except OSError as error:
-                if error.errno not in {errno.ENOENT, errno.ESTALE} or attempt == _ATTEMPTS:
-                    raise self._located(error, name) from error
-            else:
-                return
-
-    def contains(self, name: str) -> bool:
-        """Return whether there is a regular file *name*."""
-        try:
-            status = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise self._located(error, name) from error
-        return stat.S_ISREG(status.st_mode)
-
-    def names(self, directory: str) -> list[str]:
-        """Return the names in *directory*, in no order, those of files being written among them."""
-        try:
-            descriptor = os.open(directory, _DIRECTORY, dir_fd=self._descriptor)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise self._located(error, directory) from error
-        try:
-            return os.listdir(descriptor)
-        finally:
-            os.close(descriptor)
 
     def is_still(self, status: os.stat_result) -> bool:
         """Return whether *status* is of this directory, its owner and mode unchanged."""
@@ -118,7 +33,7 @@ class Store:
 
     def check_owner(self) -> None:
         """Refuse a directory of another user, or one that others can write in."""
-        status = os.fstat(self._descriptor)
+        status = os.fstat(self.descriptor)
         if status.st_uid != os.geteuid():
             raise _foreign(self.path, status)
         if status.st_mode & 0o022:
@@ -131,7 +46,7 @@ class Store:
         """Return whether this directory is a store; with *create* an empty one becomes one."""
         content = self.read(MARKER, _MARKER_LIMIT)
         if content is None:
-            if any(not each.startswith(TEMPORARY_PREFIX) for each in os.listdir(self._descriptor)):
+            if any(not each.startswith(TEMPORARY_PREFIX) for each in os.listdir(self.descriptor)):
                 # The marker is the first thing a store gets: by now another process may have
                 # written it, and something beside it.
                 content = self.read(MARKER, _MARKER_LIMIT)
@@ -149,88 +64,6 @@ class Store:
                 return False
         _check_marker(f"{self.path}/{MARKER}", content)
         return True
-
-    def _content(self, descriptor: int, name: str, limit: int | None) -> bytes:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a special file"
-            raise self._irregular(name, kind)
-        if limit is not None and status.st_size > limit:
-            raise FormatError(
-                f"{self.path}/{name} has {status.st_size} bytes, at most {limit} are read"
-            )
-        content = os.read(descriptor, status.st_size)
-        if len(content) == status.st_size:
-            return content
-        parts = [content]  # one call reads 2 GiB at most
-        while parts[-1]:
-            parts.append(os.read(descriptor, status.st_size))
-        return b"".join(parts)
-
-    def _commit(self, name: str, view: memoryview, *, durable: bool) -> None:
-        directory = os.path.dirname(name)
-        temporary = os.path.join(directory, TEMPORARY_PREFIX + os.urandom(16).hex())
-        descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=self._descriptor)
-        try:
-            try:
-                while view:
-                    view = view[os.write(descriptor, view) :]
-                if durable:
-                    _flush(descriptor)
-            finally:
-                os.close(descriptor)
-            self._rename(temporary, name)
-        except BaseException:
-            self._discard(temporary)
-            raise
-        if durable:
-            self._flush_directory(directory)
-
-    def _rename(self, temporary: str, name: str) -> None:
-        try:
-            os.rename(temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
-        except OSError:
-            # NFS can report the failure of a rename that took place, when the server's reply was
-            # lost. The temporary name is ours alone: if it is gone and the other is there, it did.
-            if self.contains(temporary) or not self.contains(name):
-                raise
-
-    def _discard(self, temporary: str) -> None:
-        with contextlib.suppress(OSError):  # the error that led here says more
-            os.unlink(temporary, dir_fd=self._descriptor)
-
-    def _make_directory(self, name: str, *, durable: bool) -> None:
-        if not name:
-            return
-        parent = os.path.dirname(name)
-        try:
-            os.mkdir(name, 0o700, dir_fd=self._descriptor)
-        except FileExistsError:
-            return
-        except FileNotFoundError:
-            if not parent:
-                raise
-            self._make_directory(parent, durable=durable)
-            self._make_directory(name, durable=durable)
-            return
-        if durable:
-            self._flush_directory(parent)
-
-    def _flush_directory(self, name: str) -> None:
-        descriptor = os.open(name or ".", _DIRECTORY, dir_fd=self._descriptor)
-        try:
-            _flush(descriptor)
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # what file systems answer that cannot do it
-                raise
-        finally:
-            os.close(descriptor)
-
-    def _irregular(self, name: str, kind: str) -> FormatError:
-        return FormatError(f"{self.path}/{name} is {kind}, expected a regular file; remove it")
-
-    def _located(self, error: OSError, name: str) -> OSError:
-        return OSError(error.errno, error.strerror, f"{self.path}/{name}")
 
 
 #: Stores of this process, by path: six archives and a listing in one directory check it once.
@@ -267,7 +100,7 @@ def open_store(path: str) -> Store | None:
 def create_store(path: str) -> Store:
     """Return the store at *path*, which need not exist; raises what :func:`open_store` does."""
     store = open_store(path)
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         if store is not None:
             return store
         _make_private_directory(path)
@@ -277,7 +110,7 @@ def create_store(path: str) -> Store:
 
 def _open(path: str, *, create: bool) -> Store | None:
     try:
-        descriptor = os.open(path, _DIRECTORY)
+        descriptor = os.open(path, DIRECTORY)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -306,7 +139,7 @@ def _make_private_directory(path: str) -> None:
         return
     descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _flush(descriptor)
+        disk.flush(descriptor)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
@@ -374,19 +207,3 @@ def _quoted(path: str) -> str:
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_dev, status.st_ino, status.st_mode, status.st_uid
-
-
-if sys.platform == "darwin":
-
-    def _flush(descriptor: int) -> None:
-        import fcntl
-
-        # fsync of macOS leaves the data in the drive's own cache
-        try:
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-        except OSError:
-            os.fsync(descriptor)  # network and FAT volumes have only this
-else:
-
-    def _flush(descriptor: int) -> None:
-        os.fsync(descriptor)

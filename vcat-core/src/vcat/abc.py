@@ -37,10 +37,46 @@ __all__ = [
     "SupportsClaims",
     "SupportsCollection",
     "SupportsParts",
+    "parse_size",
 ]
 
 #: What a store takes as content: anything with the buffer of its bytes, C-contiguous.
 Data = bytes | bytearray | memoryview
+
+
+_UNITS = {"B": 1}
+for _power, _letter in enumerate("KMGTP", 1):
+    _UNITS[f"{_letter}B"] = 1000**_power
+    _UNITS[f"{_letter}IB"] = 1024**_power
+
+
+def parse_size(size: int | str) -> int:
+    """Return how many bytes *size* is: a number, or text such as ``"10 GB"`` or ``"1.5 GiB"``.
+
+    Upper and lower case mean the same; ``kB`` is 1000 bytes, ``KiB`` 1024.
+
+    Raises:
+        TypeError: It is neither a whole number nor text.
+        ValueError: It is negative, or text of another form.
+    """
+    if isinstance(size, bool) or not isinstance(size, int | str):
+        raise TypeError(f"size is {size!r}, expected bytes as a whole number, or text as '10 GB'")
+    if isinstance(size, int):
+        if size < 0:
+            raise ValueError(f"size is {size!r}; give a number of bytes from 0 on")
+        return size
+    text = size.strip().upper()
+    number = text.rstrip("BIKMGTP ")
+    unit = text[len(number) :].strip()
+    whole, _, fraction = number.partition(".")
+    # Exact: as a float, "0.1 PB" would not be a whole number of bytes.
+    if f"{whole}{fraction}".isdecimal() and text.isascii() and (not unit or unit in _UNITS):
+        count = int(whole + fraction) * _UNITS[unit or "B"]
+        return count // int("1" + "0" * len(fraction))
+    raise ValueError(
+        f"size {size!r} is not understood; write a number and one of B, kB, MB, GB, TB, PB, KiB,"
+        " MiB, GiB, TiB, PiB, as in '10 GB'"
+    )
 
 
 class Configured:

@@ -1,0 +1,99 @@
+"""Collecting: removing from a cache what is not worth its place, beside all who use it.
+
+Whatever happens meanwhile, the worst for a reader is a miss. Entries go before the blobs they name,
+so that a collection that is killed leaves blobs without entries, which the next one finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from vcat.records import CollectionReport
+from vcat_backend_localfs.directory import Directory
+from vcat_backend_localfs.usage import GRACE, Item, Usage, now, remove, remove_empty
+
+
+def collect(
+    directory: Directory,
+    references: Callable[[bytes], Collection[str]],
+    max_size: int | None,
+    older_than: float | None,
+    *,
+    dry_run: bool,
+) -> CollectionReport:
+    """Remove what nobody needs and what is asked for, and return how much that is.
+
+    An entry that *references* cannot read, because it is damaged or another version has written it,
+    is kept, and so is every blob that no other entry names: it may be that one's.
+
+    Args:
+        directory: The store.
+        references: Gives the digests of the blobs that the value of an entry needs.
+        max_size: How many bytes may be left.
+        older_than: What has not been used for so many seconds goes.
+        dry_run: Remove nothing, only tell.
+    """
+    usage = Usage(directory)
+    oldest = now(directory)
+    grace = oldest - int(GRACE * 1e9)
+    needs, unreadable = _needs(directory, usage.entries, references)
+    needed = frozenset().union(*needs.values())
+
+    # What may go at all, what was used least recently first.
+    entries = [each for each in usage.entries if each.place not in unreadable]
+    blobs = [each for each in usage.blobs if each.digest in needed or not unreadable]
+    candidates = sorted(entries + blobs, key=lambda item: item.used)
+    chosen = {each for each in blobs if each.digest not in needed and each.used < grace}
+    if older_than is not None:
+        before = oldest - int(older_than * 1e9)
+        chosen.update(each for each in candidates if each.used < before)
+    if max_size is not None:
+        total = sum(each.size for each in usage.entries + usage.blobs)
+        total -= sum(each.size for each in chosen)
+        for each in candidates:
+            if total <= max_size:
+                break
+            if each not in chosen:
+                chosen.add(each)
+                total -= each.size
+    # An entry without one of its blobs is a miss: it goes with it, and before it.
+    gone = {each.digest for each in chosen if each.digest}
+    chosen.update(each for each in entries if not gone.isdisjoint(needs[each.place]))
+
+    def removed(items: Iterable[Item]) -> list[Item]:
+        return [each for each in items if dry_run or remove(directory, each)]
+
+    leftovers = removed(each for each in usage.leftovers if each.used < grace)
+    old_entries = removed(each for each in chosen if not each.digest)
+    # What an entry needs that has been used since stays with it.
+    used = {each for each in chosen if not each.digest}.difference(old_entries)
+    stay = frozenset().union(*[needs[each.place] for each in used])
+    old_blobs = removed(each for each in chosen if each.digest and each.digest not in stay)
+    if not dry_run:
+        remove_empty(directory, usage.folders, grace)
+    freed = sum(each.size for each in leftovers + old_entries + old_blobs)
+    everything = usage.entries + usage.blobs + usage.leftovers
+    return CollectionReport(
+        entries=len(old_entries),
+        blobs=len(old_blobs),
+        leftovers=len(leftovers),
+        freed=freed,
+        kept=sum(each.size for each in everything) - freed,
+    )
+
+
+def _needs(
+    directory: Directory,
+    entries: Iterable[Item],
+    references: Callable[[bytes], Collection[str]],
+) -> tuple[dict[str, frozenset[str]], set[str]]:
+    """Return the digests that each entry needs, and the entries that cannot tell, by place."""
+    needs: dict[str, frozenset[str]] = {}
+    unreadable = set()
+    for each in entries:
+        try:
+            value = directory.read(each.place)
+            needs[each.place] = frozenset() if value is None else frozenset(references(value))
+        except Exception:  # noqa: BLE001  # whatever keeps it from being read, it is kept
+            unreadable.add(each.place)
+    return needs, unreadable

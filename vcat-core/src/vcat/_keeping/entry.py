@@ -25,7 +25,7 @@ class Entry(NamedTuple):
         job: The job that did, empty for a run in the same process.
         reports: The metrics, parameters and tags of the stage, as events without time.
         artifacts: The artifacts of the stage, by name.
-        files: The digests of the files that the stage read, by name.
+        files: The files that the stage met, as their record has them.
     """
 
     value: bytes
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
     job: str
     reports: tuple[dict[str, Any], ...]
     artifacts: tuple[tuple[str, bytes], ...]
-    files: dict[str, str]
+    files: dict[str, Any]
 
 
 def pack(key: str, entry: Entry) -> bytes:

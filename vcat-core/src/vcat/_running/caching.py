@@ -14,7 +14,8 @@ from vcat._keeping.entry import Entry, pack, unpack
 from vcat._keeping.guard import call
 from vcat._keys.recipe import KeyMaker, Upstream
 from vcat._keys.value import Unhashable
-from vcat._running.observation import Observation, is_unchanged
+from vcat._running.change import changes
+from vcat._running.observation import Observation
 from vcat.errors import UnpicklableError, VcatError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class ResultCache:
     def get(self, key: Key) -> Entry | None:
         """Return what is filed under *key*, verified, or ``None``.
 
-        An entry whose stage read files that have changed since is none.
+        An entry whose stage met files that have changed since is none.
         """
         try:
             data = call(self._backend, "get", key.hex)
@@ -95,9 +96,7 @@ class ResultCache:
         except VcatError as error:
             self.warn(f"cache entry {key.hex[:16]} is not used: {error}")
             return None
-        if entry is None or not all(
-            is_unchanged(self._project, name, digest) for name, digest in entry.files.items()
-        ):
+        if entry is None or changes(self._project, entry.files):
             return None
         return entry
 
@@ -116,7 +115,7 @@ class ResultCache:
     ) -> None:
         """File the result of *stage* under *key*."""
         try:
-            files = observation.digests()
+            files = observation.record()
         except Unhashable as error:
             self.warn(f"{stage.label} is not cached: it read {error}")
             return

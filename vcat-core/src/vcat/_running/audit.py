@@ -51,6 +51,8 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
         for each in tuple(_watching):
             try:
                 _TOLD[event](each, arguments)
+            except (OSError, ValueError):
+                pass  # a name or a descriptor of nothing: the attempt is in vain
             except Exception as error:  # noqa: BLE001  # what is raised here fails the stage's call
                 each.fail(error)
     finally:

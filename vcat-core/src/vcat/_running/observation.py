@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from errno import ENAMETOOLONG
 from functools import cache
 from time import time
 from typing import Any
@@ -102,11 +103,12 @@ class Observation:
         except (FileNotFoundError, NotADirectoryError):
             self._absent[path] = None
             return
-        except OSError as error:
-            self._refuse(path, f"cannot be read ({error.strerror}); make it readable")
-            return
         except ValueError:
-            return  # no name of a file: opening it fails, always
+            return
+        except OSError as error:
+            if error.errno != ENAMETOOLONG:  # which is no name of a file, now or later
+                self._refuse(path, f"cannot be read ({error.strerror}); make it readable")
+            return
         if stat.S_ISREG(status.st_mode):
             self._pending[path] = status
             self._places[status.st_dev, status.st_ino] = path

@@ -1,0 +1,418 @@
+"""The record of what a stage met: what is in it, when there is none, and how it is checked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from vcat import stage
+from vcat._keeping.guard import call
+from vcat._keys import file
+from vcat._keys.unhashable import Unhashable
+from vcat._running import audit
+from vcat._running.change import changes
+from vcat._running.listing import _PASSING, _PASSING_SUFFIXES
+from vcat._running.observation import Observation
+from vcat._shipping.ignore import DEFAULT_NAMES, DEFAULT_SUFFIXES, NEVER_NAMES
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Return a project with a file ``data/a.txt``, which is where we stand."""
+    place = tmp_path / "project"
+    (place / "data").mkdir(parents=True)
+    (place / "data" / "a.txt").write_text("one")
+    monkeypatch.chdir(place)
+    return place
+
+
+def observe(project, work) -> Observation:
+    with Observation(str(project)) as observation:
+        work()
+    return observation
+
+
+def read(name: str) -> str:
+    with open(name) as opened:
+        return opened.read()
+
+
+def write(name: str, text: str, mode: str = "w") -> None:
+    with open(name, mode) as opened:
+        opened.write(text)
+
+
+def test_nothing_is_an_empty_record(project):
+    """Most stages meet no files, and their entries have no word of any."""
+    assert observe(project, lambda: None).record() == {}
+    assert changes(str(project), {}) == []
+
+
+def test_names_are_relative_inside_of_the_project(project):
+    """Those elsewhere are absolute; each is what a message says has changed."""
+    outside = str(project.parent / "outside.txt")
+    write(outside, "x")
+
+    def work():
+        read("data/a.txt")
+        read(outside)
+        write("own.txt", "x")
+        write("data/own.txt", "x")
+        os.listdir(".")
+        os.listdir("data")
+        for name in ("data/b.txt", f"{outside}2"):
+            with pytest.raises(FileNotFoundError):
+                read(name)
+
+    record = observe(project, work).record()
+    assert list(record["files"]) == ["data/a.txt", outside]
+    assert record["files"]["data/a.txt"] == file.digest_path("data/a.txt")
+    assert record["absent"] == ["data/b.txt", f"{outside}2"]
+    assert list(record["directories"]) == [".", "data"]
+    assert record["own"] == {".": ["own.txt"], "data": ["own.txt"]}
+    assert set(record) == {"files", "absent", "directories", "own"}
+    assert changes(str(project), record) == []
+    write("data/a.txt", "two")
+    write("data/b.txt", "two")
+    write(f"{outside}2", "two")
+    os.unlink(outside)
+    assert changes(str(project), record) == [
+        "data/b.txt",
+        f"{outside}2",
+        "data",
+        "data/a.txt",
+        outside,
+    ]
+
+
+def test_a_project_that_is_moved_with_its_store_finds_its_results(project, tmp_path, monkeypatch):
+    """Nothing that is recorded says where the project lies."""
+    write("main.py", _MOVED)
+    environment = {**os.environ, "COUNTER": str(tmp_path / "counter")}
+    (tmp_path / "counter").touch()
+    for place in ("project", "moved", "moved again"):
+        if place != "project":
+            shutil.move(project, tmp_path / place)
+            project = tmp_path / place
+        printed = subprocess.run(
+            [sys.executable, "main.py"],
+            cwd=project,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert (printed.stdout, printed.stderr) == ("one None\n", "")
+    assert (tmp_path / "counter").read_text() == "1"
+
+
+_MOVED = """
+import os
+from vcat import *
+
+def work():
+    with open(os.environ["COUNTER"], "a") as file:
+        file.write("1")
+    texts = [open(f"data/{each}").read() for each in sorted(os.listdir("data"))]
+    try:
+        open("data/none")
+    except OSError:
+        return *texts, None
+
+if __name__ == "__main__":
+    print(*stage(work)().run_same_process())
+"""
+
+
+REFUSED = {
+    "a pipe": (
+        lambda: _through_a_pipe("pipe"),
+        "'pipe', which is neither a file nor a directory; pass what is read from it",
+    ),
+    "appended to, then read": (
+        lambda: (write("data/a.txt", "x", "a"), read("data/a.txt")),
+        "'data/a.txt', which it had changed in part before; read it first, or replace it whole",
+    ),
+    "truncated, then read": (
+        lambda: (os.truncate("data/a.txt", 1), read("data/a.txt")),
+        "'data/a.txt', which it had changed in part before; read it first, or replace it whole",
+    ),
+}
+
+
+def _through_a_pipe(name):
+    os.mkfifo(name)
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+    os.close(descriptor)
+
+
+def _fails(function, *args):
+    with pytest.raises(OSError):
+        function(*args)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_told_is_refused(project, case):
+    """The message says which file, why, and what to do."""
+    work, expected = REFUSED[case]
+    observation = observe(project, work)
+    with pytest.raises(Unhashable) as caught:
+        observation.record()
+    assert str(caught.value) == expected
+
+
+def test_a_circle_of_links_cannot_be_read(project):
+    """The system's own words are in the message."""
+    os.symlink("b", "c")
+    os.symlink("c", "b")
+    with pytest.raises(Unhashable) as caught:
+        observe(project, lambda: _fails(read, "b")).record()
+    assert str(caught.value) == (
+        "'b', which cannot be read (Too many levels of symbolic links); make it readable"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list everything")
+def test_a_directory_that_may_not_be_listed_is_refused(project):
+    """Whether it will be listed another time is not known."""
+    os.chmod("data", 0)
+    with pytest.raises(Unhashable) as caught:
+        observe(project, lambda: _fails(os.listdir, "data")).record()
+    os.chmod("data", 0o700)
+    assert str(caught.value) == (
+        "'data', which cannot be listed (Permission denied); make it readable"
+    )
+
+
+def _outside_the_stage(function, *args):
+    """Do something that this process does not hear of."""
+    subprocess.run([sys.executable, "-c", function, *args], check=True)
+
+
+@pytest.mark.parametrize(
+    "code", ["open('data/a.txt', 'w').write('two')", "import os; os.unlink('data/a.txt')"]
+)
+def test_a_file_that_something_else_changes_meanwhile_is_refused(project, monkeypatch, code):
+    """What is there at the end is not what the stage read, and what it read is gone."""
+    monkeypatch.setattr(file, "_TICK", 0)
+
+    def work():
+        read("data/a.txt")
+        _outside_the_stage(code)
+
+    with pytest.raises(Unhashable) as caught:
+        observe(project, work).record()
+    assert str(caught.value) == (
+        "'data/a.txt', which something else changed while it ran; run it again when nothing writes"
+        " to it"
+    )
+
+
+def test_a_file_that_was_just_written_is_digested_before_it_is_read(project):
+    """A write within the same tick of the clock would not show at the end."""
+    record = {}
+
+    def work():
+        read("data/a.txt")
+        _outside_the_stage("open('data/a.txt', 'w').write('two')")
+
+    record = observe(project, work).record()
+    assert changes(str(project), record) == ["data/a.txt"]
+
+
+def test_a_stage_whose_files_cannot_be_told_is_not_cached_and_says_so(project):
+    """The whole warning."""
+
+    def work():
+        with open("data/a.txt", "a") as opened:
+            opened.write("x")
+        with open("data/a.txt") as opened:
+            return opened.read()
+
+    line = work.__code__.co_firstlineno
+    for expected in ("onex", "onexx"):
+        with pytest.warns(RuntimeWarning) as caught:
+            assert stage(work)().run_same_process() == expected
+        assert [str(each.message) for each in caught] == [
+            f"vcat: stage 'work' (test_observed.py:{line}) is not cached: it read 'data/a.txt',"
+            " which it had changed in part before; read it first, or replace it whole"
+        ]
+
+
+def test_a_mistake_of_ours_fails_no_stage(project, monkeypatch):
+    """The stage opens its file; its result is not cached, and the warning says why."""
+
+    def wrong(observation, arguments):
+        raise RuntimeError("wrong")
+
+    monkeypatch.setitem(audit._TOLD, "open", wrong)
+    observation = observe(project, lambda: read("data/a.txt"))
+    with pytest.raises(Unhashable) as caught:
+        observation.record()
+    assert str(caught.value) == "something that was not noted: RuntimeError('wrong')"
+
+
+def test_names_that_are_none_are_left_to_python(project):
+    """What is passed fails in the call, as it does without us, and is no mistake of ours."""
+
+    def work():
+        for name in ("a\0b", "", b"\xff" * 300, "a" * 5000):
+            with pytest.raises((OSError, ValueError)):
+                read(name)
+        with pytest.raises(OSError):
+            os.listdir(1_000_000)
+        with pytest.raises((OSError, ValueError)):
+            os.rename("a\0b", "c")
+
+    assert observe(project, work).record() == {}
+
+
+def _connect():
+    with socket.socket() as client:
+        client.connect_ex(("127.0.0.1", 1))
+
+
+def _send():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"", ("127.0.0.1", 9))
+
+
+def _start_a_process():
+    import multiprocessing
+
+    process = multiprocessing.get_context("spawn").Process(target=print)
+    process.start()
+    process.join()
+
+
+MARKS = {
+    "nothing": (lambda: None, []),
+    "a pair of sockets": (lambda: [each.close() for each in socket.socketpair()], []),
+    "a connection": (_connect, ["network"]),
+    "a name": (lambda: socket.getaddrinfo("127.0.0.1", 1), ["network"]),
+    "a datagram": (_send, ["network"]),
+    "a program": (lambda: subprocess.run(["true"], check=True), ["process"]),
+    "a shell": (lambda: os.system("true"), ["process"]),
+    "a spawned program": (
+        lambda: os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", "true"], {}), 0),
+        ["process"],
+    ),
+    "multiprocessing": (_start_a_process, ["process"]),
+    "both": (lambda: (_connect(), os.system("true")), ["network", "process"]),
+}
+
+
+@pytest.mark.parametrize("case", MARKS)
+def test_processes_and_the_network_are_marked(project, case):
+    """What they give is not seen, and the record says that it may matter."""
+    work, expected = MARKS[case]
+    observation = observe(project, work)
+    assert observation.marks == expected
+    record = observation.record()
+    assert record.get("marks", []) == expected
+    assert changes(str(project), record) == []
+
+
+def test_what_a_backend_opens_does_not_count(project):
+    """It works while a stage runs: an artifact is put as soon as it is logged."""
+
+    class Backend:
+        def put(self):
+            read("data/a.txt")
+            os.listdir("data")
+            call(self, "done")
+            read("data/a.txt")
+
+        def done(self):
+            pass
+
+    assert observe(project, lambda: call(Backend(), "put")).record() == {}
+    record = observe(project, lambda: (call(Backend(), "put"), read("data/a.txt"))).record()
+    assert list(record) == ["files"]
+
+
+def test_what_another_thread_does_meanwhile_counts(project):
+    """Whose it is cannot be told, and it may be the stage's."""
+    go, done = threading.Event(), threading.Event()
+
+    def other():
+        go.wait()
+        read("data/a.txt")
+        done.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    record = observe(project, lambda: (go.set(), done.wait())).record()
+    thread.join()
+    assert list(record["files"]) == ["data/a.txt"]
+
+
+def test_observations_within_each_other_both_hear(project):
+    """A stage that runs a pipeline depends on what that reads; afterwards nobody listens."""
+    with Observation(str(project)) as outer:
+        with Observation(str(project)) as inner:
+            read("data/a.txt")
+        os.listdir("data")
+    with pytest.raises(FileNotFoundError):
+        read("data/b.txt")
+    assert list(inner.record()) == ["files"]
+    assert list(outer.record()) == ["files", "directories"]
+
+
+DAMAGED = [
+    {"files": []},
+    {"files": {"data/a.txt": None}},
+    {"absent": 3},
+    {"absent": [3, None]},
+    {"directories": {"data": 3}},
+    {"directories": {"data": {}}, "own": 3},
+    {"directories": {"data": ""}, "own": []},
+    {"later": {}},
+    {"data/a.txt": "0" * 64},
+    [1],
+]
+
+
+@pytest.mark.parametrize("record", DAMAGED)
+def test_a_record_that_cannot_be_understood_has_changed(project, record):
+    """Nothing is used on the word of a part that is damaged or of a later version."""
+    found = changes(str(project), record)
+    assert found
+    assert all(isinstance(each, str) for each in found)
+
+
+def test_what_does_not_count_in_a_directory_is_what_does_not_travel(project):
+    """Else a job, which has only what travels, would find another directory than the script."""
+    assert _PASSING == NEVER_NAMES | DEFAULT_NAMES
+    assert set(_PASSING_SUFFIXES) == set(DEFAULT_SUFFIXES)
+    record = observe(project, lambda: os.listdir(".")).record()
+    for name in _PASSING:
+        os.makedirs(name)
+    write("x.pyc", "")
+    assert changes(str(project), record) == []
+
+
+def test_outside_of_the_project_only_compiled_sources_do_not_count(project, tmp_path):
+    """A directory of that name is somebody's data there."""
+    record = observe(project, lambda: os.listdir(tmp_path)).record()
+    (tmp_path / "__pycache__").mkdir()
+    assert changes(str(project), record) == []
+    (tmp_path / "venv").mkdir()
+    assert changes(str(project), record) == [str(tmp_path)]
+
+
+def test_an_environment_inside_of_the_project_is_no_data(project, monkeypatch):
+    """Libraries read files of their own there."""
+    from vcat._running import listing
+
+    (project / "env" / "lib").mkdir(parents=True)
+    write("env/lib/x.txt", "")
+    monkeypatch.setattr(listing, "_installed", lambda: (f"{project}/env/",))
+    record = observe(project, lambda: (read("env/lib/x.txt"), read("data/a.txt"))).record()
+    assert [*record["files"]] == [str(project / "env/lib/x.txt"), "data/a.txt"][1:]

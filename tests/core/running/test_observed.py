@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import shutil
 import socket
 import subprocess
 import sys
 import threading
+import traceback
 
 import pytest
 
@@ -337,6 +340,57 @@ def test_what_a_backend_opens_does_not_count(project):
     assert list(record) == ["files"]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_import_reads_no_data(project, monkeypatch, compiled):
+    """Sources, what they are compiled to, and the directories that are searched for them."""
+    monkeypatch.syspath_prepend(str(project))
+    monkeypatch.setattr(sys, "dont_write_bytecode", not compiled)
+    write("imported_here.py", "import imported_there")
+    write("imported_there.py", "")
+
+    def work():
+        for name in ("imported_here", "imported_there"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        importlib.import_module("imported_here")
+
+    assert observe(project, work).record() == {}
+    assert observe(project, work).record() == {}
+    assert os.path.exists("__pycache__") == compiled
+    sys.modules.pop("imported_here")
+    sys.modules.pop("imported_there")
+
+
+def test_source_that_is_shown_is_no_data(project):
+    """A warning and a traceback show lines of the stage's source, and comments do not count."""
+    write("shown.py", "def fail():\n    raise ValueError\n")
+    code = compile(read("shown.py"), str(project / "shown.py"), "exec")
+    namespace = {}
+    exec(code, namespace)
+
+    def work():
+        try:
+            namespace["fail"]()
+        except ValueError:
+            assert "raise ValueError" in traceback.format_exc()
+
+    assert observe(project, work).record() == {}
+
+
+def test_source_that_is_asked_for_as_data_is_data(project, monkeypatch):
+    """Also by the ways of the import system."""
+    monkeypatch.syspath_prepend(str(project))
+    os.mkdir("package_here")
+    write("package_here/__init__.py", "")
+    write("template.py", "x = 1")
+    importlib.import_module("package_here")
+    record = observe(
+        project, lambda: (pkgutil.get_data("package_here", "__init__.py"), read("template.py"))
+    ).record()
+    sys.modules.pop("package_here")
+    assert list(record["files"]) == ["package_here/__init__.py", "template.py"]
+
+
 def test_what_another_thread_does_meanwhile_counts(project):
     """Whose it is cannot be told, and it may be the stage's."""
     go, done = threading.Event(), threading.Event()
@@ -416,3 +470,46 @@ def test_an_environment_inside_of_the_project_is_no_data(project, monkeypatch):
     monkeypatch.setattr(listing, "_installed", lambda: (f"{project}/env/",))
     record = observe(project, lambda: (read("env/lib/x.txt"), read("data/a.txt"))).record()
     assert [*record["files"]] == [str(project / "env/lib/x.txt"), "data/a.txt"][1:]
+
+
+def test_data_of_a_package_elsewhere_counts_by_where_modules_are_found(
+    project, tmp_path, monkeypatch
+):
+    """An editable package travels with a job, and lies in another place then."""
+    for place in ("first", "second"):
+        (tmp_path / place / "package" / "x.dist-info").mkdir(parents=True)
+        write(tmp_path / place / "package" / "a.txt", "one")
+        write(tmp_path / place / "package" / "x.dist-info" / "METADATA", place)
+    package = f"{tmp_path}/first/package"
+
+    def work():
+        read(f"{package}/a.txt")
+        read(f"{package}/x.dist-info/METADATA")
+        os.listdir(package)
+        with pytest.raises(FileNotFoundError):
+            read(f"{package}/b.txt")
+
+    monkeypatch.syspath_prepend(tmp_path / "first")
+    record = observe(project, work).record()
+    assert list(record["files"]) == ["sys.path//package/a.txt"]
+    assert list(record["directories"]) == ["sys.path//package"]
+    assert record["absent"] == [f"{package}/b.txt"]
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "second"), *sys.path[1:]])
+    assert changes(str(project), record) == []
+    write(tmp_path / "second" / "package" / "a.txt", "two")
+    assert changes(str(project), record) == ["sys.path//package/a.txt"]
+    monkeypatch.setattr(sys, "path", sys.path[1:])
+    assert changes(str(project), record) == ["sys.path//package", "sys.path//package/a.txt"]
+
+
+def test_a_file_that_another_package_of_the_name_hides_is_named_in_full(
+    project, tmp_path, monkeypatch
+):
+    """Looked for by where modules are found, it would be the other one."""
+    for place in ("first", "second"):
+        (tmp_path / place).mkdir()
+        write(tmp_path / place / "a.txt", place)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "first"), str(tmp_path / "second"), *sys.path])
+    record = observe(project, lambda: read(f"{tmp_path}/second/a.txt")).record()
+    assert list(record["files"]) == [f"{tmp_path}/second/a.txt"]
+    assert changes(str(project), record) == []

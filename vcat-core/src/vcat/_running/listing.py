@@ -34,6 +34,11 @@ _PASSING = frozenset(
 )
 _PASSING_SUFFIXES = (".pyc", ".egg-info")
 
+#: What the names of files begin with that lie where modules are found, outside of the project. No
+#: other name has two slashes in a row.
+_FOUND = "sys.path//"
+_METADATA = (".dist-info/", ".egg-info/")
+
 
 class Project:
     """The directory whose files always count, and which names are relative to.
@@ -54,24 +59,50 @@ class Project:
         """Return whether a stage that meets *path* depends on it.
 
         Not on the store, nor on files of the interpreter, even where they lie in the project;
-        outside of it, nor on what belongs to libraries or the system.
+        outside of it, nor on what belongs to the system, or to libraries that are installed.
         """
+        inside = f"{path}{os.sep}"
         if not path.startswith(self._prefix):
-            return path == self._path or not f"{path}{os.sep}".startswith(_own_places())
+            if path == self._path:
+                return True
+            if inside.startswith((*_SYSTEM, *_installed(), _settings())):
+                return False
+            return not any(each in inside for each in _METADATA) or self._entry(path) is None
         if self._inside is None:
             within = [each for each in _installed() if each.startswith(self._prefix)]
             self._inside = (self._store, *(each for each in within if each != self._prefix))
-        return not f"{path}{os.sep}".startswith(self._inside)
+        return not inside.startswith(self._inside)
 
     def name(self, path: str) -> str:
-        """Return *path*, relative to the project where it lies inside."""
+        """Return *path*, relative to the project where it lies inside.
+
+        Data of a package that is being worked on elsewhere is named by where its modules are found,
+        because it travels with a job.
+        """
         if path.startswith(self._prefix):
             return path[len(self._prefix) :]
-        return "." if path == self._path else path
+        if path == self._path:
+            return "."
+        entry = self._entry(path)
+        if entry is not None:
+            name = _FOUND + path[len(entry) :]
+            if self.path(name) == path:
+                return name
+        return path
 
     def path(self, name: str) -> str:
         """Return the path that *name* stands for."""
+        if name.startswith(_FOUND):
+            rest = name[len(_FOUND) :]
+            paths = [each + rest for each in _entries()]
+            return next((each for each in paths if os.path.exists(each)), f"{os.sep}{rest}")
         return self._path if name == "." else os.path.join(self._path, name)
+
+    def _entry(self, path: str) -> str | None:
+        """Return the entry of ``sys.path`` that *path* is in, if it is not in the project."""
+        if path.startswith(self._prefix):
+            return None
+        return max((each for each in _entries() if path.startswith(each)), key=len, default=None)
 
     def passes(self, name: str, directory: str) -> bool:
         """Return whether the entry *name* of *directory* does not count in it."""
@@ -115,6 +146,9 @@ def _installed() -> tuple[str, ...]:
 
 
 @cache
-def _own_places() -> tuple[str, ...]:
-    paths = tuple(f"{each}{os.sep}" for each in sys.path if os.path.isabs(each))
-    return (*_SYSTEM, *_installed(), *paths, os.path.expanduser("~/."))
+def _settings() -> str:
+    return os.path.expanduser("~/.")
+
+
+def _entries() -> list[str]:
+    return [f"{each.rstrip(os.sep)}{os.sep}" for each in sys.path if os.path.isabs(each)]

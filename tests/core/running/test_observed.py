@@ -20,8 +20,8 @@ from vcat._keys import file
 from vcat._keys.unhashable import Unhashable
 from vcat._running import audit
 from vcat._running.change import changes
-from vcat._running.listing import _PASSING, _PASSING_SUFFIXES
 from vcat._running.observation import Observation
+from vcat._running.project import _PASSING, _PASSING_SUFFIXES
 from vcat._shipping.ignore import DEFAULT_NAMES, DEFAULT_SUFFIXES, NEVER_NAMES
 
 
@@ -463,11 +463,11 @@ def test_outside_of_the_project_only_compiled_sources_do_not_count(project, tmp_
 
 def test_an_environment_inside_of_the_project_is_no_data(project, monkeypatch):
     """Libraries read files of their own there."""
-    from vcat._running import listing
+    from vcat._running import project as places
 
     (project / "env" / "lib").mkdir(parents=True)
     write("env/lib/x.txt", "")
-    monkeypatch.setattr(listing, "_installed", lambda: (f"{project}/env/",))
+    monkeypatch.setattr(places, "_installed", lambda: (f"{project}/env/",))
     record = observe(project, lambda: (read("env/lib/x.txt"), read("data/a.txt"))).record()
     assert [*record["files"]] == [str(project / "env/lib/x.txt"), "data/a.txt"][1:]
 

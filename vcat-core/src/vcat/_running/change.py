@@ -7,7 +7,8 @@ import stat
 from typing import Any
 
 from vcat._keys.file import digest_path
-from vcat._running.listing import Project, digest_listing
+from vcat._running.listing import digest_listing
+from vcat._running.project import Project
 
 _PARTS = {"files", "absent", "directories", "own", "marks"}
 

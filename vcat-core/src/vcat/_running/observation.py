@@ -19,7 +19,8 @@ from typing import Any
 from vcat._keys.file import digest_path, identity, is_racy
 from vcat._keys.unhashable import Unhashable
 from vcat._running.audit import unwatch, watch
-from vcat._running.listing import Project, digest_listing
+from vcat._running.listing import digest_listing
+from vcat._running.project import Project
 
 
 class Observation:

@@ -98,6 +98,16 @@ def test_small_files_are_read(reads, tmp_path, table):
     assert not table.exists()
 
 
+def test_without_large_files_nothing_is_imported(tmp_path):
+    """Start-up does not pay for the table."""
+    (tmp_path / "small").write_text("1")
+    code = (
+        "import sys; from vcat._keys.file import digest_path; digest_path(sys.argv[1])\n"
+        "sys.exit('vcat._keys.stat_cache' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "small"], check=True)
+
+
 EDITS = {
     "content": lambda path: path.write_bytes(b"2" * SIZE),
     "one byte, times restored": lambda path: _restored(path, lambda: _overwrite(path)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import os
 import pkgutil
@@ -259,6 +260,28 @@ def test_a_mistake_of_ours_fails_no_stage(project, monkeypatch):
     with pytest.raises(Unhashable) as caught:
         observation.record()
     assert str(caught.value) == "something that was not noted: RuntimeError('wrong')"
+
+
+def test_a_time_out_while_we_work_is_not_lost(project, monkeypatch):
+    """It is one of the stage, which hears of it again; what we were about to note is not known."""
+
+    def late(observation, arguments):
+        raise TimeoutError("timed out")
+
+    monkeypatch.setitem(audit._TOLD, "open", late)
+    with pytest.raises(Unhashable) as caught:
+        observe(project, lambda: read("data/a.txt")).record()
+    assert str(caught.value) == "something that was not noted: TimeoutError('timed out')"
+
+
+def test_a_thread_without_python_is_seen(project):
+    """Nobody's module asks, and the directory counts."""
+    with Observation(str(project)) as observation:
+        _thread.start_new_thread(os.listdir, ("data",))
+        for _ in range(1_000_000):  # in the end it fails instead of waiting for ever
+            if observation._directories:
+                break
+    assert list(observation.record()["directories"]) == ["data"]
 
 
 def test_names_that_are_none_are_left_to_python(project):

@@ -51,6 +51,8 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
         for each in tuple(_watching):
             try:
                 _TOLD[event](each, arguments)
+            except TimeoutError as error:  # of the stage, which hears of it again
+                each.fail(error)
             except (OSError, ValueError):
                 pass  # a name or a descriptor of nothing: the attempt is in vain
             except Exception as error:  # noqa: BLE001  # what is raised here fails the stage's call
@@ -66,7 +68,7 @@ def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
     flags = flags or 0
     if not flags & _CHANGING and not (mode and mode[0] in "wax"):
         path = _path(name)
-        if not (path.endswith(_SOURCES) and _is_importing()):
+        if not (path.endswith(_SOURCES) and _is_import()):
             observation.read(path)
     elif flags & os.O_TRUNC or (mode and mode[0] == "w"):
         observation.replace(_path(name))
@@ -104,22 +106,27 @@ def _loaded(observation: Observation, arguments: tuple[Any, ...]) -> None:
 
 
 def _listed(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    # Above this handler is the hook, above the hook who lists.
-    if sys._getframe(2).f_globals.get("__name__") not in _LISTING:  # noqa: SLF001  # not in the event
+    if not _LISTING.issuperset(_callers(3)[:1]):
         observation.scan(_path(arguments[0]))
 
 
-def _is_importing() -> bool:
-    # From here: the event's handler, the hook, and who opens. A module's get_data(), which
-    # pkgutil.get_data() calls, opens data; where an import calls it, its caller is importing too.
-    frame = sys._getframe(3)  # noqa: SLF001  # not in the event
-    callers = []
-    for _ in range(2):
-        callers.append(frame.f_globals.get("__name__"))
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-    return callers[-1] == "linecache" or _IMPORTING.issuperset(callers)
+def _is_import() -> bool:
+    # A module's get_data(), which pkgutil.get_data() calls, opens data; where an import calls it,
+    # its caller is importing too.
+    callers = _callers(4)
+    return callers[1:] == ["linecache"] or _IMPORTING.issuperset(callers)
+
+
+def _callers(depth: int) -> list[str | None]:
+    """Return the modules of who did what the event is about, *depth* up, and of who called that."""
+    try:
+        frame = sys._getframe(depth)  # noqa: SLF001  # not in the event
+    except ValueError:
+        return [None]  # a thread without any Python
+    found = [frame.f_globals.get("__name__")]
+    if frame.f_back is not None:
+        found.append(frame.f_back.f_globals.get("__name__"))
+    return found
 
 
 def _told(method: str) -> Callable[[Observation, tuple[Any, ...]], None]:

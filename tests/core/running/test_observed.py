@@ -1,4 +1,4 @@
-"""The record of what a stage met: what is in it, when there is none, and how it is checked."""
+"""The record of what a stage met: what is in it, and when there is none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import importlib
 import os
 import pkgutil
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -22,8 +21,6 @@ from vcat._keys.unhashable import Unhashable
 from vcat._running import audit
 from vcat._running.change import changes
 from vcat._running.observation import Observation
-from vcat._running.project import _PASSING, _PASSING_SUFFIXES
-from vcat._shipping.ignore import DEFAULT_NAMES, DEFAULT_SUFFIXES, NEVER_NAMES
 
 
 @pytest.fixture
@@ -299,52 +296,6 @@ def test_names_that_are_none_are_left_to_python(project):
     assert observe(project, work).record() == {}
 
 
-def _connect():
-    with socket.socket() as client:
-        client.connect_ex(("127.0.0.1", 1))
-
-
-def _send():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.sendto(b"", ("127.0.0.1", 9))
-
-
-def _start_a_process():
-    import multiprocessing
-
-    process = multiprocessing.get_context("spawn").Process(target=print)
-    process.start()
-    process.join()
-
-
-MARKS = {
-    "nothing": (lambda: None, []),
-    "a pair of sockets": (lambda: [each.close() for each in socket.socketpair()], []),
-    "a connection": (_connect, ["network"]),
-    "a name": (lambda: socket.getaddrinfo("127.0.0.1", 1), ["network"]),
-    "a datagram": (_send, ["network"]),
-    "a program": (lambda: subprocess.run(["true"], check=True), ["process"]),
-    "a shell": (lambda: os.system("true"), ["process"]),
-    "a spawned program": (
-        lambda: os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", "true"], {}), 0),
-        ["process"],
-    ),
-    "multiprocessing": (_start_a_process, ["process"]),
-    "both": (lambda: (_connect(), os.system("true")), ["network", "process"]),
-}
-
-
-@pytest.mark.parametrize("case", MARKS)
-def test_processes_and_the_network_are_marked(project, case):
-    """What they give is not seen, and the record says that it may matter."""
-    work, expected = MARKS[case]
-    observation = observe(project, work)
-    assert observation.marks == expected
-    record = observation.record()
-    assert record.get("marks", []) == expected
-    assert changes(str(project), record) == []
-
-
 def test_what_a_backend_opens_does_not_count(project):
     """It works while a stage runs: an artifact is put as soon as it is logged."""
 
@@ -440,99 +391,3 @@ def test_observations_within_each_other_both_hear(project):
         read("data/b.txt")
     assert list(inner.record()) == ["files"]
     assert list(outer.record()) == ["files", "directories"]
-
-
-DAMAGED = [
-    {"files": []},
-    {"files": {"data/a.txt": None}},
-    {"absent": 3},
-    {"absent": [3, None]},
-    {"directories": {"data": 3}},
-    {"directories": {"data": {}}, "own": 3},
-    {"directories": {"data": ""}, "own": []},
-    {"later": {}},
-    {"data/a.txt": "0" * 64},
-    [1],
-]
-
-
-@pytest.mark.parametrize("record", DAMAGED)
-def test_a_record_that_cannot_be_understood_has_changed(project, record):
-    """Nothing is used on the word of a part that is damaged or of a later version."""
-    found = changes(str(project), record)
-    assert found
-    assert all(isinstance(each, str) for each in found)
-
-
-def test_what_does_not_count_in_a_directory_is_what_does_not_travel(project):
-    """Else a job, which has only what travels, would find another directory than the script."""
-    assert _PASSING == NEVER_NAMES | DEFAULT_NAMES
-    assert set(_PASSING_SUFFIXES) == set(DEFAULT_SUFFIXES)
-    record = observe(project, lambda: os.listdir(".")).record()
-    for name in _PASSING:
-        os.makedirs(name)
-    write("x.pyc", "")
-    assert changes(str(project), record) == []
-
-
-def test_outside_of_the_project_only_compiled_sources_do_not_count(project, tmp_path):
-    """A directory of that name is somebody's data there."""
-    record = observe(project, lambda: os.listdir(tmp_path)).record()
-    (tmp_path / "__pycache__").mkdir()
-    assert changes(str(project), record) == []
-    (tmp_path / "venv").mkdir()
-    assert changes(str(project), record) == [str(tmp_path)]
-
-
-def test_an_environment_inside_of_the_project_is_no_data(project, monkeypatch):
-    """Libraries read files of their own there."""
-    from vcat._running import project as places
-
-    (project / "env" / "lib").mkdir(parents=True)
-    write("env/lib/x.txt", "")
-    monkeypatch.setattr(places, "_installed", lambda: (f"{project}/env/",))
-    record = observe(project, lambda: (read("env/lib/x.txt"), read("data/a.txt"))).record()
-    assert [*record["files"]] == [str(project / "env/lib/x.txt"), "data/a.txt"][1:]
-
-
-def test_data_of_a_package_elsewhere_counts_by_where_modules_are_found(
-    project, tmp_path, monkeypatch
-):
-    """An editable package travels with a job, and lies in another place then."""
-    for place in ("first", "second"):
-        (tmp_path / place / "package" / "x.dist-info").mkdir(parents=True)
-        write(tmp_path / place / "package" / "a.txt", "one")
-        write(tmp_path / place / "package" / "x.dist-info" / "METADATA", place)
-    package = f"{tmp_path}/first/package"
-
-    def work():
-        read(f"{package}/a.txt")
-        read(f"{package}/x.dist-info/METADATA")
-        os.listdir(package)
-        with pytest.raises(FileNotFoundError):
-            read(f"{package}/b.txt")
-
-    monkeypatch.syspath_prepend(tmp_path / "first")
-    record = observe(project, work).record()
-    assert list(record["files"]) == ["sys.path//package/a.txt"]
-    assert list(record["directories"]) == ["sys.path//package"]
-    assert record["absent"] == [f"{package}/b.txt"]
-    monkeypatch.setattr(sys, "path", [str(tmp_path / "second"), *sys.path[1:]])
-    assert changes(str(project), record) == []
-    write(tmp_path / "second" / "package" / "a.txt", "two")
-    assert changes(str(project), record) == ["sys.path//package/a.txt"]
-    monkeypatch.setattr(sys, "path", sys.path[1:])
-    assert changes(str(project), record) == ["sys.path//package", "sys.path//package/a.txt"]
-
-
-def test_a_file_that_another_package_of_the_name_hides_is_named_in_full(
-    project, tmp_path, monkeypatch
-):
-    """Looked for by where modules are found, it would be the other one."""
-    for place in ("first", "second"):
-        (tmp_path / place).mkdir()
-        write(tmp_path / place / "a.txt", place)
-    monkeypatch.setattr(sys, "path", [str(tmp_path / "first"), str(tmp_path / "second"), *sys.path])
-    record = observe(project, lambda: read(f"{tmp_path}/second/a.txt")).record()
-    assert list(record["files"]) == [f"{tmp_path}/second/a.txt"]
-    assert changes(str(project), record) == []

@@ -10,7 +10,7 @@ from functools import cache
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", "/lib", "/run/", "/System/", "/Library/")
 
 #: What does not count in a directory of the project: what tools leave behind, and never travels.
-#: tests/core/running/test_observed.py compares it with the rules of the bundle.
+#: tests/core/running/test_change.py compares it with the rules of the bundle.
 _PASSING = frozenset(
     {
         ".DS_Store",

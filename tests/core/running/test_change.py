@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
@@ -145,3 +146,14 @@ def test_a_file_that_the_stage_may_not_write_is_not_its_own(project):
         read("data/a.txt")
 
     assert list(observe(project, work).record()["files"]) == ["data/a.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there")
+def test_names_of_any_bytes_survive_the_record(project):
+    """It is JSON."""
+    name = b"data/\xff\n.txt"
+    write(name, "one")
+    record = json.loads(json.dumps(observe(project, lambda: read(name)).record()))
+    assert changes(str(project), record) == []
+    write(name, "two")
+    assert changes(str(project), record) == [os.fsdecode(name)]

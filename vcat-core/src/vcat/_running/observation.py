@@ -16,7 +16,7 @@ from functools import cache
 from time import time
 from typing import Any
 
-from vcat._keys.file import digest_path, identity, is_racy
+from vcat._keys.file import Identity, digest_path, identity, is_racy
 from vcat._keys.unhashable import Unhashable
 from vcat._running.audit import unwatch, watch
 from vcat._running.listing import digest_listing
@@ -35,13 +35,13 @@ class Observation:
 
     def __init__(self, project: str) -> None:
         self._project = _project(project)
-        self._pending: dict[str, os.stat_result] = {}
+        self._pending: dict[str, Identity] = {}
         self._places: dict[tuple[int, int], str] = {}  # of what is pending, by device and inode
         self._files: dict[str, str] = {}
         self._absent: dict[str, None] = {}
         self._directories: dict[str, str] = {}
         self._own: dict[str, list[str]] = {}
-        self._written: set[str] = set()
+        self._written: dict[str, set[str]] = {}  # names by directory
         self._patched: set[str] = set()
         self._made: tuple[str, ...] = ()
         self._has_links = False
@@ -111,7 +111,7 @@ class Observation:
                 self._refuse(path, f"cannot be read ({error.strerror}); make it readable")
             return
         if stat.S_ISREG(status.st_mode):
-            self._pending[path] = status
+            self._pending[path] = identity(status)
             self._places[status.st_dev, status.st_ino] = path
             if is_racy(status, time()):
                 self._settle(path)
@@ -123,7 +123,7 @@ class Observation:
         path = self._followed(path)
         self.read(path)
         self._settle(path)
-        self._written.add(path)
+        self._note_own(path)
 
     def replace(self, path: str) -> None:
         """Take a file that is opened to be written anew."""
@@ -131,7 +131,7 @@ class Observation:
         if os.path.exists(path) and not os.access(path, os.W_OK):
             return  # the attempt will fail, and what is there stays somebody else's
         self._before_change(path)
-        self._written.add(path)
+        self._note_own(path)
         self._patched.discard(path)
 
     def create(self, path: str) -> None:
@@ -139,7 +139,7 @@ class Observation:
         if os.path.lexists(path):
             self.read(path)
         else:
-            self._written.add(path)
+            self._note_own(path)
 
     def patch(self, path: str) -> None:
         """Take a file that is opened for writing only, what is in it staying there."""
@@ -150,13 +150,13 @@ class Observation:
         if os.path.lexists(path):
             self._patched.add(path)
         else:
-            self._written.add(path)
+            self._note_own(path)
 
     def remove(self, path: str) -> None:
         """Take a file that is removed."""
         self._before_change(path)
         self._patched.discard(path)
-        self._written.add(path)
+        self._note_own(path)
 
     def move(self, source: str, target: str) -> None:
         """Take a file or directory that gets another name, or replaces another."""
@@ -168,28 +168,29 @@ class Observation:
             self._made += (f"{target}{os.sep}",)
         elif os.path.isdir(source):
             self.scan(source)
-        elif not self._is_own(source):
+        elif not (self._is_written(source) or source.startswith(self._made)):
             self.read(source)
             self._settle(source)
-        self._written.update((source, target))
+        self._note_own(source)
+        self._note_own(target)
         self._patched.discard(target)
 
     def link(self, source: str, target: str) -> None:
         """Take a file that gets one more name."""
         self.read(source)
         self._settle(source)
-        self._written.add(target)
+        self._note_own(target)
 
     def symlink(self, path: str) -> None:
         """Take a symbolic link that is made: from now on what it leads to is what counts."""
         self._has_links = True
-        self._written.add(path)
+        self._note_own(path)
 
     def make(self, path: str) -> None:
         """Take a directory that is made: nothing in it counts."""
         if not os.path.lexists(path):
             self._made += (f"{path}{os.sep}",)
-            self._written.add(path)
+            self._note_own(path)
 
     def touch(self, path: str) -> None:
         """Take a change of a file's mode, owner or times."""
@@ -200,7 +201,7 @@ class Observation:
         path = self._followed(path)
         if path in self._directories or self._is_known(path, f"{path}{os.sep}"):
             return
-        own = frozenset(each[len(path) + 1 :] for each in self._written if _lies_in(each, path))
+        own = frozenset(self._written.get(path, ()))
         try:
             digest, left_out = digest_listing(self._project, path, own)
         except FileNotFoundError:
@@ -226,8 +227,15 @@ class Observation:
     def _followed(self, path: str) -> str:
         return os.path.realpath(path) if self._has_links else path
 
-    def _is_own(self, path: str) -> bool:
-        return path in self._written or path.startswith(self._made)
+    def _note_own(self, path: str) -> None:
+        directory, name = os.path.split(path)
+        self._written.setdefault(directory, set()).add(name)
+
+    def _is_written(self, path: str) -> bool:
+        if not self._written:
+            return False
+        directory, name = os.path.split(path)
+        return name in self._written.get(directory, ())
 
     def _is_known(self, path: str, inside: str = "") -> bool:
         """Return whether there is nothing more to note of *path*."""
@@ -236,7 +244,7 @@ class Observation:
             or path in self._pending
             or path in self._absent
             or (inside or path).startswith(self._made)
-            or (not inside and path in self._written)
+            or (not inside and self._is_written(path))
             or not self._project.counts(path)
         )
 
@@ -253,12 +261,12 @@ class Observation:
 
     def _settle(self, path: str) -> None:
         """Digest a file that was read, if it is as it was then."""
-        status = self._pending.get(path)
-        if status is None:
+        before = self._pending.get(path)
+        if before is None:
             return
         try:
             digest = digest_path(path)
-            if identity(os.stat(path)) == identity(status):
+            if identity(os.stat(path)) == before:
                 self._files[path] = digest
             else:
                 self._refuse(path, _CHANGED)
@@ -276,10 +284,6 @@ class Observation:
 _project = cache(Project)
 
 _CHANGED = "something else changed while it ran; run it again when nothing writes to it"
-
-
-def _lies_in(path: str, directory: str) -> bool:
-    return os.path.dirname(path) == directory
 
 
 def _processes() -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from vcat.errors import BackendError, VcatError
+
+#: The threads in which vcat itself is at work: what they open is not what a stage reads.
+at_work: set[int] = set()
 
 
 def call(backend: Any, operation: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -17,19 +21,31 @@ def call(backend: Any, operation: str, /, *args: Any, **kwargs: Any) -> Any:
         VcatError: As the backend raised it.
         LookupError: As the backend raised it: it does not know what was asked for.
     """
+    thread = get_ident()
+    outermost = thread not in at_work
+    at_work.add(thread)
     try:
         return getattr(backend, operation)(*args, **kwargs)
     except Exception as error:  # noqa: BLE001  # a backend may raise anything
         _raise(backend, operation, error)
+    finally:
+        if outermost:
+            at_work.discard(thread)
 
 
 @contextmanager
 def guarded(backend: Any, operation: str) -> Iterator[None]:
     """Raise in the block as :func:`call` does, for an operation that is several calls."""
+    thread = get_ident()
+    outermost = thread not in at_work
+    at_work.add(thread)
     try:
         yield
     except Exception as error:  # noqa: BLE001  # a backend may raise anything
         _raise(backend, operation, error)
+    finally:
+        if outermost:
+            at_work.discard(thread)
 
 
 def iterate(backend: Any, operation: str, /, *args: Any) -> Iterator[Any]:

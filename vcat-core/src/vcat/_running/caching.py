@@ -26,8 +26,9 @@ from vcat._keeping.entry import (
 from vcat._keeping.guard import call
 from vcat._keys.recipe import KeyMaker, Upstream
 from vcat._keys.value import Unhashable
+from vcat._running.change import changes
 from vcat._running.filing import Filing
-from vcat._running.observation import Observation, changes
+from vcat._running.observation import Observation
 from vcat.abc import SupportsBlobs, SupportsClaims
 from vcat.errors import FormatError, UnpicklableError, VcatError
 
@@ -131,7 +132,7 @@ class ResultCache:
     def get(self, key: Key) -> Lookup:
         """Return what is filed under *key*, verified but for its blobs, which are there.
 
-        An entry whose stage read files that have changed since is none.
+        An entry whose stage met files that have changed since is none.
         """
         try:
             data = call(self._backend, "get", key.hex)

@@ -1,114 +1,292 @@
-"""Which files a stage opens for reading while it runs, seen by an audit hook.
+"""What a stage reads, lists and looks for while it runs, as its record has it.
 
-Python sources, the interpreter's and the libraries' own files, and what the stage itself wrote do
-not count; neither do files of the system and hidden directories of the user's home, where libraries
-keep their settings. Files of the project always do.
+What counts is what was there when the stage met it. So a directory, and a file that was changed a
+moment ago, are digested then and there; other files at the end, provided that they still are as
+they were; and a file that the stage itself is about to change, before it does. What the stage made
+is its own and does not count.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
-from collections.abc import Mapping
+from errno import ENAMETOOLONG
 from functools import cache
+from time import time
 from typing import Any
 
-from vcat._keys.file import digest_path
-
-_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-_SOURCES = (".py", ".pyc", ".so", ".pyd", ".dylib")
-_SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", "/lib", "/run/", "/System/", "/Library/")
-
-_watching: list[Observation] = []
-_hooked = False
+from vcat._keys.file import Identity, digest_path, identity, is_racy
+from vcat._keys.unhashable import Unhashable
+from vcat._running.audit import unwatch, watch
+from vcat._running.listing import digest_listing
+from vcat._running.project import Project
 
 
 class Observation:
-    """Collects what is opened while it is entered.
+    """Takes note of what happens in this process while it is entered.
+
+    The methods :meth:`read` to :meth:`mark` take one attempt each, before it is made; paths are
+    absolute.
 
     Args:
         project: The directory whose files always count, and which names are relative to.
     """
 
     def __init__(self, project: str) -> None:
-        self._project = project
-        self._read: dict[str, None] = {}
-        self._written: set[str] = set()
+        self._project = _project(project)
+        self._pending: dict[str, Identity] = {}
+        self._places: dict[tuple[int, int], str] = {}  # of what is pending, by device and inode
+        self._files: dict[str, str] = {}
+        self._absent: dict[str, None] = {}
+        self._directories: dict[str, str] = {}
+        self._own: dict[str, list[str]] = {}
+        self._written: dict[str, set[str]] = {}  # names by directory
+        self._patched: set[str] = set()
+        self._made: tuple[str, ...] = ()
+        self._has_links = False
+        self._marks: set[str] = set()
+        self._failure: Unhashable | None = None
+        self._processes = ""
 
     def __enter__(self) -> Observation:
-        global _hooked
-        if not _hooked:
-            sys.addaudithook(_hook)  # for ever: a hook cannot be taken away
-            _hooked = True
-        _watching.append(self)
+        self._processes = _processes()
+        watch(self)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        _watching.remove(self)
+        unwatch(self)
+        if _processes() != self._processes:
+            self._marks.add("process")
 
-    def note(self, path: str, *, writing: bool) -> None:
-        """Take one opening."""
-        if writing:
-            self._written.add(path)
-        elif path not in self._written:
-            self._read[path] = None
+    @property
+    def marks(self) -> list[str]:
+        """What else the result may depend on, of ``network`` and ``process``."""
+        return sorted(self._marks)
 
     def record(self) -> dict[str, Any]:
-        """Return what was read, as JSON."""
-        files = self.digests()
-        return {"files": files} if files else {}
+        """Return what the stage met, as JSON; names are relative to the project inside of it.
 
-    def digests(self) -> dict[str, str]:
-        """Return the digests of the files that were read, by their names in the project.
+        ``files`` and ``directories`` have digests by name, ``absent`` the names of what was not
+        there, ``own`` by directory the names in it that are the stage's own and do not count, and
+        ``marks`` is :attr:`marks`. Empty parts are left out.
 
         Raises:
-            Unhashable: One cannot be read any more.
+            Unhashable: What the stage read cannot be told.
         """
-        found = {}
-        for path in self._read:
-            if path not in self._written and self._counts(path) and os.path.isfile(path):
-                inside = path.startswith(self._project + os.sep)
-                name = path[len(self._project) + 1 :] if inside else path
-                found[name] = digest_path(path)
-        return found
+        if not (self._pending or self._files or self._absent or self._directories or self._marks):
+            if self._failure is not None:
+                raise self._failure
+            return {}
+        for path in list(self._pending):
+            self._settle(path)
+        if self._failure is not None:
+            raise self._failure
+        name = self._project.name
+        parts = {
+            "files": {name(path): digest for path, digest in self._files.items()},
+            "absent": [name(path) for path in self._absent],
+            "directories": {name(path): digest for path, digest in self._directories.items()},
+            "own": {name(path): names for path, names in self._own.items()},
+            "marks": self.marks,
+        }
+        return {part: content for part, content in parts.items() if content}
 
-    def _counts(self, path: str) -> bool:
-        if path.endswith(_SOURCES):
+    def read(self, path: str) -> None:
+        """Take a file that is opened for reading."""
+        path = self._followed(path)
+        if path in self._patched:
+            self._refuse(path, "it had changed in part before; read it first, or replace it whole")
+        if self._is_known(path):
+            return
+        try:
+            status = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            self._absent[path] = None
+            return
+        except ValueError:
+            return
+        except OSError as error:
+            if error.errno != ENAMETOOLONG:  # which is no name of a file, now or later
+                self._refuse(path, f"cannot be read ({error.strerror}); make it readable")
+            return
+        if stat.S_ISREG(status.st_mode):
+            self._pending[path] = identity(status)
+            self._places[status.st_dev, status.st_ino] = path
+            if is_racy(status, time()):
+                self._settle(path)
+        elif not stat.S_ISDIR(status.st_mode):
+            self._refuse(path, "is neither a file nor a directory; pass what is read from it")
+
+    def update(self, path: str) -> None:
+        """Take a file that is opened for reading and writing, with what is in it."""
+        path = self._followed(path)
+        self.read(path)
+        self._settle(path)
+        self._note_own(path)
+
+    def replace(self, path: str) -> None:
+        """Take a file that is opened to be written anew."""
+        path = self._followed(path)
+        if os.path.exists(path) and not os.access(path, os.W_OK):
+            return  # the attempt will fail, and what is there stays somebody else's
+        self._before_change(path)
+        self._note_own(path)
+        self._patched.discard(path)
+
+    def create(self, path: str) -> None:
+        """Take a file that is opened on condition that there is none."""
+        if os.path.lexists(path):
+            self.read(path)
+        else:
+            self._note_own(path)
+
+    def patch(self, path: str) -> None:
+        """Take a file that is opened for writing only, what is in it staying there."""
+        path = self._followed(path)
+        self._before_change(path)
+        if self._is_known(path):
+            return
+        if os.path.lexists(path):
+            self._patched.add(path)
+        else:
+            self._note_own(path)
+
+    def remove(self, path: str) -> None:
+        """Take a file that is removed."""
+        self._before_change(path)
+        self._patched.discard(path)
+        self._note_own(path)
+
+    def move(self, source: str, target: str) -> None:
+        """Take a file or directory that gets another name, or replaces another."""
+        if not os.path.lexists(source):
+            self.read(source)
+            return
+        self._before_change(target)
+        if f"{source}{os.sep}" in self._made:
+            self._made += (f"{target}{os.sep}",)
+        elif os.path.isdir(source):
+            self.scan(source)
+        elif not (self._is_written(source) or source.startswith(self._made)):
+            self.read(source)
+            self._settle(source)
+        self._note_own(source)
+        self._note_own(target)
+        self._patched.discard(target)
+
+    def link(self, source: str, target: str) -> None:
+        """Take a file that gets one more name."""
+        self.read(source)
+        self._settle(source)
+        self._note_own(target)
+
+    def symlink(self, path: str) -> None:
+        """Take a symbolic link that is made: from now on what it leads to is what counts."""
+        self._has_links = True
+        self._note_own(path)
+
+    def make(self, path: str) -> None:
+        """Take a directory that is made: nothing in it counts."""
+        if not os.path.lexists(path):
+            self._made += (f"{path}{os.sep}",)
+            self._note_own(path)
+
+    def touch(self, path: str) -> None:
+        """Take a change of a file's mode, owner or times."""
+        self._before_change(path)
+
+    def scan(self, path: str) -> None:
+        """Take a directory whose entries are asked for."""
+        path = self._followed(path)
+        if path in self._directories or self._is_known(path, f"{path}{os.sep}"):
+            return
+        own = frozenset(self._written.get(path, ()))
+        try:
+            digest, left_out = digest_listing(self._project, path, own)
+        except FileNotFoundError:
+            self._absent[path] = None
+        except NotADirectoryError:
+            self.read(path)
+        except OSError as error:
+            self._refuse(path, f"cannot be listed ({error.strerror}); make it readable")
+        else:
+            self._directories[path] = digest
+            if left_out:
+                self._own[path] = left_out
+
+    def mark(self, mark: str) -> None:
+        """Take what is not seen any further: ``network`` or ``process``."""
+        self._marks.add(mark)
+
+    def fail(self, error: Exception) -> None:
+        """Take a mistake of ours: what the stage reads cannot be told any more."""
+        if self._failure is None:
+            self._failure = Unhashable("something that", f"was not noted: {error!r}")
+
+    def _followed(self, path: str) -> str:
+        return os.path.realpath(path) if self._has_links else path
+
+    def _note_own(self, path: str) -> None:
+        directory, name = os.path.split(path)
+        self._written.setdefault(directory, set()).add(name)
+
+    def _is_written(self, path: str) -> bool:
+        if not self._written:
             return False
-        if path.startswith(self._project + os.sep):
-            return True
-        return not path.startswith(_own_places())
+        directory, name = os.path.split(path)
+        return name in self._written.get(directory, ())
+
+    def _is_known(self, path: str, inside: str = "") -> bool:
+        """Return whether there is nothing more to note of *path*."""
+        return (
+            path in self._files
+            or path in self._pending
+            or path in self._absent
+            or (inside or path).startswith(self._made)
+            or (not inside and self._is_written(path))
+            or not self._project.counts(path)
+        )
+
+    def _before_change(self, path: str) -> None:
+        """Digest what was read and is about to be another."""
+        if path in self._pending:
+            self._settle(path)
+        elif self._pending:
+            try:
+                status = os.stat(path)
+            except (OSError, ValueError):
+                return
+            self._settle(self._places.get((status.st_dev, status.st_ino), ""))
+
+    def _settle(self, path: str) -> None:
+        """Digest a file that was read, if it is as it was then."""
+        before = self._pending.get(path)
+        if before is None:
+            return
+        try:
+            digest = digest_path(path)
+            if identity(os.stat(path)) == before:
+                self._files[path] = digest
+            else:
+                self._refuse(path, _CHANGED)
+        except OSError:
+            self._refuse(path, _CHANGED)
+        except Unhashable as error:
+            self._refuse(path, error.reason)
+        self._pending.pop(path, None)
+
+    def _refuse(self, path: str, reason: str) -> None:
+        if self._failure is None:
+            self._failure = Unhashable(f"{self._project.name(path)!r}, which", reason)
 
 
-def changes(project: str, record: Mapping[str, Any]) -> list[str]:
-    """Return the names of what has changed since *record* was made."""
-    files = record.get("files", {})
-    return [name for name, digest in files.items() if not is_unchanged(project, name, digest)]
+_project = cache(Project)
+
+_CHANGED = "something else changed while it ran; run it again when nothing writes to it"
 
 
-def is_unchanged(project: str, name: str, digest: str) -> bool:
-    """Return whether the file that *name* stands for still has *digest*."""
-    try:
-        return digest_path(os.path.join(project, name)) == digest
-    except Exception:  # noqa: BLE001  # gone, or not to be read: either way not what was read
-        return False
-
-
-@cache
-def _own_places() -> tuple[str, ...]:
-    import sysconfig  # a stage that reads no other files does not pay for it
-
-    libraries = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *sys.path}
-    roots = tuple(f"{each}{os.sep}" for each in libraries if os.path.isabs(each))
-    return (*_SYSTEM, *roots, os.path.expanduser("~/."))
-
-
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if event != "open" or not _watching:
-        return
-    path, _, flags = arguments
-    if not isinstance(path, (str, bytes, os.PathLike)):
-        return  # a descriptor that is open already
-    absolute = os.path.abspath(os.fsdecode(path))
-    for each in _watching:
-        each.note(absolute, writing=bool((flags or 0) & _WRITES))
+def _processes() -> str:
+    """Return what changes when multiprocessing, which says nothing of it, starts a process."""
+    module = sys.modules.get("multiprocessing.process")
+    return "" if module is None else repr(getattr(module, "_process_counter", ""))

@@ -1,0 +1,57 @@
+"""Files, directories and their absence count in a job as they do in the script."""
+
+import json
+
+import pytest
+
+SCRIPT = """
+    import json, os
+    from vcat import *
+
+    @stage
+    def total():
+        found = []
+        for name in sorted(os.listdir("data")):
+            with open(f"data/{name}") as file:
+                found.append(int(file.read()))
+        try:
+            with open("extra.txt") as file:
+                found.append(int(file.read()))
+        except FileNotFoundError:
+            pass
+        with open("scratch.txt", "w") as file:
+            file.write("x")
+        return sum(found)
+
+    @stage
+    def report(value):
+        return {"value": value}
+
+    if __name__ == "__main__":
+        deployment = report(total()).run()
+        deployment.wait_for_deployment_to_complete()
+        result = deployment.fetch_job_results()
+        print(json.dumps([result["value"], deployment.stages()[0].status]))
+"""
+
+
+def run(project):
+    return json.loads(project.run("main.py").stdout)
+
+
+@pytest.mark.slow
+def test_a_job_is_computed_again_when_its_files_changed(project):
+    """Each has a copy of the project in a place of its own, and finds the results of the others."""
+    project.write("main.py", SCRIPT)
+    project.write("data/a.txt", "1")
+    assert run(project) == [1, "completed"]
+    assert run(project) == [1, "cached"]
+    project.write("data/b.txt", "10")
+    assert run(project) == [11, "completed"]
+    project.write("data/b.txt", "20")
+    assert run(project) == [21, "completed"]
+    project.write("extra.txt", "100")
+    assert run(project) == [121, "completed"]
+    assert run(project) == [121, "cached"]
+    (project.directory / "data" / "b.txt").unlink()
+    assert run(project) == [101, "completed"]

@@ -1,0 +1,237 @@
+"""What Python says of files, processes and the network while stages run, told to observations.
+
+By an audit hook, which hears of an attempt before it is made. It is called for everything that
+Python does and says, so it returns at once from what nobody asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import get_ident
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from vcat._keeping.guard import at_work
+
+if TYPE_CHECKING:
+    from vcat._running.observation import Observation
+
+#: What an import opens, and what shows lines of source in warnings and tracebacks.
+_SOURCES = (".py", ".pyc", ".so", ".pyd", ".dylib")
+_IMPORTING = frozenset({"importlib._bootstrap_external", "_frozen_importlib_external"})
+_LISTING = _IMPORTING | {"importlib.metadata", "importlib_metadata"}
+
+_watching: list[Observation] = []
+_hooked = False
+
+
+def watch(observation: Observation) -> None:
+    """Tell *observation* what happens from now on."""
+    global _hooked
+    if not _hooked:
+        sys.addaudithook(_hook)  # for ever: a hook cannot be taken away
+        _hooked = True
+    _watching.append(observation)
+
+
+def unwatch(observation: Observation) -> None:
+    """Tell *observation* nothing more."""
+    _watching.remove(observation)
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _watching or event not in _TOLD:
+        return
+    thread = get_ident()
+    if thread in at_work:
+        return
+    at_work.add(thread)
+    try:
+        for each in tuple(_watching):
+            try:
+                _TOLD[event](each, arguments)
+            except TimeoutError as error:  # of the stage, which hears of it again
+                each.fail(error)
+            except (OSError, ValueError):
+                pass  # a name or a descriptor of nothing: the attempt is in vain
+            except Exception as error:  # noqa: BLE001  # what is raised here fails the stage's call
+                each.fail(error)
+    finally:
+        at_work.discard(thread)
+
+
+def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    name, mode, flags = arguments
+    if isinstance(name, int):
+        return  # open already, and seen then
+    flags = flags or 0
+    if not flags & _CHANGING and not (mode and mode[0] in "wax"):
+        path = _path(name)
+        if not (path.endswith(_SOURCES) and _is_import()):
+            observation.read(path)
+    elif flags & os.O_TRUNC or (mode and mode[0] == "w"):
+        observation.replace(_path(name))
+    elif flags & os.O_CREAT and flags & os.O_EXCL:
+        observation.create(_path(name))
+    elif flags & os.O_RDWR:
+        observation.update(_path(name))
+    else:
+        observation.patch(_path(name))
+
+
+_CHANGING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
+
+
+def _connected_to_database(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    name = os.fsdecode(arguments[0])
+    if name.startswith("file:"):
+        from urllib.parse import unquote  # few databases are named so
+
+        name, _, query = name[5:].partition("?")
+        name = unquote(name[name.index("/", 2) :] if name.startswith("//") else name)
+        if "mode=memory" in query:
+            return
+    if name and name != ":memory:":
+        path = _path(name)
+        for suffix in ("-wal", "-journal"):  # what is committed may be there still
+            observation.update(path + suffix)
+        observation.update(path)
+
+
+def _loaded(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    name = arguments[0]
+    if name and os.sep in os.fsdecode(name):  # else the system searches its own places
+        observation.read(_path(name))
+
+
+def _listed(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    if not _LISTING.issuperset(_callers(3)[:1]):
+        observation.scan(_path(arguments[0]))
+
+
+def _is_import() -> bool:
+    # A module's get_data(), which pkgutil.get_data() calls, opens data; where an import calls it,
+    # its caller is importing too.
+    callers = _callers(4)
+    return callers[1:] == ["linecache"] or _IMPORTING.issuperset(callers)
+
+
+def _callers(depth: int) -> list[str | None]:
+    """Return the modules of who did what the event is about, *depth* up, and of who called that."""
+    try:
+        frame = sys._getframe(depth)  # noqa: SLF001  # not in the event
+    except ValueError:
+        return [None]  # a thread without any Python
+    found = [frame.f_globals.get("__name__")]
+    if frame.f_back is not None:
+        found.append(frame.f_back.f_globals.get("__name__"))
+    return found
+
+
+def _told(method: str) -> Callable[[Observation, tuple[Any, ...]], None]:
+    """Return what tells *method* of an observation the path that an event begins with."""
+
+    def tell(observation: Observation, arguments: tuple[Any, ...]) -> None:
+        # Of these events a directory that the path is relative to comes last, -1 for none.
+        base = arguments[-1] if len(arguments) > 1 else -1
+        getattr(observation, method)(_path(arguments[0], base))
+
+    return tell
+
+
+def _renamed(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    source, target, source_base, target_base = arguments
+    observation.move(_path(source, source_base), _path(target, target_base))
+
+
+def _linked(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    source, target, source_base, target_base = arguments
+    observation.link(_path(source, source_base), _path(target, target_base))
+
+
+def _symlinked(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    observation.symlink(_path(arguments[1], arguments[2]))
+
+
+def _truncated(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    if not isinstance(arguments[0], int):
+        observation.patch(_path(arguments[0]))
+
+
+def _reached(observation: Observation, arguments: tuple[Any, ...]) -> None:  # noqa: ARG001  # that it happened is all
+    observation.mark("network")
+
+
+def _started(observation: Observation, arguments: tuple[Any, ...]) -> None:  # noqa: ARG001  # that it happened is all
+    observation.mark("process")
+
+
+_TOLD: dict[str, Callable[[Observation, tuple[Any, ...]], None]] = {
+    "open": _opened,
+    "sqlite3.connect": _connected_to_database,
+    "ctypes.dlopen": _loaded,
+    "os.listdir": _listed,
+    "os.scandir": _listed,
+    "os.mkdir": _told("make"),
+    "os.remove": _told("remove"),
+    "os.truncate": _truncated,
+    "os.rename": _renamed,
+    "os.link": _linked,
+    "os.symlink": _symlinked,
+    # The content stays, the time of the last change does not.
+    **dict.fromkeys(("os.chmod", "os.chown", "os.utime"), _told("touch")),
+    **dict.fromkeys(("os.setxattr", "os.removexattr"), lambda each, a: each.touch(_path(a[0]))),
+    **dict.fromkeys(
+        (
+            "socket.connect",
+            "socket.bind",
+            "socket.sendto",
+            "socket.sendmsg",
+            "socket.getaddrinfo",
+            "socket.gethostbyname",
+            "socket.gethostbyaddr",
+        ),
+        _reached,
+    ),
+    **dict.fromkeys(
+        (
+            "subprocess.Popen",
+            "os.system",
+            "os.exec",
+            "os.fork",
+            "os.forkpty",
+            "os.posix_spawn",
+            "os.spawn",
+            "pty.spawn",
+        ),
+        _started,
+    ),
+}
+
+
+def _path(name: Any, base: int = -1) -> str:
+    """Return the absolute path of *name*: a text, bytes, a path, a descriptor, or nothing."""
+    if name is None:
+        return os.getcwd()
+    if isinstance(name, int):
+        return _path_of(name)
+    path = os.fsdecode(name)
+    if not path.startswith(os.sep):
+        path = os.path.join(os.getcwd() if base < 0 else _path_of(base), path)
+    head, tail = os.path.split(path)
+    if ".." in path.split(os.sep):
+        # Up from where a link leads, not from where it lies.
+        return (
+            os.path.join(os.path.realpath(head), tail) if tail != ".." else os.path.realpath(path)
+        )
+    path = os.path.normpath(path)
+    return path[1:] if path.startswith("//") else path
+
+
+def _path_of(descriptor: int) -> str:
+    if sys.platform == "darwin":
+        import fcntl
+
+        return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+    return os.readlink(f"/proc/self/fd/{descriptor}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from typing import Any
 
 from vcat._keys.file import digest_path
@@ -13,7 +14,7 @@ from vcat._running.project import Project
 _PARTS = {"files", "absent", "directories", "own", "marks"}
 
 
-def changes(project: str, record: dict[str, Any]) -> list[str]:
+def changes(project: str, record: Mapping[str, Any]) -> list[str]:
     """Return the names of what has changed; empty where the result may be used.
 
     Args:
@@ -29,7 +30,7 @@ def changes(project: str, record: dict[str, Any]) -> list[str]:
         return [f"a record of files that cannot be read ({type(error).__name__})"]
 
 
-def _changes(project: Project, record: dict[str, Any]) -> list[str]:
+def _changes(project: Project, record: Mapping[str, Any]) -> list[str]:
     changed = [f"what is recorded as {each!r}" for each in record.keys() - _PARTS]
     changed += [each for each in record.get("absent", ()) if _is_there(project.path(each))]
     own = record.get("own", {})

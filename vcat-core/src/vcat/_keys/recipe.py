@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["RECIPE", "Key", "KeyMaker", "Upstream"]
 
 #: Changes whenever equal code and inputs get other keys than before.
-RECIPE = 1
+RECIPE = 2
 
 #: What Python it is: another minor version may compute something else from the same code.
 PYTHON = f"{sys.implementation.name} {sys.version_info[0]}.{sys.version_info[1]}"

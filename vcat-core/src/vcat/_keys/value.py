@@ -5,15 +5,19 @@ Equal types with equal content give equal bytes, in every process; anything else
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, ClassVar, Protocol
 
+from vcat._keys.bulk import LARGE, summary
 from vcat._keys.bytecode import open_code
+from vcat._keys.foreign import opener_for as foreign_opener_for
 from vcat._keys.instance import open_instance
-from vcat._keys.pieces import Pieces, Raw, by_index, by_key, by_name
+from vcat._keys.pieces import Cells, Pieces, Raw, by_index, by_key, by_name, in_bytes, named
 from vcat._keys.scalar import SCALARS, Name, Scalars, flat, length
 from vcat._keys.standard import is_path, opener_for
 from vcat._keys.unhashable import Unhashable
@@ -172,6 +176,9 @@ class Encoder:
                 self._buffer += self._paths(value)
                 return None
             return self._open_pieces(standard(value), value)
+        foreign = foreign_opener_for(kind)
+        if foreign is not None:
+            return self._open_pieces(foreign(value), value)
         if kind is BuiltinFunctionType:
             parts = (value.__self__, Name(value.__name__))
             label = by_name("__self__", "__name__")
@@ -209,9 +216,11 @@ class Encoder:
         self._buffer += b"R" + length(len(data)) + data + length(len(parts))
         return iter(parts), len(parts), label
 
-    def _open_sequence(self, value: Sequence[Any], label: Callable[[int], str]) -> _Frame | None:
+    def _open_sequence(
+        self, value: Sequence[Any], label: Callable[[int], str], scalars: Scalars
+    ) -> _Frame | None:
         """Write the primitive values that *value* begins with and return what comes after them."""
-        scalars, size = self._scalars, len(value)
+        size = len(value)
         for start in range(0, size, _BLOCK):
             try:
                 found = [scalars[type(each)](each) for each in value[start : start + _BLOCK]]
@@ -227,19 +236,18 @@ class Encoder:
         if self._again(value):
             return None
         self._buffer += b"[" + length(len(value))
-        return self._open_sequence(value, by_index)
+        return self._open_sequence(value, by_index, self._scalars)
 
     def _open_tuple(self, value: tuple[Any, ...]) -> _Frame | None:
         self._buffer += b"(" + length(len(value))
-        return self._open_sequence(value, by_index)
+        return self._open_sequence(value, by_index, self._scalars)
 
     def _open_dict(self, value: dict[Any, Any]) -> _Frame | None:
         if self._again(value):
             return None
         self._buffer += b"{" + length(len(value))
         flat = [each for item in value.items() for each in item]
-
-        return self._open_sequence(flat, by_key(flat))
+        return self._open_sequence(flat, by_key(flat), self._scalars)
 
     def _open_set(self, value: set[Any]) -> _Frame | None:
         if not self._again(value):
@@ -283,15 +291,32 @@ class Encoder:
             raise error.below(path) from error.__cause__
         return out.digest(), () if refer is None else refer.order(), refer
 
+    def _open_cells(self, value: Cells) -> _Frame | None:
+        items = value.items
+        if set(map(type, items)) == {str}:
+            # Millions of short texts are the usual column: no Python is run for each of them.
+            lengths = array("q", map(len, items))
+            if sys.byteorder == "big":
+                lengths.byteswap()
+            joined = "".join(items).encode("utf-8", "surrogatepass")
+            return self._open_pieces(Pieces("texts", (in_bytes(lengths), in_bytes(joined))))
+        self._buffer += b"R" + length(5) + b"cells" + length(len(items))
+        frame = self._open_sequence(items, by_index, SCALARS)
+        if frame is None:
+            return None
+        rest, size, label = frame
+        return iter([named(each) for each in rest]), size, label
+
     def _open_bytes(self, value: bytes) -> None:
-        self._buffer += b"b" + length(len(value))
         if len(value) > _ENOUGH:
-            self._flush()
-            self._out.update(value)
+            self._open_raw(in_bytes(value))
         else:
-            self._buffer += value
+            self._buffer += b"b" + length(len(value)) + value
 
     def _open_raw(self, value: Raw) -> None:
+        if value.size >= LARGE:
+            self._buffer += summary(value.size, value.chunks)
+            return
         self._buffer += b"b" + length(value.size)
         self._flush()
         for chunk in value.chunks:
@@ -314,6 +339,7 @@ class Encoder:
         frozenset: _open_frozenset,
         bytes: _open_bytes,
         Pieces: _open_pieces,
+        Cells: _open_cells,
         Raw: _open_raw,
         CodeType: _open_code,
     }

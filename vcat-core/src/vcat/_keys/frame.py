@@ -68,7 +68,9 @@ def _open_index(value: Any) -> object:
     if _OPENERS.get(kind.__qualname__) is not _open_index:
         return value  # somebody's own subclass, an ordinary object
     content = open_column(value.array)
-    return Pieces("pandas.Index", (named(kind.__name__), content, names))
+    # Two indexes of the same days differ in what they do with `shift`.
+    frequency = getattr(value, "freq", None)
+    return Pieces("pandas.Index", (named(kind.__name__), content, names, frequency))
 
 
 _OPENERS: Mapping[str, Callable[[Any], Any]] = {

@@ -14,7 +14,7 @@ _BLOCK = 1 << 24
 
 
 def open_numpy(kind: type, value: Any) -> Pieces | None:
-    """Take a value of NumPy's apart; ``None`` where it is none, or says itself what counts."""
+    """Take a value of NumPy's own types apart; ``None`` where it is none."""
     numpy = sys.modules.get("numpy")
     if numpy is None:
         return None
@@ -31,12 +31,19 @@ def open_numpy(kind: type, value: Any) -> Pieces | None:
     if kind is numpy.memmap:
         # Which file it lies in is a place, and its handle cannot be told.
         return Pieces("numpy.memmap", (open_array(value.view(numpy.ndarray)),), mutable=True)
-    if kind.__reduce__ is numpy.ndarray.__reduce__:
-        # The array's own state would depend on how it lies in memory.
-        content = open_array(value.view(numpy.ndarray))
-        parts = (kind, content, attributes(vars(value).items()))
-        return Pieces("numpy.subclass", parts, mutable=True)
     return None
+
+
+def open_subclass(kind: Any, value: Any) -> Pieces | None:
+    """Take an array of a derived class apart; ``None`` where it says itself what counts."""
+    import numpy as np
+
+    if kind.__reduce__ is not np.ndarray.__reduce__:
+        return None
+    # The array's own state would depend on how it lies in memory.
+    content = open_array(value.view(np.ndarray))
+    parts = (kind, content, attributes(vars(value).items()))
+    return Pieces("numpy.subclass", parts, mutable=True)
 
 
 def open_array(value: Any) -> Pieces:

@@ -31,6 +31,11 @@ def opener_for(kind: type) -> Opener | None:
 
 def open_derived(kind: type, value: Any) -> Pieces | None:
     """Take a value apart whose class derives from a library's; ``None`` where it is an object."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and issubclass(kind, numpy.ndarray):
+        from vcat._keys.array import open_subclass as open_derived_array
+
+        return open_derived_array(kind, value)
     pandas = sys.modules.get("pandas")
     if pandas is not None and issubclass(kind, (pandas.DataFrame, pandas.Series)):
         from vcat._keys.frame import open_subclass

@@ -9,13 +9,18 @@ from typing import Any
 from vcat._keys.array import open_numpy
 from vcat._keys.foreign import open_derived
 from vcat._keys.pieces import Pieces, attributes, by_index, named, pairs
+from vcat._keys.registered import Finder, open_registered
 from vcat._keys.unhashable import Unhashable
 
 _SET_REDUCERS = (set.__reduce__, frozenset.__reduce__)
 
 
-def open_instance(value: Any) -> Pieces:
+def open_instance(value: Any, find: Finder | None = None) -> Pieces:
     """Take *value* apart.
+
+    Args:
+        value: An object of any class.
+        find: Finds what a plugin has registered for a type; see :mod:`vcat._keys.registered`.
 
     Raises:
         Unhashable: It says nothing of its content: a lock, a socket, a generator.
@@ -32,7 +37,10 @@ def open_instance(value: Any) -> Pieces:
         # What they would reduce to has their items in an order that changes with the hash seed.
         own = attributes(getattr(value, "__dict__", {}).items())
         return Pieces("set subclass", (kind, frozenset(value), own), mutable=True)
-    opened = open_numpy(kind, value) or open_derived(kind, value)
+    opened = open_numpy(kind, value)
+    if opened is None and find is not None:
+        opened = open_registered(kind, value, find)
+    opened = opened or open_derived(kind, value)
     if opened is not None:
         return opened
     reduced = _reduced(kind, value)

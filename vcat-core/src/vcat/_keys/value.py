@@ -18,6 +18,7 @@ from vcat._keys.bytecode import open_code
 from vcat._keys.foreign import opener_for as foreign_opener_for
 from vcat._keys.instance import open_instance
 from vcat._keys.pieces import Cells, Pieces, Raw, by_index, by_key, by_name, in_bytes, named
+from vcat._keys.registered import Finder
 from vcat._keys.scalar import SCALARS, Name, Scalars, flat, length
 from vcat._keys.standard import is_path, opener_for
 from vcat._keys.unhashable import Unhashable
@@ -98,6 +99,7 @@ class Encoder:
         scalars: How primitive values are written, where it differs from the rule.
         paths: Writes paths of :mod:`pathlib`, where they are more than their text.
         names: Tells a bare ``object()``, which has no content, by its name.
+        find: Finds what a plugin has registered for a type.
     """
 
     def __init__(
@@ -108,12 +110,14 @@ class Encoder:
         scalars: Scalars = SCALARS,
         paths: Callable[[Any], bytes] | None = None,
         names: Callable[[object], str | None] | None = None,
+        find: Finder | None = None,
     ) -> None:
         self._out = out
         self._refer = refer
         self._scalars = scalars
         self._paths = paths
         self._names = names
+        self._find = find
         self._buffer = bytearray()
         # Mutable objects by id, in the order they were met; kept, so that no id comes back.
         self.met: dict[int, tuple[int, object]] = {}
@@ -187,7 +191,7 @@ class Encoder:
             return None
         if id(value) in self.met and self._again(value):
             return None
-        return self._open_pieces(open_instance(value), value)
+        return self._open_pieces(open_instance(value, self._find), value)
 
     def _write_reference(self, value: Any) -> bool:
         reference = None if self._refer is None else self._refer(value)
@@ -280,7 +284,14 @@ class Encoder:
             raise Unhashable("", "has sets nested too deeply; make it flatter")
         refer = None if self._refer is None else self._refer.branch()
         out = sha256()
-        inner = Encoder(out, refer, scalars=self._scalars, paths=self._paths, names=self._names)
+        inner = Encoder(
+            out,
+            refer,
+            scalars=self._scalars,
+            paths=self._paths,
+            names=self._names,
+            find=self._find,
+        )
         inner.outer = self
         inner.met_before = self.met_before + len(self.met)
         inner.depth = self.depth + 1

@@ -11,7 +11,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import bundling, engine, startup
+from benchmarks import bundling, engine, startup, values
 from benchmarks.measurement import Bench, Row
 
 _PARTS = {
@@ -20,6 +20,7 @@ _PARTS = {
     "stage": engine.time_rows,
     "memory": engine.memory_rows,
     "bundle": bundling.rows,
+    "values": values.rows,
 }
 
 

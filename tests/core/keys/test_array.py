@@ -135,5 +135,7 @@ def test_texts_in_object_arrays_are_data(tmp_path, monkeypatch):
     kinds = [["a", "bc"], ["ab", "c"], ["a", None], ["a", b"bc"], ["a", np.str_("bc")], [[], []]]
     found = [digest(np.array([*each, 0], object)[:-1]) for each in kinds]
     assert len(set(found)) == len(kinds)
+    cut = [["a\0b", "c"], ["a", "b\0c"], ["a", "b", "c"], ["a\0b\0c"], ["", ""], [""], ["\0"]]
+    assert len({digest(np.array(each, object)) for each in cut}) == len(cut)
     pair = "\ud83d", "\ude00"
     assert digest(np.array([*pair], object)) != digest(np.array(["\U0001f600", ""], object))

@@ -5,8 +5,6 @@ Equal types with equal content give equal bytes, in every process; anything else
 
 from __future__ import annotations
 
-import sys
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
@@ -306,11 +304,10 @@ class Encoder:
         items = value.items
         if set(map(type, items)) == {str}:
             # Millions of short texts are the usual column: no Python is run for each of them.
-            lengths = array("q", map(len, items))
-            if sys.byteorder == "big":
-                lengths.byteswap()
-            joined = "".join(items).encode("utf-8", "surrogatepass")
-            return self._open_pieces(Pieces("texts", (in_bytes(lengths), in_bytes(joined))))
+            joined = "\0".join(items)
+            if joined.count("\0") == len(items) - 1:  # none of them has one of its own
+                data = in_bytes(joined.encode("utf-8", "surrogatepass"))
+                return self._open_pieces(Pieces("texts", (len(items), data)))
         self._buffer += b"R" + length(5) + b"cells" + length(len(items))
         frame = self._open_sequence(items, by_index, SCALARS)
         if frame is None:

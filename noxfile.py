@@ -127,7 +127,7 @@ def packaging(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure what the speed table promises; ``-- --help`` shows the options."""
-    _install(session, "fast", editable=False)
+    _install(session, "fast", "array", editable=False)
     session.run("python", "-m", "benchmarks", *session.posargs, env=ENVIRONMENT)
 
 

@@ -11,7 +11,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import bundling, caching, engine, startup
+from benchmarks import bundling, caching, engine, startup, values
 from benchmarks.measurement import Bench, Row
 
 _PARTS = {
@@ -23,6 +23,7 @@ _PARTS = {
     "chain": caching.chain_rows,
     "array": caching.array_rows,
     "frame": caching.frame_rows,
+    "values": values.rows,
 }
 
 

@@ -76,7 +76,7 @@ print(json.dumps([(built - before) / STAGES, (peak() - before) / STAGES]))
 
 def time_rows(bench: Bench) -> list[Row]:
     """What the engine adds to a stage."""
-    engine, pool = json.loads(_child(bench, _TIME, str(bench.repeat)))
+    engine, pool = json.loads(run_program(bench, _TIME, str(bench.repeat)))
     return [
         Row(
             "per stage of a chain of 1,000, to ThreadPoolExecutor(1).submit(f).result()",
@@ -90,7 +90,7 @@ def time_rows(bench: Bench) -> list[Row]:
 
 def memory_rows(bench: Bench) -> list[Row]:
     """What 100,000 stages take, by the peak of the process's memory."""
-    samples = [json.loads(_child(bench, _MEMORY)) for _ in range(bench.repeat_long)]
+    samples = [json.loads(run_program(bench, _MEMORY)) for _ in range(bench.repeat_long)]
     built, run = zip(*samples, strict=True)
     return [
         Row("memory per stage of a graph of 100,000", built, unit="B", goal=2048, note="built"),
@@ -98,7 +98,8 @@ def memory_rows(bench: Bench) -> list[Row]:
     ]
 
 
-def _child(bench: Bench, program: str, *arguments: str) -> str:
+def run_program(bench: Bench, program: str, *arguments: str) -> str:
+    """Return what *program* prints, run in a directory and with a user cache of its own."""
     directory = bench.directory("project")
     (directory / "program.py").write_text(program)
     return subprocess.run(

@@ -220,6 +220,7 @@ def test_what_a_plugin_requires_travels_too(installed):
         "acme/__init__.py",
         "acme/data.json",
         "acme_vcat-1.0.dist-info/METADATA",
+        "acme_vcat-1.0.dist-info/top_level.txt",
     ]
     own = {name for name, each in found.items() if each.is_own}
     assert own == {"acme-vcat", "vcat-core", "vcat-more"}
@@ -230,7 +231,7 @@ def test_licences_travel(installed):
     installed("acme-vcat", {"acme.py": ""}, **{"LICENSE.txt": "free", "licenses/NOTICE": "so"})
     (acme,) = (each for each in find_distributions(["acme-vcat"]) if each.name == "acme-vcat")
     paths = [each.path.partition("/")[2] for each in acme.files if "dist-info" in each.path]
-    assert paths == ["LICENSE.txt", "METADATA", "licenses/NOTICE"]
+    assert paths == ["LICENSE.txt", "METADATA", "licenses/NOTICE", "top_level.txt"]
 
 
 def test_an_editable_plugin(installed, tmp_path, monkeypatch):
@@ -282,3 +283,18 @@ def test_the_second_time_little_is_imported(ship, project):
         [sys.executable, "-c", code, str(project)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_what_travels_says_whose_modules_it_has(installed):
+    """Keys count a library by version in the job too, where no RECORD says what is part of it."""
+    installed("acme-vcat", {"acme/__init__.py": "", "acme/data.json": "{}", "single.py": ""})
+    (acme,) = (each for each in find_distributions(["acme-vcat"]) if each.name == "acme-vcat")
+    claims = {each.path: each.content for each in acme.files if not each.source}
+    assert claims == {"acme_vcat-1.0.dist-info/top_level.txt": b"acme\nsingle\n"}
+
+
+def test_a_compiled_plugin_stays_where_it_is_installed(installed):
+    """Without its compiled parts it would stand in the way of what the job's machine has."""
+    installed("acme-vcat", {"acme/__init__.py": "", "acme/_c.so": ""}, requires=["pure-thing"])
+    installed("pure-thing", {"pure/__init__.py": ""})
+    assert "acme-vcat" not in {each.name for each in find_distributions(["acme-vcat"])}

@@ -17,6 +17,7 @@ from vcat._keys.file import digest_path
 from vcat._keys.instance import plain_function
 from vcat._keys.origin import DISTRIBUTION, PROJECT, Origin, OriginFinder
 from vcat._keys.recorder import Recorder, Root
+from vcat._keys.registered import Finder
 from vcat._keys.source import DYNAMIC, digest_sources
 from vcat._keys.unhashable import Unhashable
 from vcat._keys.value import Refer
@@ -71,9 +72,11 @@ class CodeDigester:
     Args:
         project: The project's directory.
         main: What ``__main__`` is called elsewhere, so that its classes are the same there.
+        find: Finds what a plugin has registered for a type of values.
     """
 
-    def __init__(self, project: str, *, main: str = "__main__") -> None:
+    def __init__(self, project: str, *, main: str = "__main__", find: Finder | None = None) -> None:
+        self._find = find
         self.origins = OriginFinder()
         self._project = project
         self._root = Root(project)
@@ -224,7 +227,7 @@ class CodeDigester:
         if unread is None:
             return
         write, namespace = unread
-        recorder = Recorder(node, self.node_of, self._root, namespace)
+        recorder = Recorder(node, self.node_of, self._root, namespace, self._find)
         try:
             write(recorder)
         except Unhashable as error:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from copyreg import dispatch_table
 from enum import Enum
 from typing import Any
 
-from vcat._keys.array import open_array, open_dtype, open_scalar
+from vcat._keys.array import open_numpy
+from vcat._keys.foreign import open_derived
 from vcat._keys.pieces import Pieces, attributes, by_index, named, pairs
+from vcat._keys.registered import Finder, open_registered
 from vcat._keys.unhashable import Unhashable
 
 _SET_REDUCERS = (set.__reduce__, frozenset.__reduce__)
 
 
-def open_instance(value: Any) -> Pieces:
+def open_instance(value: Any, find: Finder | None = None) -> Pieces:
     """Take *value* apart.
+
+    Args:
+        value: An object of any class.
+        find: Finds what a plugin has registered for a type; see :mod:`vcat._keys.registered`.
 
     Raises:
         Unhashable: It says nothing of its content: a lock, a socket, a generator.
@@ -32,8 +37,11 @@ def open_instance(value: Any) -> Pieces:
         # What they would reduce to has their items in an order that changes with the hash seed.
         own = attributes(getattr(value, "__dict__", {}).items())
         return Pieces("set subclass", (kind, frozenset(value), own), mutable=True)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and (opened := _open_numpy(numpy, kind, value)) is not None:
+    opened = open_numpy(kind, value)
+    if opened is None and find is not None:
+        opened = open_registered(kind, value, find)
+    opened = opened or open_derived(kind, value)
+    if opened is not None:
         return opened
     reduced = _reduced(kind, value)
     if isinstance(reduced, str):
@@ -56,22 +64,6 @@ def plain_function(value: Any) -> Any:
         return value
     function = getattr(value, "function", None)
     return function if callable(function) else value
-
-
-def _open_numpy(numpy: Any, kind: type, value: Any) -> Pieces | None:
-    if kind is numpy.ndarray:
-        return open_array(value)
-    if issubclass(kind, numpy.generic):
-        return open_scalar(value)
-    if issubclass(kind, numpy.dtype):
-        return open_dtype(value)
-    plain = numpy.ndarray.__reduce__
-    if issubclass(kind, numpy.ndarray) and kind.__reduce__ is plain:
-        # The array's own state would depend on how it lies in memory.
-        content = open_array(value.view(numpy.ndarray))
-        parts = (kind, content, attributes(vars(value).items()))
-        return Pieces("numpy.subclass", parts, mutable=True)
-    return None
 
 
 def _reduced(kind: type, value: Any) -> Any:

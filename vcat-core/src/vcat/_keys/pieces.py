@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vcat._keys.scalar import Name
 
@@ -52,6 +52,27 @@ class Raw:
     def __init__(self, size: int, chunks: Iterable[bytes | memoryview]) -> None:
         self.size = size
         self.chunks = chunks
+
+
+class Cells:
+    """Items of an array or a column: data in bulk, in which no text is the name of a file.
+
+    Args:
+        items: The items, in the order that counts.
+    """
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+
+def in_bytes(buffer: Any) -> Raw:
+    """Return the content of a contiguous *buffer*, hashed where it lies."""
+    view = memoryview(buffer)
+    if view.nbytes == 0:
+        return Raw(0, ())  # a view without elements cannot be cast
+    return Raw(view.nbytes, (view.cast("B"),))
 
 
 def by_key(flat: Sequence[object]) -> Callable[[int], str]:

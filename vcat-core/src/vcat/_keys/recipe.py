@@ -19,10 +19,12 @@ from vcat._keys.value import Encoder, digest
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from vcat._keys.registered import Finder
+
 __all__ = ["RECIPE", "Key", "KeyMaker", "Upstream"]
 
 #: Changes whenever equal code and inputs get other keys than before.
-RECIPE = 1
+RECIPE = 2
 
 #: What Python it is: another minor version may compute something else from the same code.
 PYTHON = f"{sys.implementation.name} {sys.version_info[0]}.{sys.version_info[1]}"
@@ -122,10 +124,12 @@ class KeyMaker:
     Args:
         project: The directory whose code counts by content.
         main: What ``__main__`` is called where it is imported.
+        find: Finds what a plugin has registered for a type of values.
     """
 
-    def __init__(self, project: str, *, main: str = "__main__") -> None:
-        self.code = CodeDigester(project, main=main)
+    def __init__(self, project: str, *, main: str = "__main__", find: Finder | None = None) -> None:
+        self.code = CodeDigester(project, main=main, find=find)
+        self._find = find
         self._plans: dict[int, _Plan] = {}
         self._files: dict[str, str] = {}
         self._scalars: dict[type, Callable[[Any], bytes]] = {
@@ -206,7 +210,14 @@ class KeyMaker:
         if type(value) in (tuple, list) and (data := flat(value, self._scalars)) is not None:
             return sha256(data).digest()
         out = sha256()
-        encoder = Encoder(out, self.code, scalars=self._scalars, paths=self._path, names=name_of)
+        encoder = Encoder(
+            out,
+            self.code,
+            scalars=self._scalars,
+            paths=self._path,
+            names=name_of,
+            find=self._find,
+        )
         try:
             encoder.write(value)
         except Unhashable as error:

@@ -13,6 +13,7 @@ from vcat._keys.value import Encoder
 
 if TYPE_CHECKING:
     from vcat._keys.closure import Node
+    from vcat._keys.registered import Finder
     from vcat._keys.value import Refer
 
 
@@ -54,6 +55,7 @@ class Recorder:
         node_of: Gives the node of a function, class or module.
         root: The project's directory; paths below it are written as parts of the project.
         namespace: Where a bare ``object()`` has its name.
+        find: Finds what a plugin has registered for a type of values.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Recorder:
         node_of: Callable[[Any], Node | None],
         root: Root,
         namespace: Mapping[str, object],
+        find: Finder | None = None,
     ) -> None:
         self._node = node
         self._out = sha256()
@@ -73,6 +76,7 @@ class Recorder:
             scalars=root.scalars,
             paths=root.path,
             names=self._name_of,
+            find=find,
         )
 
     def write(self, value: object, path: str | None = None) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vcat._keys.pieces import Pieces, by_index, by_name, named, pairs
+from vcat._keys.pieces import Pieces, by_index, by_name, in_bytes, named, pairs
 from vcat._keys.scalar import Name
 from vcat._keys.unhashable import Unhashable
 
@@ -95,11 +95,12 @@ def _random(value: Any) -> Pieces:
 
 
 def _array(value: Any) -> Pieces:
-    return Pieces("array.array", (Name(value.typecode), value.tobytes()), mutable=True)
+    return Pieces("array.array", (Name(value.typecode), in_bytes(value)), mutable=True)
 
 
 def _memoryview(value: Any) -> Pieces:
-    return Pieces("memoryview", (Name(value.format), value.shape, value.tobytes()), mutable=True)
+    content = in_bytes(value) if value.c_contiguous else value.tobytes()
+    return Pieces("memoryview", (Name(value.format), value.shape, content), mutable=True)
 
 
 def _mappingproxy(value: Any) -> Pieces:
@@ -138,7 +139,7 @@ def _environment(_: Any) -> Pieces:
 
 
 _OPENERS: Mapping[str, Callable[[Any], Pieces]] = {
-    "builtins.bytearray": lambda v: Pieces("bytearray", (bytes(v),), mutable=True),
+    "builtins.bytearray": lambda v: Pieces("bytearray", (in_bytes(v),), mutable=True),
     "builtins.memoryview": _memoryview,
     "builtins.range": _attributes("range", "start", "stop", "step"),
     "builtins.slice": _attributes("slice", "start", "stop", "step"),

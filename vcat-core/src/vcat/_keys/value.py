@@ -11,9 +11,12 @@ from itertools import pairwise
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, ClassVar, Protocol
 
+from vcat._keys.bulk import LARGE, summary
 from vcat._keys.bytecode import open_code
+from vcat._keys.foreign import opener_for as foreign_opener_for
 from vcat._keys.instance import open_instance
-from vcat._keys.pieces import Pieces, Raw, by_index, by_key, by_name
+from vcat._keys.pieces import Cells, Pieces, Raw, by_index, by_key, by_name, in_bytes, named
+from vcat._keys.registered import Finder
 from vcat._keys.scalar import SCALARS, Name, Scalars, flat, length
 from vcat._keys.standard import is_path, opener_for
 from vcat._keys.unhashable import Unhashable
@@ -94,6 +97,7 @@ class Encoder:
         scalars: How primitive values are written, where it differs from the rule.
         paths: Writes paths of :mod:`pathlib`, where they are more than their text.
         names: Tells a bare ``object()``, which has no content, by its name.
+        find: Finds what a plugin has registered for a type.
     """
 
     def __init__(
@@ -104,12 +108,14 @@ class Encoder:
         scalars: Scalars = SCALARS,
         paths: Callable[[Any], bytes] | None = None,
         names: Callable[[object], str | None] | None = None,
+        find: Finder | None = None,
     ) -> None:
         self._out = out
         self._refer = refer
         self._scalars = scalars
         self._paths = paths
         self._names = names
+        self._find = find
         self._buffer = bytearray()
         # Mutable objects by id, in the order they were met; kept, so that no id comes back.
         self.met: dict[int, tuple[int, object]] = {}
@@ -172,6 +178,9 @@ class Encoder:
                 self._buffer += self._paths(value)
                 return None
             return self._open_pieces(standard(value), value)
+        foreign = foreign_opener_for(kind)
+        if foreign is not None:
+            return self._open_pieces(foreign(value), value)
         if kind is BuiltinFunctionType:
             parts = (value.__self__, Name(value.__name__))
             label = by_name("__self__", "__name__")
@@ -180,7 +189,7 @@ class Encoder:
             return None
         if id(value) in self.met and self._again(value):
             return None
-        return self._open_pieces(open_instance(value), value)
+        return self._open_pieces(open_instance(value, self._find), value)
 
     def _write_reference(self, value: Any) -> bool:
         reference = None if self._refer is None else self._refer(value)
@@ -209,9 +218,11 @@ class Encoder:
         self._buffer += b"R" + length(len(data)) + data + length(len(parts))
         return iter(parts), len(parts), label
 
-    def _open_sequence(self, value: Sequence[Any], label: Callable[[int], str]) -> _Frame | None:
+    def _open_sequence(
+        self, value: Sequence[Any], label: Callable[[int], str], scalars: Scalars
+    ) -> _Frame | None:
         """Write the primitive values that *value* begins with and return what comes after them."""
-        scalars, size = self._scalars, len(value)
+        size = len(value)
         for start in range(0, size, _BLOCK):
             try:
                 found = [scalars[type(each)](each) for each in value[start : start + _BLOCK]]
@@ -227,19 +238,18 @@ class Encoder:
         if self._again(value):
             return None
         self._buffer += b"[" + length(len(value))
-        return self._open_sequence(value, by_index)
+        return self._open_sequence(value, by_index, self._scalars)
 
     def _open_tuple(self, value: tuple[Any, ...]) -> _Frame | None:
         self._buffer += b"(" + length(len(value))
-        return self._open_sequence(value, by_index)
+        return self._open_sequence(value, by_index, self._scalars)
 
     def _open_dict(self, value: dict[Any, Any]) -> _Frame | None:
         if self._again(value):
             return None
         self._buffer += b"{" + length(len(value))
         flat = [each for item in value.items() for each in item]
-
-        return self._open_sequence(flat, by_key(flat))
+        return self._open_sequence(flat, by_key(flat), self._scalars)
 
     def _open_set(self, value: set[Any]) -> _Frame | None:
         if not self._again(value):
@@ -272,7 +282,14 @@ class Encoder:
             raise Unhashable("", "has sets nested too deeply; make it flatter")
         refer = None if self._refer is None else self._refer.branch()
         out = sha256()
-        inner = Encoder(out, refer, scalars=self._scalars, paths=self._paths, names=self._names)
+        inner = Encoder(
+            out,
+            refer,
+            scalars=self._scalars,
+            paths=self._paths,
+            names=self._names,
+            find=self._find,
+        )
         inner.outer = self
         inner.met_before = self.met_before + len(self.met)
         inner.depth = self.depth + 1
@@ -283,15 +300,31 @@ class Encoder:
             raise error.below(path) from error.__cause__
         return out.digest(), () if refer is None else refer.order(), refer
 
+    def _open_cells(self, value: Cells) -> _Frame | None:
+        items = value.items
+        if set(map(type, items)) == {str}:
+            # Millions of short texts are the usual column: no Python is run for each of them.
+            joined = "\0".join(items)
+            if joined.count("\0") == len(items) - 1:  # none of them has one of its own
+                data = in_bytes(joined.encode("utf-8", "surrogatepass"))
+                return self._open_pieces(Pieces("texts", (len(items), data)))
+        self._buffer += b"R" + length(5) + b"cells" + length(len(items))
+        frame = self._open_sequence(items, by_index, SCALARS)
+        if frame is None:
+            return None
+        rest, size, label = frame
+        return iter([named(each) for each in rest]), size, label
+
     def _open_bytes(self, value: bytes) -> None:
-        self._buffer += b"b" + length(len(value))
         if len(value) > _ENOUGH:
-            self._flush()
-            self._out.update(value)
+            self._open_raw(in_bytes(value))
         else:
-            self._buffer += value
+            self._buffer += b"b" + length(len(value)) + value
 
     def _open_raw(self, value: Raw) -> None:
+        if value.size >= LARGE:
+            self._buffer += summary(value.size, value.chunks)
+            return
         self._buffer += b"b" + length(value.size)
         self._flush()
         for chunk in value.chunks:
@@ -314,6 +347,7 @@ class Encoder:
         frozenset: _open_frozenset,
         bytes: _open_bytes,
         Pieces: _open_pieces,
+        Cells: _open_cells,
         Raw: _open_raw,
         CodeType: _open_code,
     }

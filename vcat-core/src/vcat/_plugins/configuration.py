@@ -7,7 +7,7 @@ what only :func:`load` needs is imported there.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from vcat._plugins.binding import Binding
@@ -23,6 +23,7 @@ from vcat.errors import FormatError
 
 if TYPE_CHECKING:
     from vcat._plugins.registry import Registry
+    from vcat._plugins.value_type import ValueType, ValueTypes
 
 FORMAT = 1
 
@@ -107,6 +108,7 @@ class Configuration:
         log_level: str = "INFO",
         default_cache_enabled: bool = True,
         files: tuple[str, ...] = (),
+        value_types: Callable[[], Mapping[str, ValueType]] = dict,
     ) -> None:
         self.bindings = bindings
         self.bundle_name = bundle_name
@@ -115,6 +117,7 @@ class Configuration:
         self.log_level = log_level
         self.default_cache_enabled = default_cache_enabled
         self.files = files
+        self._value_types: ValueTypes | Callable[[], Mapping[str, ValueType]] = value_types
         self._backends = _Backends(bindings)
         self._archives = Archives(self._backends)
 
@@ -142,6 +145,15 @@ class Configuration:
     def archives(self) -> Archives:
         """The six archives."""
         return self._archives
+
+    @property
+    def value_types(self) -> ValueTypes:
+        """The types of values that plugins say how to take apart, for the keys of results."""
+        from vcat._plugins.value_type import ValueTypes  # nobody asks a job that caches nothing
+
+        if not isinstance(self._value_types, ValueTypes):
+            self._value_types = ValueTypes(self._value_types)
+        return self._value_types
 
     def type_string(self, role: str) -> str:
         """Return the type string configured for *role*: ``cache``, ``stage_log_archive``, ..."""
@@ -173,6 +185,7 @@ class Configuration:
             "environment": dict(environment),
             "log_level": self.log_level,
             "default_cache_enabled": self.default_cache_enabled,
+            "value_types": self.value_types.frozen(),
         }
 
 
@@ -197,6 +210,7 @@ def thaw(frozen: Mapping[str, Any]) -> Configuration:
             environment=dict(frozen["environment"]),
             log_level=frozen["log_level"],
             default_cache_enabled=frozen["default_cache_enabled"],
+            value_types=lambda: _thawed_types(frozen.get("value_types", {})),
         )
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise FormatError(
@@ -204,9 +218,17 @@ def thaw(frozen: Mapping[str, Any]) -> Configuration:
         ) from error
 
 
+def _thawed_types(frozen: Mapping[str, Any]) -> Mapping[str, ValueType]:
+    from vcat._plugins import value_type
+
+    return value_type.thaw(frozen)
+
+
 def distributions_in_use(configuration: Configuration) -> tuple[str, ...]:
-    """Return the distributions whose types are configured, and vcat-core; sorted."""
+    """Return the distributions whose types are configured or are types of values, and vcat-core."""
     names = {each.distribution for each in configuration.bindings.values() if each.distribution}
+    # Which values the stages will make is not known yet.
+    names |= {each.distribution for each in configuration.value_types.known.values()}
     return tuple(sorted({"vcat-core", *names}))
 
 
@@ -249,4 +271,11 @@ def load(directory: str, registry: Registry | None = None) -> Configuration:
         log_level=settings.log_level,
         default_cache_enabled=settings.default_cache_enabled,
         files=tuple(path for path, _ in files),
+        value_types=lambda: _registered_types(registry),
     )
+
+
+def _registered_types(registry: Registry | None) -> Mapping[str, ValueType]:
+    from vcat._plugins.registry import installed
+
+    return (registry or installed()).value_types()

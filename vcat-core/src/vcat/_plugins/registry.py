@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 from _thread import RLock  # what functools uses: threading takes time to import
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import pluggy
 
 from vcat import hookspecs
 from vcat._plugins import reference
 from vcat._plugins.discovery import EntryPoint, discover
+from vcat._plugins.value_type import ValueType
 from vcat.abc import (
     ArchiveBackend,
     CacheBackend,
@@ -105,6 +106,7 @@ class _Plugin:
         self.error: str | None = None
         self.hooks: tuple[str, ...] = ()
         self._offers: dict[str, list[Offer]] = {}
+        self._value_types: list[tuple[str, ValueType]] | None = None
         # A manager for each plugin: a fault in one cannot reach another, and two distributions
         # that name one module are two plugins.
         self._manager = pluggy.PluginManager(hookspecs.hookspec.project_name)
@@ -138,38 +140,54 @@ class _Plugin:
     def offers(self, role: str) -> list[Offer]:
         """Return what the plugin offers for *role*; nothing once it has been found faulty."""
         if self.error is None and role not in self._offers:
-            hook = f"vcat_{role}_types"
-            try:
-                tables = getattr(self._manager.hook, hook)()
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # noqa: BLE001 - foreign code, as above
-                self.error = f"is disabled: its {hook} raised {reference.explain(error)}"
-                return []
+            expected = "a type string and a class or an object reference"
+            tables = self._tables(f"vcat_{role}_types", type, expected)
             self._offers[role] = [
-                Offer(role, name, target, self.entry_point)
-                for table in tables
-                for name, target in self._checked(hook, table)
+                Offer(role, name, target, self.entry_point) for name, target in tables
             ]
         return [] if self.error is not None else self._offers[role]
 
-    def _checked(self, hook: str, table: object) -> list[tuple[str, type | str]]:
-        if not isinstance(table, Mapping):
-            kind = type(table).__name__
-            self.error = f"is disabled: its {hook} returned a {kind}, expected a mapping"
+    def value_types(self) -> list[tuple[str, ValueType]]:
+        """Return what the plugin has registered for types of values; nothing if it is faulty."""
+        if self.error is None and self._value_types is None:
+            expected = "the full name of a type and a function or an object reference"
+            distribution = self.entry_point.distribution
+            try:
+                self._value_types = [
+                    (name, ValueType(_reference(target), distribution))
+                    for name, target in self._tables("vcat_value_types", Callable, expected)
+                ]
+            except PluginError as error:
+                self.error = f"is disabled: its vcat_value_types cannot be used: {error}"
+        return [] if self.error is not None else self._value_types or []
+
+    def _tables(self, hook: str, kind: Any, expected: str) -> list[tuple[str, Any]]:
+        """Return what *hook* offers, names and targets of *kind*; nothing if any of it is wrong."""
+        try:
+            tables = getattr(self._manager.hook, hook)()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - foreign code, as above
+            self.error = f"is disabled: its {hook} raised {reference.explain(error)}"
             return []
-        for name, target in table.items():
-            if not isinstance(name, str) or not isinstance(target, (type, str)):
-                self.error = (
-                    f"is disabled: its {hook} returned {name!r}: {target!r},"
-                    " expected a type string and a class or an object reference"
-                )
+        for table in tables:
+            if not isinstance(table, Mapping):
+                name = type(table).__name__
+                self.error = f"is disabled: its {hook} returned a {name}, expected a mapping"
                 return []
-        return list(table.items())
+            for name, target in table.items():
+                if not isinstance(name, str) or not isinstance(target, (kind, str)):
+                    self.error = (
+                        f"is disabled: its {hook} returned {name!r}: {target!r},"
+                        f" expected {expected}"
+                    )
+                    return []
+        return [item for table in tables for item in table.items()]
 
     def info(self) -> PluginInfo:
         """Return what is known of the plugin, after asking for all it offers."""
         types = {role: tuple(each.type_string for each in self.offers(role)) for role in ROLES}
+        types["value"] = tuple(name for name, _ in self.value_types())
         return PluginInfo(
             distribution=self.entry_point.distribution,
             entry_point=self.entry_point.name,
@@ -237,6 +255,19 @@ class Registry:
     def plugins(self) -> Sequence[PluginInfo]:
         """Return what is known of every plugin, broken ones included."""
         return [each.info() for each in self._loaded()]
+
+    def value_types(self) -> Mapping[str, ValueType]:
+        """Return what plugins have registered for types of values, by the types' full names."""
+        found: dict[str, ValueType] = {}
+        for plugin in self._loaded():
+            for name, each in plugin.value_types():
+                first = found.get(name)
+                if first is None:
+                    found[name] = each
+                else:
+                    rival = each.distribution
+                    found[name] = ValueType(first.reference, first.distribution, rival)
+        return found
 
     def find(self, role: str, type_string: str) -> Offer:
         """Return who offers *type_string* for *role*, without importing its class.
@@ -308,6 +339,18 @@ def installed() -> Registry:
 
 def _imported(value: str) -> object:
     return reference.resolve(value) if ":" in value else reference.import_module(value)
+
+
+def _reference(function: Any) -> str:
+    if isinstance(function, str):
+        return function
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "<")
+    if not module or "<" in name:
+        raise PluginError(
+            f"{function!r} has no name by which a job could import it;"
+            " move it to the top level of its module"
+        )
+    return f"{module}:{name}"
 
 
 def _once_each(entry_points: Iterable[EntryPoint]) -> list[EntryPoint]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
     from vcat._keeping.layout import Data, Serialized
     from vcat._keys.recipe import Key
+    from vcat._keys.registered import Finder
     from vcat._running.printed import Printed
     from vcat._running.report import Reports
     from vcat.abc import CacheBackend, Claim
@@ -70,16 +71,22 @@ class ResultCache:
         project: The directory whose code counts by content.
         job_name: Which job computes what is put; empty for a run in the same process.
         warn: Takes what went wrong, one line each.
+        find: Finds what a plugin has registered for a type of values.
     """
 
     def __init__(
-        self, backend: CacheBackend, project: str, job_name: str, warn: Callable[[str], None]
+        self,
+        backend: CacheBackend,
+        project: str,
+        job_name: str,
+        warn: Callable[[str], None],
+        find: Finder | None = None,
     ) -> None:
         self._backend = backend
         self._blobs = backend if isinstance(backend, SupportsBlobs) else None
         self._claims = backend if isinstance(backend, SupportsClaims) else None
         self._project = project
-        self._keys = KeyMaker(project)
+        self._keys = KeyMaker(project, find=find)
         self._job_name = job_name
         self._warn = warn
         self._warned: set[str] = set()

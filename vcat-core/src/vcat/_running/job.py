@@ -123,8 +123,9 @@ class _RunningJob:
             return None
         from vcat._running.caching import ResultCache
 
-        here = self.places.here
-        return ResultCache(self.configuration.cache, here, self.name, self.journal.warn)
+        here, configuration = self.places.here, self.configuration
+        find = configuration.value_types.find
+        return ResultCache(configuration.cache, here, self.name, self.journal.warn, find)
 
     def _restore_paths(self) -> None:
         """Let the project's modules be imported by the names the script imported them by."""

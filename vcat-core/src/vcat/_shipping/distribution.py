@@ -89,7 +89,8 @@ def find_distributions(names: Iterable[str]) -> list[ShippedDistribution]:
                 ) from None
             continue
         is_own = name in own or name.startswith("vcat-")
-        if is_own or name in _PURE_ENOUGH or not _is_compiled(distribution):
+        # Without its compiled parts it would stand in the way of the one installed there.
+        if name in _PURE_ENOUGH or not _is_compiled(distribution):
             found[name] = _described(name, distribution, is_own=is_own)
             pending.extend(_required(distribution))
     return sorted(found.values())
@@ -112,6 +113,7 @@ def _described(name: str, distribution: Distribution, *, is_own: bool) -> Shippe
                 directories.add(os.path.dirname(each.source))
     if not any(each.path.endswith(".dist-info/METADATA") for each in files):
         files.extend(_rebuilt_metadata(name, distribution))
+    files.extend(_rebuilt_claim(files))
     return ShippedDistribution(name, sorted(files), sorted(directories), is_own)
 
 
@@ -179,6 +181,22 @@ def _rebuilt_metadata(name: str, distribution: Distribution) -> Iterator[Shipped
     entry_points = distribution.read_text("entry_points.txt")
     if entry_points:
         yield ShippedFile(f"{directory}/entry_points.txt", "", entry_points.encode())
+
+
+def _rebuilt_claim(files: Sequence[ShippedFile]) -> Iterator[ShippedFile]:
+    """Yield the list of top-level modules, where none travels.
+
+    Without it, and without RECORD, nobody could tell in the job whose modules they are, and keys
+    of results would count them by content there and by version here.
+    """
+    for each in files:
+        directory, _, name = each.path.rpartition("/")
+        if name == "METADATA" and directory.endswith(".dist-info"):
+            path = f"{directory}/top_level.txt"
+            if path not in {other.path for other in files}:
+                sources = [other.path for other in files if other.path.endswith(".py")]
+                tops = {source.partition("/")[0].removesuffix(".py") for source in sources}
+                yield ShippedFile(path, "", "".join(f"{top}\n" for top in sorted(tops)).encode())
 
 
 def _normalised(name: str) -> str:

@@ -6,22 +6,25 @@ library by name. ``docs/formats.md`` says what of each counts.
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from vcat._keys.closure import Node, settle
-from vcat._keys.definition import write_class, write_function, write_module
+from vcat._keys.definition import expand_function, write_class, write_module
 from vcat._keys.file import digest_path
 from vcat._keys.instance import plain_function
 from vcat._keys.origin import DISTRIBUTION, PROJECT, Origin, OriginFinder
 from vcat._keys.recorder import Recorder, Root
+from vcat._keys.resolution import Scope
 from vcat._keys.source import DYNAMIC, digest_sources
 from vcat._keys.unhashable import Unhashable
 from vcat._keys.value import Refer
 
 _ABSENT = object()
+_NOWHERE: Mapping[str, object] = {}
 
 #: A class that C code made once and for all has this bit unset.
 _HEAP_TYPE = 1 << 9
@@ -36,15 +39,31 @@ class CodeDigest:
         digest: 64 hexadecimal digits.
     """
 
-    __slots__ = ("_node", "digest")
+    __slots__ = ("_fallbacks", "_node", "_parts", "digest")
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._parts: dict[str, str] | None = None
+        self._fallbacks: tuple[str, ...] | None = None
         self.digest = node.digest().hex()
 
     @property
     def parts(self) -> dict[str, str]:
         """What was counted, by qualified name: the digest of its own content, or its version."""
+        # A record is written for each stage, and a thousand stages may have one function.
+        if self._parts is None:
+            self._parts = self._count()
+        return self._parts
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """What was counted whole because nobody can see what is used of it."""
+        if self._fallbacks is None:
+            found = {each.fallback for each in self._node.reached() if each.fallback}
+            self._fallbacks = tuple(sorted(found))
+        return self._fallbacks
+
+    def _count(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for node in self._node.reached():
             shown = node.local.hex() if node.shown is None else node.shown
@@ -55,11 +74,6 @@ class CodeDigest:
             if shown:
                 found[label] = shown
         return dict(sorted(found.items()))
-
-    @property
-    def fallbacks(self) -> tuple[str, ...]:
-        """What was counted whole because nobody can see what is used of it."""
-        return tuple(sorted({each.fallback for each in self._node.reached() if each.fallback}))
 
 
 class CodeDigester:
@@ -81,8 +95,11 @@ class CodeDigester:
         # By id, and with the object itself, so that nothing else gets that id.
         self._nodes: dict[int, tuple[Node, object]] = {}
         self._constants: dict[tuple[int, str], tuple[Node, object]] = {}
+        self._scopes: dict[int, Scope] = {}
+        self._built_ins: dict[str, Node | None] | None = None
+        self._annotations: dict[int, tuple[Node, object]] = {}
         self._leaves: dict[tuple[str, ...], Node] = {}
-        self._unread: dict[Node, tuple[Callable[[Recorder], None], Mapping[str, object]]] = {}
+        self._unread: dict[Node, Callable[[Node], None]] = {}
         self._digests: dict[int, tuple[CodeDigest, object]] = {}
         self._sources: bytes | None = None
 
@@ -146,6 +163,52 @@ class CodeDigester:
                 return None
             node = found
         self._nodes[id(value)] = node, value
+        return node
+
+    def scope(self, namespace: dict[str, Any]) -> Scope:
+        """Return the names of a module of the project."""
+        found = self._scopes.get(id(namespace))
+        if found is None:
+            found = self._scopes[id(namespace)] = Scope(self, namespace)
+        return found
+
+    def built_ins(self, namespace: Mapping[str, Any]) -> dict[str, Node | None]:
+        """Return the built-in functions and classes that a module sees and that say it all."""
+        if self._built_ins is None:
+            # For all modules at once: each uses a dozen of them.
+            self._built_ins = {
+                name: None
+                for name, value in vars(builtins).items()
+                if f"builtins.{name}" not in DYNAMIC and callable(value) and not self.owns(value)
+            }
+        found = self._built_ins.copy()
+        for name in found.keys() & namespace.keys():
+            del found[name]
+        return found
+
+    def owns(self, value: Any) -> bool:
+        """Return whether *value* is a function or class of the project, or an object of one."""
+        kind = value if isinstance(value, type) else type(value)
+        if kind is FunctionType:
+            module, file = value.__globals__.get("__name__"), value.__code__.co_filename
+            return self.origins.of(module).kind == self.origins.of_file(file).kind == PROJECT
+        origin = self.origins.of(kind.__module__)
+        return origin.kind == PROJECT and not origin.compiled
+
+    def annotations(self, function: FunctionType) -> Node | None:
+        """Return the node of a function's annotations, if it has any and is the project's."""
+        known = self._annotations.get(id(function))
+        if known is not None:
+            return known[0]
+        # Since 3.14 they are computed when they are asked for, which may fail.
+        compute = getattr(function, "__annotate__", None)
+        found = compute if compute is not None else function.__annotations__
+        if not found or not self.owns(function):
+            return None
+        name = self.name_of(function.__globals__.get("__name__"))
+        node = Node(f"{name}.{function.__qualname__}.__annotations__")
+        self._annotations[id(function)] = node, function
+        self._later(node, lambda recorder: recorder.write(found), function.__globals__)
         return node
 
     def name_of(self, module: object) -> str:
@@ -219,25 +282,29 @@ class CodeDigester:
         node.fallback = f"every source file of the project: {what} may reach any"
         return node
 
+    def recorder(self, node: Node, namespace: Mapping[str, object] = _NOWHERE) -> Recorder:
+        """Return what writes the content of *node*, which is named in *namespace*."""
+        return Recorder(node, self.node_of, self._root, namespace)
+
     def _expand(self, node: Node) -> None:
-        unread = self._unread.pop(node, None)
-        if unread is None:
-            return
-        write, namespace = unread
-        recorder = Recorder(node, self.node_of, self._root, namespace)
-        try:
-            write(recorder)
-        except Unhashable as error:
-            node.problem = error
-        recorder.finish()
+        expand = self._unread.pop(node, None)
+        if expand is not None:
+            try:
+                expand(node)
+            except Unhashable as error:
+                node.problem = error
 
     def _later(
         self,
         node: Node,
         write: Callable[[Recorder], None],
-        namespace: Mapping[str, object] | None = None,
+        namespace: Mapping[str, object] = _NOWHERE,
     ) -> None:
-        self._unread[node] = write, namespace or {}
+        def expand(node: Node) -> None:
+            with self.recorder(node, namespace) as recorder:
+                write(recorder)
+
+        self._unread[node] = expand
 
     def _function(self, function: FunctionType) -> Node:
         namespace, qualname = function.__globals__, function.__qualname__
@@ -251,7 +318,7 @@ class CodeDigester:
         node = Node(f"{self.name_of(module)}.{qualname}")
         if origin.kind != PROJECT:
             node.shown = ""  # what a library made: its version is shown
-        self._later(node, lambda rec: write_function(self, rec, function, origin), namespace)
+        self._unread[node] = lambda node: expand_function(self, node, function, origin)
         return node
 
     def _class(self, kind: type) -> Node:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 PROJECT = "project"
@@ -40,6 +39,7 @@ class OriginFinder:
 
     def __init__(self) -> None:
         self._origins: dict[str, Origin] = {}
+        self._files: dict[str, Origin] = {}
         self._listings: dict[str, tuple[str, ...]] = {}
 
     def of(self, module: object) -> Origin:
@@ -59,11 +59,16 @@ class OriginFinder:
 
     def of_file(self, file: str) -> Origin:
         """Return the origin of code from *file*, whatever module its function was put into."""
-        parts = file.split(os.sep)
-        for index, part in enumerate(parts[:-1]):
-            if part in _SITES:
-                return self.of(parts[index + 1].partition(".")[0])
-        return _STANDARD if file.startswith(_LIBRARY + os.sep) else _PROJECT
+        origin = self._files.get(file)
+        if origin is None:
+            origin = _STANDARD if file.startswith(_LIBRARY + os.sep) else _PROJECT
+            parts = file.split(os.sep)
+            for index, part in enumerate(parts[:-1]):
+                if part in _SITES:
+                    origin = self.of(parts[index + 1].partition(".")[0])
+                    break
+            self._files[file] = origin
+        return origin
 
     def _find(self, name: str) -> Origin:
         top = name.partition(".")[0]
@@ -168,19 +173,21 @@ def _identity(metadata: str) -> tuple[str, str]:
 
 
 def _claims(metadata: str, top: str) -> bool:
-    for names in _lines(os.path.join(metadata, "top_level.txt")):
-        if names.strip() == top:
-            return True
-    prefixes = (f"{top}/", f"{top}.")
-    return any(line.startswith(prefixes) for line in _lines(os.path.join(metadata, "RECORD")))
+    names = _read(os.path.join(metadata, "top_level.txt"))
+    if f"\n{top}\n" in names:
+        return True
+    # Not line by line: where many libraries are installed, that was a third of a thousand keys.
+    files = _read(os.path.join(metadata, "RECORD"))
+    return f"\n{top}/" in files or f"\n{top}." in files
 
 
-def _lines(path: str) -> Iterator[str]:
+def _read(path: str) -> str:
+    """Return the lines of a file with a line break around each; none where there is no file."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            yield from file
+            return f"\n{file.read()}\n"
     except OSError:
-        return
+        return ""
 
 
 def _content(package: str, file: str) -> str:

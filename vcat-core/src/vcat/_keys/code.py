@@ -7,6 +7,7 @@ library by name. ``docs/formats.md`` says what of each counts.
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -16,6 +17,7 @@ from vcat._keys.closure import Node, settle
 from vcat._keys.definition import expand_function, write_class, write_module
 from vcat._keys.file import digest_path
 from vcat._keys.instance import plain_function
+from vcat._keys.listing import CodeDigest
 from vcat._keys.origin import DISTRIBUTION, PROJECT, Origin, OriginFinder
 from vcat._keys.recorder import Recorder, Root
 from vcat._keys.resolution import Scope
@@ -23,57 +25,18 @@ from vcat._keys.source import DYNAMIC, digest_sources
 from vcat._keys.unhashable import Unhashable
 from vcat._keys.value import Refer
 
+__all__ = ["CodeDigest", "CodeDigester"]
+
 _ABSENT = object()
 _NOWHERE: Mapping[str, object] = {}
 
 #: A class that C code made once and for all has this bit unset.
 _HEAP_TYPE = 1 << 9
 
+#: Modules that have universal functions of their own.
+_UFUNCS = ("numpy", "scipy.special")
+
 _BOUND = (BuiltinFunctionType, MethodType)
-
-
-class CodeDigest:
-    """What the code of one function comes to.
-
-    Attributes:
-        digest: 64 hexadecimal digits.
-    """
-
-    __slots__ = ("_fallbacks", "_node", "_parts", "digest")
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._parts: dict[str, str] | None = None
-        self._fallbacks: tuple[str, ...] | None = None
-        self.digest = node.digest().hex()
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """What was counted, by qualified name: the digest of its own content, or its version."""
-        # A record is written for each stage, and a thousand stages may have one function.
-        if self._parts is None:
-            self._parts = self._count()
-        return self._parts
-
-    @property
-    def fallbacks(self) -> tuple[str, ...]:
-        """What was counted whole because nobody can see what is used of it."""
-        if self._fallbacks is None:
-            found = {each.fallback for each in self._node.reached() if each.fallback}
-            self._fallbacks = tuple(sorted(found))
-        return self._fallbacks
-
-    def _count(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for node in self._node.reached():
-            shown = node.local.hex() if node.shown is None else node.shown
-            label, number = node.label, 1
-            while shown and found.get(label, shown) != shown:
-                number += 1
-                label = f"{node.label}#{number}"
-            if shown:
-                found[label] = shown
-        return dict(sorted(found.items()))
 
 
 class CodeDigester:
@@ -218,7 +181,10 @@ class CodeDigester:
     def constant(self, namespace: dict[str, Any], name: str, value: Any) -> Node:
         """Return the node of what *name* means in the namespace of a project module."""
         value = plain_function(value)
-        direct = self.node_of(value)
+        try:
+            direct = self.node_of(value)
+        except Unhashable:
+            direct = None  # and again where it is known under which name
         if direct is not None:
             return direct
         if value is sys.modules:
@@ -249,7 +215,7 @@ class CodeDigester:
     def named(self, module: str, qualname: str, origin: Origin) -> Node:
         """Return the node of what a library, or a compiled module, has under a name."""
         if f"{module}.{qualname}" in DYNAMIC:
-            return self.sources(f"{module}.{qualname}")
+            return self.sources(f"{module}.{qualname}", origin=origin)
         content = ("named", origin.name, origin.version, module, qualname)
         if content in self._leaves:
             return self._leaves[content]
@@ -263,8 +229,16 @@ class CodeDigester:
             self._later(node, lambda recorder: recorder.refer_after(content, self.library(origin)))
         return node
 
-    def sources(self, what: str, function: FunctionType | None = None) -> Node:
-        """Return the node of all source files of the project, which *what* may reach."""
+    def sources(
+        self, what: str, function: FunctionType | None = None, origin: Origin | None = None
+    ) -> Node:
+        """Return the node of all source files of the project, which *what* may reach.
+
+        Args:
+            what: A function or an attribute.
+            function: The function that uses it, which may have no source file.
+            origin: Where it comes from.
+        """
         if function is not None and function.__code__.co_filename.startswith("<"):
             path = f"{self.name_of(function.__module__)}.{function.__qualname__}"
             node = self.leaf("no sources", path, what)
@@ -276,11 +250,30 @@ class CodeDigester:
             )
             return node
         if self._sources is None:
-            self._sources = digest_sources(self._project)
-        node = self.leaf("sources", self._sources.hex(), what)
+            self._sources = digest_sources(self._project, self._beside())
+        content = ("sources", self._sources.hex(), what)
+        if content in self._leaves:
+            return self._leaves[content]
+        node = self.leaf(*content)
         node.label, node.shown = "project sources", self._sources.hex()
         node.fallback = f"every source file of the project: {what} may reach any"
+        if origin is not None and origin.kind == DISTRIBUTION:
+            self._later(node, lambda recorder: recorder.refer_after(content, self.library(origin)))
         return node
+
+    def _beside(self) -> dict[str, str]:
+        """Return the packages that count by content and lie elsewhere: those in editable mode."""
+        found = {}
+        inside = os.path.join(os.path.realpath(self._project), "")
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if "." in name or name == "__main__" or not isinstance(file, str):
+                continue
+            place = os.path.dirname(file) if hasattr(module, "__path__") else file
+            outside = not os.path.realpath(place).startswith(inside)
+            if outside and self.origins.of(name).kind == PROJECT and os.path.exists(place):
+                found[name] = place
+        return found
 
     def recorder(self, node: Node, namespace: Mapping[str, object] = _NOWHERE) -> Recorder:
         """Return what writes the content of *node*, which is named in *namespace*."""
@@ -344,6 +337,14 @@ class CodeDigester:
 
     def _callable(self, value: Any) -> Node | None:
         """Return the node of a built-in function, or of what a library calls a function."""
+        if type(value).__qualname__ == "ufunc":
+            # It has no module; where it is not found, nobody can see what function it was made of.
+            for place in _UFUNCS:
+                if _found(place, value.__name__) is value:
+                    return self.named(place, value.__name__, self.origins.of(place))
+            raise Unhashable(
+                "", f"is a numpy.ufunc {value.__name__!r} made of a function; use numpy.vectorize"
+            )
         owner = getattr(value, "__self__", None) if type(value) in _BOUND else None
         try:
             name = value.__qualname__

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from enum import EnumMeta
 from hashlib import sha256
+from operator import itemgetter
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vcat._keys.bytecode import normal_form, pack
 from vcat._keys.origin import DISTRIBUTION, PROJECT, STANDARD, Origin
+from vcat._keys.resolution import PLACES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +23,20 @@ if TYPE_CHECKING:
 
 #: Defaults that are written with the code. Texts may be places in the project.
 _PLAIN = frozenset({type(None), bool, int, float, complex, bytes, type(...)})
+
+#: What a module says of itself and of where it is.
+_ABOUT = PLACES | {
+    "__annotate__",
+    "__annotations__",
+    "__builtins__",
+    "__conditional_annotations__",
+    "__doc__",
+    "__name__",
+    "__package__",
+    "__warningregistry__",
+}
+
+_METHODS = (FunctionType, staticmethod, classmethod, property)
 
 #: What a class has that is derived from the rest, or says where it stands.
 _DERIVED = frozenset(
@@ -148,14 +165,23 @@ def write_class(digester: CodeDigester, recorder: Recorder, kind: type, origin: 
             recorder.write(("member", name))
             recorder.write(value, f"{label}.{name}")
         skipped = skipped | {name for name, _ in members} | _enum_internals(kind)
-    for name, value in sorted(vars(kind).items()):
+    data: list[tuple[str, object]] = []
+    methods: list[tuple[str, object]] = []
+    for name, value in vars(kind).items():
         own = isinstance(value, (MemberDescriptorType, GetSetDescriptorType))
         # Asking for annotations leaves an empty mapping behind.
         nothing = name == "__annotations__" and not value
         if name in skipped or nothing or (own and value.__objclass__ is kind):
             continue
+        plain = name.startswith("__") or isinstance(value, _METHODS)
+        (methods if plain else data).append((name, value))
+    # What a class declares may be read in the order in which it stands there; methods are not.
+    for name, value in (*data, *sorted(methods, key=itemgetter(0))):
         recorder.write(name)
         recorder.write(value, f"{label}.{name}")
+    if isinstance(kind, ABCMeta):
+        for each in _registered(kind):
+            recorder.write(each, f"{label} of {each.__qualname__}")
 
 
 def write_module(digester: CodeDigester, recorder: Recorder, module: ModuleType) -> None:
@@ -163,10 +189,21 @@ def write_module(digester: CodeDigester, recorder: Recorder, module: ModuleType)
     recorder.write(("module", digester.name_of(module.__name__)))
     namespace = vars(module)
     for name, value in sorted(namespace.items()):
-        if name.startswith("__") and not isinstance(value, FunctionType):
+        if name in _ABOUT:
             continue
         recorder.write(name)
         recorder.refer(digester.constant(namespace, name, value))
+
+
+def _registered(kind: type) -> list[type]:
+    """Return the classes that were registered with an abstract one, which shows in nothing else."""
+    try:
+        from _abc import _get_dump  # type: ignore[import-not-found]  # has no stubs
+    except ImportError:  # another implementation of Python keeps them where one can see them
+        found = getattr(kind, "_abc_registry", ())
+    else:
+        found = [reference() for reference in _get_dump(kind)[0]]
+    return sorted(filter(None, found), key=lambda each: (each.__module__, each.__qualname__))
 
 
 def _enum_internals(kind: Any) -> set[str]:
@@ -174,7 +211,5 @@ def _enum_internals(kind: Any) -> set[str]:
     return {
         name
         for name, value in vars(kind).items()
-        if name.startswith("_")
-        and name.endswith("_")
-        and not isinstance(value, (FunctionType, staticmethod, classmethod, property))
+        if name.startswith("_") and name.endswith("_") and not isinstance(value, _METHODS)
     }

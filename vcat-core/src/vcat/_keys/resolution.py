@@ -172,7 +172,7 @@ class Scope:
         for attribute in attributes:
             dotted = f"{dotted}.{attribute}"
             if dotted in DYNAMIC:
-                return f"import {dotted}", digester.sources(dotted, function)
+                return f"import {dotted}", digester.sources(dotted, function, origin)
         return label, digester.library(origin) if origin.kind == DISTRIBUTION else None
 
     def _follow(
@@ -195,7 +195,7 @@ class Scope:
                 # Of a library's, somebody put it there.
                 return label, digester.constant(vars(module), attribute, value)
             elif dotted in DYNAMIC:
-                return label, digester.sources(dotted, function)
+                return label, digester.sources(dotted, function, origin)
             elif origin.compiled:
                 return label, digester.named(module.__name__, attribute, origin)
             else:

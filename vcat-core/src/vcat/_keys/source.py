@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from vcat._keys.file import digest_path
@@ -86,19 +86,30 @@ def digest_sources(project: str, beside: Mapping[str, str] = _NONE) -> bytes:
     for name, place in sorted(beside.items()):
         paths = _files(place) if os.path.isdir(place) else [place]
         found += [(f"{name}:{os.path.relpath(path, place)}", path) for path in paths]
-    out = sha256(b"sources" + length(len(found)))
-    for name, path in found:
+    return _digest(found)
+
+
+def digest_files(place: str) -> bytes:
+    """Return the digest of a library: all files of it, but what Python makes of its sources."""
+    paths = _files(place, suffixes="") if os.path.isdir(place) else [place]
+    return _digest([(os.path.relpath(path, place), path) for path in paths])
+
+
+def _digest(files: Sequence[tuple[str, str]]) -> bytes:
+    out = sha256(b"sources" + length(len(files)))
+    for name, path in files:
         data = os.fsencode(name)
         out.update(length(len(data)) + data + bytes.fromhex(digest_path(path)))
     return out.digest()
 
 
-def _files(root: str) -> list[str]:
+def _files(root: str, suffixes: str | tuple[str, ...] = _SUFFIXES) -> list[str]:
     found = []
     for directory, names, files in os.walk(root):
         if "pyvenv.cfg" in files:
             names.clear()
             continue
         names[:] = sorted(n for n in names if not n.startswith(".") and n not in _SKIPPED)
-        found += [os.path.join(directory, f) for f in sorted(files) if f.endswith(_SUFFIXES)]
-    return found
+        found += [os.path.join(directory, f) for f in sorted(files) if f.endswith(suffixes)]
+    # Editors mark what is being edited by links to nowhere that end like it.
+    return [each for each in found if os.path.isfile(each)]

@@ -11,7 +11,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import bundling, caching, engine, startup, values
+from benchmarks import bundling, caching, code, engine, startup, values
 from benchmarks.measurement import Bench, Row
 
 _PARTS = {
@@ -19,6 +19,7 @@ _PARTS = {
     "job": startup.job_rows,
     "stage": engine.time_rows,
     "memory": engine.memory_rows,
+    "code": code.rows,
     "bundle": bundling.rows,
     "chain": caching.chain_rows,
     "array": caching.array_rows,

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
 import itertools
 import marshal
 import shutil
+import statistics
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import threading
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vcat import stage
-from vcat._keys.bytecode import open_code
+from vcat._keys.bytecode import normal_form, open_code
+from vcat._keys.closure import Node
 from vcat._keys.code import CodeDigester
+from vcat._keys.reference import names_only_globals
 from vcat._keys.value import Unhashable, digest
 
 
@@ -287,6 +293,12 @@ FALLBACKS = {
     "import sys\ndef f(n): return sys.modules[n]\n": (
         "every source file of the project: sys.modules may reach any"
     ),
+    "from pickle import loads\ndef f(n): return loads(n)\n": (
+        "every source file of the project: _pickle.loads may reach any"
+    ),
+    "def f(n): return f.__globals__[n]\n": (
+        "every source file of the project: the attribute __globals__ may reach any"
+    ),
 }
 
 
@@ -388,3 +400,112 @@ def test_classes_of_the_script_are_those_of_its_module(project):
         subprocess.run(each, cwd=project, stdout=subprocess.PIPE, check=True).stdout for each in run
     )
     assert one == other
+
+
+def test_what_is_reached_is_listed_once(monkeypatch):
+    """A record is written for each stage, and a thousand stages may have one function."""
+    walks = []
+    reached = Node.reached
+    monkeypatch.setattr(Node, "reached", lambda node: walks.append(node) or reached(node))
+    found = CodeDigester("/nowhere").digest_of(defined("def f(): return eval('1')\n", "x.py").f)
+    assert found.parts is found.parts
+    assert found.fallbacks is found.fallbacks
+    assert len(walks) == 2
+
+
+def functions_of(module):
+    """Return the functions that a module of Python's and its classes define."""
+    owners = [module, *(each for each in vars(module).values() if isinstance(each, type))]
+    found = [each for owner in owners for each in vars(owner).values()]
+    return [each for each in found if type(each) is types.FunctionType]
+
+
+@pytest.mark.parametrize("module", [argparse, statistics, tarfile])
+def test_the_short_way_finds_what_the_long_way_finds(module, monkeypatch):
+    """Most functions are searched for names by their opcodes only; that leaves nothing out."""
+    checked = 0
+    for function in functions_of(module):
+        bodies = normal_form(function.__code__)[1]
+        if not names_only_globals(bodies):
+            continue
+        short = CodeDigester("/nowhere").scope(function.__globals__).reach(function, bodies, {})
+        with monkeypatch.context() as patch:
+            patch.setattr("vcat._keys.resolution.names_only_globals", lambda _: False)
+            other = CodeDigester("/nowhere").scope(function.__globals__)
+            assert sorted(short) == sorted(other.reach(function, bodies, {})), function
+        checked += bool(short)
+    assert checked > 20
+
+
+def test_a_long_function_is_the_same_with_a_docstring():
+    """Where constants have more than one byte, their numbers are found another way."""
+    lines = "".join(f"  x += {number}.5\n" for number in range(300))
+    plain, explained, other = (
+        code(defined(f"def f(x):\n{text}{lines}  return x\n").f)
+        for text in ("", "  'Add.'\n", "  x += 1.25\n")
+    )
+    assert plain == explained != other
+
+
+def test_constants_of_every_kind_are_told_apart():
+    """Sets have no order, whatever they contain; equal numbers of two types are two constants."""
+    bodies = ["1", "1.0", "True", "1j", "b'1'", "'1'", "None", "...", "-0.0", "0.0"]
+    bodies += ["(1, 'a')", "(1.0, 'a')", "((1,), 'a')", "(1, ('a',))", "x in {1, 'a'}", "[1, 2, 3]"]
+    bodies += ["x in {1.0, 'a'}", "x in {(1, 'a'), b'c'}", "x[1:2]", "x[1:3]", "lambda: 1"]
+    assert len({code(defined(f"def f(x): return {body}\n").f) for body in bodies}) == len(bodies)
+
+
+def test_code_that_no_compiler_made_counts():
+    """Constants may be replaced by objects of any kind."""
+    made = []
+    for number in (1, 2, 1):
+        function = defined("def f(): return 'x'\n").f
+        constants = tuple(
+            [[number] if each == "x" else each for each in function.__code__.co_consts]
+        )
+        function.__code__ = function.__code__.replace(co_consts=constants)
+        made.append(code(function))
+    assert made[0] == made[2] != made[1]
+
+
+def test_a_universal_function_made_of_a_function_is_not_guessed():
+    """NumPy does not tell what it calls; those of NumPy itself count by its version."""
+    names = defined(
+        "def g(x): return x\nv = numpy.frompyfunc(g, 1, 1)\ndef f(): return v\n", numpy=np
+    )
+    with pytest.raises(Unhashable) as caught:
+        code(names.f)
+    assert str(caught.value) == (
+        "the code of 'notebook.f' cannot be hashed: notebook.v is a numpy.ufunc 'g (vectorized)'"
+        " made of a function; use numpy.vectorize"
+    )
+    found = CodeDigester("/nowhere").digest_of(defined("def f(): return add\n", add=np.add).f)
+    assert found.parts["numpy"] == np.__version__
+
+
+def test_packages_elsewhere_are_among_the_sources(project, tmp_path_factory, monkeypatch):
+    """Code that may reach any code may reach what is installed in editable mode."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.syspath_prepend(str(elsewhere))
+    (elsewhere / "editable").mkdir()
+    (elsewhere / "editable" / "__init__.py").write_text("")
+    (elsewhere / "editable" / "inner.py").write_text("R = 1\n")
+    source = "import editable\ndef f(): return eval('1')\n"
+    before = code(defined(source, str(project / "main.py")).f, project)
+    (elsewhere / "editable" / "inner.py").write_text("R = 2\n")
+    assert code(defined(source, str(project / "main.py")).f, project) != before
+
+
+def test_a_library_that_reads_pickles_counts_by_version_too(project, monkeypatch):
+    """All sources are counted beside it, not instead of it."""
+    site = project / "site-packages"
+    (site / "joblib-1.0.dist-info").mkdir(parents=True)
+    (site / "joblib-1.0.dist-info" / "RECORD").write_text("joblib.py,,\n")
+    (site / "joblib.py").write_text("def load(path): return path\n")
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.delitem(sys.modules, "joblib", raising=False)
+    for source in ("import joblib\ndef f(): ", "def f():\n  import joblib\n  "):
+        names = defined(f"{source}return joblib.load('a')\n", str(project / "main.py"))
+        found = CodeDigester(str(project)).digest_of(names.f)
+        assert found.parts["joblib"] == "1.0"
+        assert found.fallbacks == ("every source file of the project: joblib.load may reach any",)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import zipfile
 
 import pytest
 
@@ -333,6 +334,20 @@ def test_an_import_reads_no_data(project, monkeypatch, compiled):
     assert os.path.exists("__pycache__") == compiled
     sys.modules.pop("imported_here")
     sys.modules.pop("imported_there")
+
+
+def test_an_archive_of_modules_is_no_data(project, monkeypatch):
+    """Whatever its name is, what imports look up in it is code of a library."""
+    with zipfile.ZipFile("library.data", "w") as archive:
+        archive.writestr("imported_from_archive.py", "")
+    monkeypatch.syspath_prepend(str(project / "library.data"))
+
+    def work():
+        importlib.invalidate_caches()
+        importlib.import_module("imported_from_archive")
+
+    assert observe(project, work).record() == {}
+    sys.modules.pop("imported_from_archive")
 
 
 def test_source_that_is_shown_is_no_data(project):

@@ -13,6 +13,9 @@ from hashlib import sha256
 from vcat._keys.scalar import length
 from vcat._keys.unhashable import Unhashable
 
+#: What is in no cycle is in a component by itself.
+_ALONE: frozenset[Node] = frozenset()
+
 
 class Node:
     """A function, class, module or constant, or a library, in the closure of a stage's code.
@@ -67,9 +70,17 @@ class Node:
         """Take note that this reaches the members of *component* and they reach it."""
         if len(component) > 1 or self in self.references:
             self.component = frozenset(component)
-            return
-        self.component = frozenset()
+        else:
+            self.settle_alone()
+
+    def settle_alone(self) -> None:
+        """Take note that nothing that this reaches leads back to it."""
+        self.component = _ALONE
         if self.problem is None:
+            for each in self.references:
+                if each.problem is not None:
+                    self.problem = each.problem
+                    return
             below = b"".join([each.digest() for each in self.references])
             self._digest = sha256(b"one" + self.local + below).digest()
 
@@ -121,6 +132,13 @@ def settle(root: Node, expand: Callable[[Node], None]) -> None:
 
     def enter(node: Node) -> None:
         expand(node)
+        for each in node.references:
+            if each.component is None:
+                break
+        else:
+            # Most nodes reach only what is settled: helpers after the first of their users.
+            node.settle_alone()
+            return
         number[node] = low[node] = len(number)
         path.append(node)
         calls.append((node, iter(node.references)))
@@ -129,10 +147,13 @@ def settle(root: Node, expand: Callable[[Node], None]) -> None:
     while calls:
         node, rest = calls[-1]
         for each in rest:
-            if each.component is None and each not in number:
+            if each.component is not None:
+                continue
+            if each not in number:
                 enter(each)
-                break
-            if each.component is None:
+                if each.component is None:
+                    break
+            else:
                 low[node] = min(low[node], number[each])
         else:
             calls.pop()

@@ -6,61 +6,38 @@ library by name. ``docs/formats.md`` says what of each counts.
 
 from __future__ import annotations
 
+import builtins
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from vcat._keys.closure import Node, settle
-from vcat._keys.definition import write_class, write_function, write_module
+from vcat._keys.definition import expand_function, write_class, write_module
 from vcat._keys.file import digest_path
 from vcat._keys.instance import plain_function
+from vcat._keys.listing import CodeDigest
 from vcat._keys.origin import DISTRIBUTION, PROJECT, Origin, OriginFinder
 from vcat._keys.recorder import Recorder, Root
 from vcat._keys.registered import Finder
+from vcat._keys.resolution import Scope
 from vcat._keys.source import DYNAMIC, digest_sources
 from vcat._keys.unhashable import Unhashable
 from vcat._keys.value import Refer
 
+__all__ = ["CodeDigest", "CodeDigester"]
+
 _ABSENT = object()
+_NOWHERE: Mapping[str, object] = {}
 
 #: A class that C code made once and for all has this bit unset.
 _HEAP_TYPE = 1 << 9
 
+#: Modules that have universal functions of their own.
+_UFUNCS = ("numpy", "scipy.special")
+
 _BOUND = (BuiltinFunctionType, MethodType)
-
-
-class CodeDigest:
-    """What the code of one function comes to.
-
-    Attributes:
-        digest: 64 hexadecimal digits.
-    """
-
-    __slots__ = ("_node", "digest")
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self.digest = node.digest().hex()
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """What was counted, by qualified name: the digest of its own content, or its version."""
-        found: dict[str, str] = {}
-        for node in self._node.reached():
-            shown = node.local.hex() if node.shown is None else node.shown
-            label, number = node.label, 1
-            while shown and found.get(label, shown) != shown:
-                number += 1
-                label = f"{node.label}#{number}"
-            if shown:
-                found[label] = shown
-        return dict(sorted(found.items()))
-
-    @property
-    def fallbacks(self) -> tuple[str, ...]:
-        """What was counted whole because nobody can see what is used of it."""
-        return tuple(sorted({each.fallback for each in self._node.reached() if each.fallback}))
 
 
 class CodeDigester:
@@ -84,8 +61,11 @@ class CodeDigester:
         # By id, and with the object itself, so that nothing else gets that id.
         self._nodes: dict[int, tuple[Node, object]] = {}
         self._constants: dict[tuple[int, str], tuple[Node, object]] = {}
+        self._scopes: dict[int, Scope] = {}
+        self._built_ins: dict[str, Node | None] | None = None
+        self._annotations: dict[int, tuple[Node, object]] = {}
         self._leaves: dict[tuple[str, ...], Node] = {}
-        self._unread: dict[Node, tuple[Callable[[Recorder], None], Mapping[str, object]]] = {}
+        self._unread: dict[Node, Callable[[Node], None]] = {}
         self._digests: dict[int, tuple[CodeDigest, object]] = {}
         self._sources: bytes | None = None
 
@@ -151,6 +131,52 @@ class CodeDigester:
         self._nodes[id(value)] = node, value
         return node
 
+    def scope(self, namespace: dict[str, Any]) -> Scope:
+        """Return the names of a module of the project."""
+        found = self._scopes.get(id(namespace))
+        if found is None:
+            found = self._scopes[id(namespace)] = Scope(self, namespace)
+        return found
+
+    def built_ins(self, namespace: Mapping[str, Any]) -> dict[str, Node | None]:
+        """Return the built-in functions and classes that a module sees and that say it all."""
+        if self._built_ins is None:
+            # For all modules at once: each uses a dozen of them.
+            self._built_ins = {
+                name: None
+                for name, value in vars(builtins).items()
+                if f"builtins.{name}" not in DYNAMIC and callable(value) and not self.owns(value)
+            }
+        found = self._built_ins.copy()
+        for name in found.keys() & namespace.keys():
+            del found[name]
+        return found
+
+    def owns(self, value: Any) -> bool:
+        """Return whether *value* is a function or class of the project, or an object of one."""
+        kind = value if isinstance(value, type) else type(value)
+        if kind is FunctionType:
+            module, file = value.__globals__.get("__name__"), value.__code__.co_filename
+            return self.origins.of(module).kind == self.origins.of_file(file).kind == PROJECT
+        origin = self.origins.of(kind.__module__)
+        return origin.kind == PROJECT and not origin.compiled
+
+    def annotations(self, function: FunctionType) -> Node | None:
+        """Return the node of a function's annotations, if it has any and is the project's."""
+        known = self._annotations.get(id(function))
+        if known is not None:
+            return known[0]
+        # Since 3.14 they are computed when they are asked for, which may fail.
+        compute = getattr(function, "__annotate__", None)
+        found = compute if compute is not None else function.__annotations__
+        if not found or not self.owns(function):
+            return None
+        name = self.name_of(function.__globals__.get("__name__"))
+        node = Node(f"{name}.{function.__qualname__}.__annotations__")
+        self._annotations[id(function)] = node, function
+        self._later(node, lambda recorder: recorder.write(found), function.__globals__)
+        return node
+
     def name_of(self, module: object) -> str:
         """Return the name of a module, under which the same one is known everywhere."""
         return self._main if module == "__main__" else str(module)
@@ -158,7 +184,10 @@ class CodeDigester:
     def constant(self, namespace: dict[str, Any], name: str, value: Any) -> Node:
         """Return the node of what *name* means in the namespace of a project module."""
         value = plain_function(value)
-        direct = self.node_of(value)
+        try:
+            direct = self.node_of(value)
+        except Unhashable:
+            direct = None  # and again where it is known under which name
         if direct is not None:
             return direct
         if value is sys.modules:
@@ -189,7 +218,7 @@ class CodeDigester:
     def named(self, module: str, qualname: str, origin: Origin) -> Node:
         """Return the node of what a library, or a compiled module, has under a name."""
         if f"{module}.{qualname}" in DYNAMIC:
-            return self.sources(f"{module}.{qualname}")
+            return self.sources(f"{module}.{qualname}", origin=origin)
         content = ("named", origin.name, origin.version, module, qualname)
         if content in self._leaves:
             return self._leaves[content]
@@ -203,8 +232,16 @@ class CodeDigester:
             self._later(node, lambda recorder: recorder.refer_after(content, self.library(origin)))
         return node
 
-    def sources(self, what: str, function: FunctionType | None = None) -> Node:
-        """Return the node of all source files of the project, which *what* may reach."""
+    def sources(
+        self, what: str, function: FunctionType | None = None, origin: Origin | None = None
+    ) -> Node:
+        """Return the node of all source files of the project, which *what* may reach.
+
+        Args:
+            what: A function or an attribute.
+            function: The function that uses it, which may have no source file.
+            origin: Where it comes from.
+        """
         if function is not None and function.__code__.co_filename.startswith("<"):
             path = f"{self.name_of(function.__module__)}.{function.__qualname__}"
             node = self.leaf("no sources", path, what)
@@ -216,31 +253,54 @@ class CodeDigester:
             )
             return node
         if self._sources is None:
-            self._sources = digest_sources(self._project)
-        node = self.leaf("sources", self._sources.hex(), what)
+            self._sources = digest_sources(self._project, self._beside())
+        content = ("sources", self._sources.hex(), what)
+        if content in self._leaves:
+            return self._leaves[content]
+        node = self.leaf(*content)
         node.label, node.shown = "project sources", self._sources.hex()
         node.fallback = f"every source file of the project: {what} may reach any"
+        if origin is not None and origin.kind == DISTRIBUTION:
+            self._later(node, lambda recorder: recorder.refer_after(content, self.library(origin)))
         return node
 
+    def _beside(self) -> dict[str, str]:
+        """Return the packages that count by content and lie elsewhere: those in editable mode."""
+        found = {}
+        inside = os.path.join(os.path.realpath(self._project), "")
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if "." in name or name == "__main__" or not isinstance(file, str):
+                continue
+            place = os.path.dirname(file) if hasattr(module, "__path__") else file
+            outside = not os.path.realpath(place).startswith(inside)
+            if outside and self.origins.of(name).kind == PROJECT and os.path.exists(place):
+                found[name] = place
+        return found
+
+    def recorder(self, node: Node, namespace: Mapping[str, object] = _NOWHERE) -> Recorder:
+        """Return what writes the content of *node*, which is named in *namespace*."""
+        return Recorder(node, self.node_of, self._root, namespace, self._find)
+
     def _expand(self, node: Node) -> None:
-        unread = self._unread.pop(node, None)
-        if unread is None:
-            return
-        write, namespace = unread
-        recorder = Recorder(node, self.node_of, self._root, namespace, self._find)
-        try:
-            write(recorder)
-        except Unhashable as error:
-            node.problem = error
-        recorder.finish()
+        expand = self._unread.pop(node, None)
+        if expand is not None:
+            try:
+                expand(node)
+            except Unhashable as error:
+                node.problem = error
 
     def _later(
         self,
         node: Node,
         write: Callable[[Recorder], None],
-        namespace: Mapping[str, object] | None = None,
+        namespace: Mapping[str, object] = _NOWHERE,
     ) -> None:
-        self._unread[node] = write, namespace or {}
+        def expand(node: Node) -> None:
+            with self.recorder(node, namespace) as recorder:
+                write(recorder)
+
+        self._unread[node] = expand
 
     def _function(self, function: FunctionType) -> Node:
         namespace, qualname = function.__globals__, function.__qualname__
@@ -254,7 +314,7 @@ class CodeDigester:
         node = Node(f"{self.name_of(module)}.{qualname}")
         if origin.kind != PROJECT:
             node.shown = ""  # what a library made: its version is shown
-        self._later(node, lambda rec: write_function(self, rec, function, origin), namespace)
+        self._unread[node] = lambda node: expand_function(self, node, function, origin)
         return node
 
     def _class(self, kind: type) -> Node:
@@ -280,6 +340,14 @@ class CodeDigester:
 
     def _callable(self, value: Any) -> Node | None:
         """Return the node of a built-in function, or of what a library calls a function."""
+        if type(value).__qualname__ == "ufunc":
+            # It has no module; where it is not found, nobody can see what function it was made of.
+            for place in _UFUNCS:
+                if _found(place, value.__name__) is value:
+                    return self.named(place, value.__name__, self.origins.of(place))
+            raise Unhashable(
+                "", f"is a numpy.ufunc {value.__name__!r} made of a function; use numpy.vectorize"
+            )
         owner = getattr(value, "__self__", None) if type(value) in _BOUND else None
         try:
             name = value.__qualname__

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from enum import EnumMeta
+from hashlib import sha256
+from operator import itemgetter
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from vcat._keys.origin import DISTRIBUTION, PROJECT, Origin
-from vcat._keys.reference import references
-from vcat._keys.resolution import Resolver
+from vcat._keys.bytecode import normal_form, pack
+from vcat._keys.origin import DISTRIBUTION, PROJECT, STANDARD, Origin
+from vcat._keys.resolution import PLACES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import CellType
+
+    from vcat._keys.closure import Node
     from vcat._keys.code import CodeDigester
     from vcat._keys.recorder import Recorder
+
+#: Defaults that are written with the code. Texts may be places in the project.
+_PLAIN = frozenset({type(None), bool, int, float, complex, bytes, type(...)})
+
+#: What a module says of itself and of where it is.
+_ABOUT = PLACES | {
+    "__annotate__",
+    "__annotations__",
+    "__builtins__",
+    "__conditional_annotations__",
+    "__doc__",
+    "__name__",
+    "__package__",
+    "__warningregistry__",
+}
+
+_METHODS = (FunctionType, staticmethod, classmethod, property)
 
 #: What a class has that is derived from the rest, or says where it stands.
 _DERIVED = frozenset(
@@ -31,52 +55,94 @@ _DERIVED = frozenset(
 )
 
 
-def write_function(
-    digester: CodeDigester, recorder: Recorder, function: FunctionType, origin: Origin
+def expand_function(
+    digester: CodeDigester, node: Node, function: FunctionType, origin: Origin
 ) -> None:
-    """Write a function: code, defaults, closure, attributes, and what its names lead to."""
-    namespace, code = function.__globals__, function.__code__
-    label = f"{digester.name_of(namespace.get('__name__'))}.{function.__qualname__}"
+    """Fill in a function: code, defaults, closure, attributes, and what its names lead to."""
+    namespace, code, closure = function.__globals__, function.__code__, function.__closure__ or ()
     if namespace.get("__name__") == "functools" and hasattr(function, "registry"):
         # What singledispatch's closure caches depends on what it has been called with.
-        recorder.write(("singledispatch", function.__name__), label)
-        recorder.write(function.registry, f"{label}.registry")
+        with digester.recorder(node, namespace) as recorder:
+            recorder.write(("singledispatch", function.__name__))
+            recorder.write(function.registry, f"{node.label}.registry")
         return
-    recorder.write(("function", function.__name__, code), label)
-    count = code.co_argcount
-    names = code.co_varnames[count - len(function.__defaults__ or ()) : count]
-    for name, default in zip(names, function.__defaults__ or (), strict=True):
-        recorder.write(name)
-        recorder.write(default, f"{label}.<default>.{name}")
-    for name, default in sorted((function.__kwdefaults__ or {}).items()):
-        recorder.write(name)
-        recorder.write(default, f"{label}.<default>.{name}")
-    modules: dict[str, ModuleType] = {}
-    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+    form, bodies = normal_form(code)
+    modules = _modules(function) if closure and origin.kind == PROJECT else {}
+    reached: dict[str, Node] = {}
+    if origin.kind == PROJECT:
+        reached = digester.scope(namespace).reach(function, bodies, modules)
+    elif origin.kind == DISTRIBUTION:
+        reached = {origin.name: digester.library(origin)}
+    values, named = function.__defaults__ or (), function.__kwdefaults__ or {}
+    plain = _PLAIN.issuperset(map(type, values)) and _PLAIN.issuperset(map(type, named.values()))
+    head = (
+        "function",
+        function.__name__,
+        form,
+        list(reached),
+        values if plain else len(values),
+        sorted(named.items()) if plain else sorted(named),
+    )
+    attributes = function.__dict__
+    data = pack(head)
+    if data and plain and not closure and not attributes:
+        node.local = sha256(data).digest()
+        node.references = list(reached.values())
+        return
+    with digester.recorder(node, namespace) as recorder:
+        recorder.nodes += reached.values()
+        if data is None:
+            recorder.write(head)
+        else:
+            recorder.write_bytes(data)
+        if not plain:
+            names = code.co_varnames[code.co_argcount - len(values) : code.co_argcount]
+            for name, default in [*zip(names, values, strict=True), *sorted(named.items())]:
+                recorder.write(default, f"{node.label}.<default>.{name}")
+        for name, cell in zip(code.co_freevars, closure, strict=True):
+            _write_cell(digester, recorder, node, name, cell, modules, origin)
+        for name, value in sorted(attributes.items()):
+            recorder.write(name)
+            recorder.write(value, f"{node.label}.{name}")
+
+
+def _write_cell(
+    digester: CodeDigester,
+    recorder: Recorder,
+    node: Node,
+    name: str,
+    cell: CellType,
+    modules: Mapping[str, ModuleType],
+    origin: Origin,
+) -> None:
+    try:
+        content = cell.cell_contents
+    except ValueError:
+        recorder.write(("empty", name))
+        return
+    if name in modules:
+        recorder.write(("module", name))
+        return
+    recorder.write(name)
+    recorder.write(content, f"{node.label}.<closure>.{name}")
+    if type(content) is FunctionType and origin.kind != STANDARD:
+        # What is wrapped may be asked for its annotations.
+        annotations = digester.annotations(content)
+        if annotations is not None:
+            recorder.refer(annotations)
+
+
+def _modules(function: FunctionType) -> dict[str, ModuleType]:
+    """Return the modules bound in the closure of *function*, by name."""
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             content = cell.cell_contents
         except ValueError:
-            recorder.write(("empty", name))
             continue
-        if isinstance(content, ModuleType) and origin.kind == PROJECT:
-            modules[name] = content
-            recorder.write(("module", name))
-        else:
-            recorder.write(name)
-            recorder.write(content, f"{label}.<closure>.{name}")
-    for name, value in sorted(function.__dict__.items()):
-        recorder.write(name)
-        recorder.write(value, f"{label}.{name}")
-    if origin.kind == DISTRIBUTION:
-        recorder.refer(digester.library(origin))
-    if origin.kind != PROJECT:
-        return
-    resolver = Resolver(digester, function, modules)
-    found = [(each, resolver.resolve(each)) for each in references(code, modules)]
-    recorder.write([tuple(each) for each, node in found if node is not None])
-    for _, node in found:
-        if node is not None:
-            recorder.refer(node)
+        if isinstance(content, ModuleType):
+            found[name] = content
+    return found
 
 
 def write_class(digester: CodeDigester, recorder: Recorder, kind: type, origin: Origin) -> None:
@@ -99,14 +165,23 @@ def write_class(digester: CodeDigester, recorder: Recorder, kind: type, origin: 
             recorder.write(("member", name))
             recorder.write(value, f"{label}.{name}")
         skipped = skipped | {name for name, _ in members} | _enum_internals(kind)
-    for name, value in sorted(vars(kind).items()):
+    data: list[tuple[str, object]] = []
+    methods: list[tuple[str, object]] = []
+    for name, value in vars(kind).items():
         own = isinstance(value, (MemberDescriptorType, GetSetDescriptorType))
         # Asking for annotations leaves an empty mapping behind.
         nothing = name == "__annotations__" and not value
         if name in skipped or nothing or (own and value.__objclass__ is kind):
             continue
+        plain = name.startswith("__") or isinstance(value, _METHODS)
+        (methods if plain else data).append((name, value))
+    # What a class declares may be read in the order in which it stands there; methods are not.
+    for name, value in (*data, *sorted(methods, key=itemgetter(0))):
         recorder.write(name)
         recorder.write(value, f"{label}.{name}")
+    if isinstance(kind, ABCMeta):
+        for each in _registered(kind):
+            recorder.write(each, f"{label} of {each.__qualname__}")
 
 
 def write_module(digester: CodeDigester, recorder: Recorder, module: ModuleType) -> None:
@@ -114,10 +189,21 @@ def write_module(digester: CodeDigester, recorder: Recorder, module: ModuleType)
     recorder.write(("module", digester.name_of(module.__name__)))
     namespace = vars(module)
     for name, value in sorted(namespace.items()):
-        if name.startswith("__") and not isinstance(value, FunctionType):
+        if name in _ABOUT:
             continue
         recorder.write(name)
         recorder.refer(digester.constant(namespace, name, value))
+
+
+def _registered(kind: type) -> list[type]:
+    """Return the classes that were registered with an abstract one, which shows in nothing else."""
+    try:
+        from _abc import _get_dump  # type: ignore[import-not-found]  # has no stubs
+    except ImportError:  # another implementation of Python keeps them where one can see them
+        found = getattr(kind, "_abc_registry", ())
+    else:
+        found = [reference() for reference in _get_dump(kind)[0]]
+    return sorted(filter(None, found), key=lambda each: (each.__module__, each.__qualname__))
 
 
 def _enum_internals(kind: Any) -> set[str]:
@@ -125,7 +211,5 @@ def _enum_internals(kind: Any) -> set[str]:
     return {
         name
         for name, value in vars(kind).items()
-        if name.startswith("_")
-        and name.endswith("_")
-        and not isinstance(value, (FunctionType, staticmethod, classmethod, property))
+        if name.startswith("_") and name.endswith("_") and not isinstance(value, _METHODS)
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 PROJECT = "project"
@@ -40,6 +39,8 @@ class OriginFinder:
 
     def __init__(self) -> None:
         self._origins: dict[str, Origin] = {}
+        self._packages: dict[tuple[str, str], Origin] = {}
+        self._files: dict[str, Origin] = {}
         self._listings: dict[str, tuple[str, ...]] = {}
 
     def of(self, module: object) -> Origin:
@@ -59,11 +60,16 @@ class OriginFinder:
 
     def of_file(self, file: str) -> Origin:
         """Return the origin of code from *file*, whatever module its function was put into."""
-        parts = file.split(os.sep)
-        for index, part in enumerate(parts[:-1]):
-            if part in _SITES:
-                return self.of(parts[index + 1].partition(".")[0])
-        return _STANDARD if file.startswith(_LIBRARY + os.sep) else _PROJECT
+        origin = self._files.get(file)
+        if origin is None:
+            origin = _STANDARD if file.startswith(_LIBRARY + os.sep) else _PROJECT
+            parts = file.split(os.sep)
+            for index, part in enumerate(parts[:-1]):
+                if part in _SITES:
+                    origin = self.of(parts[index + 1].partition(".")[0])
+                    break
+            self._files[file] = origin
+        return origin
 
     def _find(self, name: str) -> Origin:
         top = name.partition(".")[0]
@@ -85,15 +91,25 @@ class OriginFinder:
             site = True
         if not site and (file + os.sep).startswith(_LIBRARY + os.sep):
             return _STANDARD
-        found = [] if not site and not self._has_metadata(root) else self._distributions(root, top)
+        if site or self._has_metadata(root):
+            # Of all modules of a package: where nothing says a version, its files are read.
+            found = self._packages.get((root, top))
+            if found is None:
+                found = self._packages[root, top] = self._package(root, top, file if site else "")
+            if found != _PROJECT:
+                return found
+        extension = not file.endswith((".py", ".pyc", os.sep)) and not os.path.isdir(file)
+        return Origin(PROJECT, compiled=file) if extension else _PROJECT
+
+    def _package(self, root: str, top: str, file: str) -> Origin:
+        found = self._distributions(root, top)
         if found:
             return Origin(
                 DISTRIBUTION, ", ".join(n for n, _ in found), ", ".join(v for _, v in found)
             )
-        if site:
-            return Origin(DISTRIBUTION, top, _content(os.path.join(root, top), file))
-        extension = not file.endswith((".py", ".pyc", os.sep)) and not os.path.isdir(file)
-        return Origin(PROJECT, compiled=file) if extension else _PROJECT
+        return (
+            Origin(DISTRIBUTION, top, _content(os.path.join(root, top), file)) if file else _PROJECT
+        )
 
     def _has_metadata(self, root: str) -> bool:
         return any(each.endswith(".dist-info") for each in self._listing(root))
@@ -119,7 +135,9 @@ class OriginFinder:
             claiming = [each for each in candidates if _claims(os.path.join(root, each), top)]
             if claiming:
                 return [_identity(each) for each in claiming]
-        return []
+        # Debian and conda leave out the list of files, distutils wrote one file only.
+        silent = [each for each in likely if not _lists_files(os.path.join(root, each))]
+        return [_identity(each) for each in silent]
 
 
 def _specification(name: str) -> Any:
@@ -168,22 +186,32 @@ def _identity(metadata: str) -> tuple[str, str]:
 
 
 def _claims(metadata: str, top: str) -> bool:
-    for names in _lines(os.path.join(metadata, "top_level.txt")):
-        if names.strip() == top:
-            return True
-    prefixes = (f"{top}/", f"{top}.")
-    return any(line.startswith(prefixes) for line in _lines(os.path.join(metadata, "RECORD")))
+    names = _read(os.path.join(metadata, "top_level.txt"))
+    if f"\n{top}\n" in names:
+        return True
+    # Not line by line: where many libraries are installed, that was a third of a thousand keys.
+    files = _read(os.path.join(metadata, "RECORD"))
+    return f"\n{top}/" in files or f"\n{top}." in files
 
 
-def _lines(path: str) -> Iterator[str]:
+def _lists_files(metadata: str) -> bool:
+    names = ("RECORD", "top_level.txt")
+    return any(os.path.exists(os.path.join(metadata, each)) for each in names)
+
+
+def _read(path: str) -> str:
+    """Return the lines of a file with a line break around each; none where there is no file."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            yield from file
+            return f"\n{file.read()}\n"
     except OSError:
-        return
+        return ""
 
 
 def _content(package: str, file: str) -> str:
-    from vcat._keys.file import digest_path
+    from vcat._keys.source import digest_files
 
-    return digest_path(package if os.path.isdir(package) else file)
+    place = package if os.path.isdir(package) else file
+    while not os.path.exists(place):
+        place = os.path.dirname(place)  # inside a zip file, which then counts as a whole
+    return digest_files(place).hex()

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class References:
     """Stands for code by a mark, and keeps what was marked, in order."""
 
-    def __init__(self, node_of: Callable[[Any], Node | None]) -> None:
-        self.nodes: list[Node] = []
+    def __init__(self, node_of: Callable[[Any], Node | None], nodes: list[Node]) -> None:
+        self.nodes = nodes
         self._node_of = node_of
 
     def __call__(self, value: Any, /) -> bytes | None:
@@ -34,7 +34,7 @@ class References:
 
     def branch(self) -> References:
         """Return a list of references of its own, for an item of a set."""
-        return References(self._node_of)
+        return References(self._node_of, [])
 
     def join(self, branches: Sequence[Refer]) -> None:
         """Append what the items of a set refer to."""
@@ -58,6 +58,8 @@ class Recorder:
         find: Finds what a plugin has registered for a type of values.
     """
 
+    __slots__ = ("_encoder", "_find", "_namespace", "_node", "_node_of", "_out", "_root", "nodes")
+
     def __init__(
         self,
         node: Node,
@@ -67,40 +69,57 @@ class Recorder:
         find: Finder | None = None,
     ) -> None:
         self._node = node
-        self._out = sha256()
-        self._references = References(node_of)
+        self._node_of = node_of
+        self._root = root
         self._namespace = namespace
-        self._encoder = Encoder(
-            self._out,
-            self._references,
-            scalars=root.scalars,
-            paths=root.path,
-            names=self._name_of,
-            find=find,
-        )
+        self._find = find
+        self._out = sha256()
+        self._encoder: Encoder | None = None
+        self.nodes: list[Node] = []
 
     def write(self, value: object, path: str | None = None) -> None:
         """Write *value*, which messages call *path*."""
+        scalar: Callable[[Any], bytes] | None = self._root.scalars.get(type(value))
+        if scalar is not None:
+            self._out.update(scalar(value))
+            return
+        if self._encoder is None:
+            # Most nodes need none: functions with plain defaults, and constants that are scalars.
+            self._encoder = Encoder(
+                self._out,
+                References(self._node_of, self.nodes),
+                scalars=self._root.scalars,
+                paths=self._root.path,
+                names=self._name_of,
+                find=self._find,
+            )
         try:
             self._encoder.write(value)
         except Unhashable as error:
             path = self._node.label if path is None else path
             raise error.below(path, rooted=True) from error.__cause__
 
+    def write_bytes(self, data: bytes) -> None:
+        """Write *data*, which says where it ends."""
+        self._out.update(data)
+
     def refer(self, node: Node) -> None:
         """Write a reference to *node*."""
         self._out.update(b"=")
-        self._references.nodes.append(node)
+        self.nodes.append(node)
 
     def refer_after(self, content: object, node: Node) -> None:
         """Write *content* and a reference to *node*."""
         self.write(content)
         self.refer(node)
 
-    def finish(self) -> None:
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Hand what was written to the node."""
         self._node.local = self._out.digest()
-        self._node.references = self._references.nodes
+        self._node.references = self.nodes
 
     def _name_of(self, sentinel: object) -> str:
         return next((k for k, v in self._namespace.items() if v is sentinel), "")
@@ -115,7 +134,7 @@ class Root:
     def __init__(self, directory: str) -> None:
         places = {os.path.abspath(directory), os.path.realpath(directory)}
         self._prefixes = tuple(os.path.join(each, "") for each in sorted(places))
-        self.scalars = {**SCALARS, str: self._text}
+        self.scalars: dict[type, Callable[[Any], bytes]] = {**SCALARS, str: self._text}
 
     def path(self, value: Any) -> bytes:
         """Return a path as bytes."""

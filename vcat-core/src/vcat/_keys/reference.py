@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import opcode
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 from types import CodeType
 from typing import NamedTuple
 
-from vcat._keys.bytecode import Instruction, instructions, name_of
+from vcat._keys.bytecode import Body, Instruction, instructions, name_of
 
 #: Where the first name of a reference is looked up, in place of the level of an import.
 GLOBAL = -1
 CLOSURE = -2
+
+#: The name is that of an attribute which leads to what nobody can see.
+REVEALED = -3
 
 #: In place of attributes: the module is imported, which says nothing of what is taken from it.
 IMPORTED = "import"
@@ -22,24 +26,16 @@ class Reference(NamedTuple):
 
     Attributes:
         root: A global name, a name of the closure, or a module that is imported.
-        level: :data:`GLOBAL`, :data:`CLOSURE`, or the number of dots of an import.
+        level: :data:`GLOBAL`, :data:`CLOSURE`, :data:`REVEALED`, or the number of dots of an
+            import.
         attributes: What is loaded from it, one after the other; ``(IMPORTED,)`` for the import.
+        assigned: Whether it is only the place that an attribute is assigned to.
     """
 
     root: str
     level: int
     attributes: tuple[str, ...] = ()
-
-
-def references(code: CodeType, modules: Collection[str] = ()) -> list[Reference]:
-    """Return what *code* and the code nested in it reach, each once, in the order of their loads.
-
-    Args:
-        code: The code of a function.
-        modules: Names of its closure that are bound to modules, so that their attributes count.
-    """
-    bound = {name: Reference(name, CLOSURE) for name in modules}
-    return list(dict.fromkeys(_reach(code, bound)))
+    assigned: bool = False
 
 
 _OP = opcode.opmap
@@ -49,6 +45,7 @@ _GLOBALS = frozenset(
 _ATTRIBUTES = frozenset(
     _OP[name] for name in ("LOAD_ATTR", "LOAD_METHOD") if _OP.get(name, 999) < 256
 )
+_REVEALING_LOADS = _ATTRIBUTES | {_OP.get("LOAD_SUPER_ATTR", -1)}
 _STORE_ATTR = _OP["STORE_ATTR"]
 _IMPORT_NAME = _OP["IMPORT_NAME"]
 _IMPORT_FROM = _OP["IMPORT_FROM"]
@@ -64,12 +61,90 @@ _FAST = {
     if number < 256 and name.startswith(("LOAD_FAST", "STORE_FAST"))
 }
 
+#: Attributes through which code reaches more than it names, or sees what else does not count.
+_REVEALING = frozenset({"__annotations__", "__doc__", "__globals__", "__subclasses__", "f_globals"})
 
-def _reach(code: CodeType, bound: dict[str, Reference]) -> Iterator[Reference]:
+#: More names than this, and the number of one may take a prefix.
+_FEW = 127
+
+
+def _any(numbers: Collection[int]) -> bytes:
+    return b"[" + re.escape(bytes(sorted(numbers))) + b"]"
+
+
+#: Finds among opcodes, between which caches are zeros, the loads of globals: the first attribute
+#: that is loaded from it, the second, or the one that is assigned.
+GLOBAL_LOAD = re.compile(
+    _any([_OP["LOAD_GLOBAL"]])
+    + b"(?:\\0*(%b)(\\0*%b)?|\\0*(%b))?"
+    % (_any(_ATTRIBUTES), _any(_ATTRIBUTES), _any([_STORE_ATTR]))
+)
+
+#: By how many bits the number of the name is shifted where a global or an attribute is loaded.
+GLOBAL_SHIFT = 1 if "RESUME" in _OP else 0
+ATTRIBUTE_SHIFT = 1 if "LOAD_SUPER_ATTR" in _OP else 0
+
+
+def names_only_globals(bodies: Sequence[Body]) -> bool:
+    """Return whether what a function names can be found by :data:`GLOBAL_LOAD` alone."""
+    for code, operations in bodies:
+        names = code.co_names
+        if not code.co_flags & 0x01 or (
+            names
+            and (
+                len(names) > _FEW or _IMPORT_NAME in operations or not _REVEALING.isdisjoint(names)
+            )
+        ):
+            return False
+    return True
+
+
+def chain_at(name: str, body: Body, load: re.Match[bytes]) -> Reference:
+    """Return the names that begin with a global which :data:`GLOBAL_LOAD` found."""
+    code, operations = body
+    raw, place = code.co_code, load.start() + 1
+    attributes: list[str] = []
+    while place < len(operations) and (not operations[place] or operations[place] in _ATTRIBUTES):
+        if operations[place]:
+            attributes.append(name_of(code, operations[place], raw[2 * place + 1]))
+        place += 1
+    return Reference(name, GLOBAL, tuple(attributes), load[3] is not None)
+
+
+def references(code: CodeType, modules: Collection[str] = ()) -> list[Reference]:
+    """Return what *code* and the code nested in it reach, each once, in the order of their loads.
+
+    Args:
+        code: The code of a function.
+        modules: Names of its closure that are bound to modules, so that their attributes count.
+    """
+    bound: dict[str, tuple[Reference, ...]] = {}
+    bound.update({name: (Reference(name, CLOSURE),) for name in modules})
+    imported: list[Reference] = []
+    found = dict.fromkeys(_reach(code, bound, imported))
+    roots = {each[:3] for each in found}
+    # What is imported and not used is imported for what else that does: all of it counts.
+    roots |= {(root, level, attributes[:n]) for root, level, attributes in roots for n in range(9)}
+    found.update(dict.fromkeys(each for each in imported if each[:3] not in roots))
+    return list(found)
+
+
+def _reach(
+    code: CodeType, bound: dict[str, tuple[Reference, ...]], imported: list[Reference]
+) -> Iterator[Reference]:
     steps = instructions(code)
     if any(operation == _IMPORT_NAME for operation, _, _ in steps):
-        bound = bound | dict(_imports(code, steps))
-        yield from (each for name, each in bound.items() if name.startswith("import "))
+        bound = dict(bound)
+        own: dict[str, tuple[Reference, ...]] = {}
+        for name, reference in _imports(code, steps):
+            if reference.attributes == (IMPORTED,):
+                yield reference
+                continue
+            # One name may have several imports: `except ImportError` has another one.
+            own[name] = (*own.get(name, ()), reference)
+            imported.append(reference)
+        bound |= own
+    nested: list[CodeType] = []
     index, last = 0, len(steps)
     while index < last:
         operation, argument, _ = steps[index]
@@ -77,30 +152,36 @@ def _reach(code: CodeType, bound: dict[str, Reference]) -> Iterator[Reference]:
         if operation in _CONSTANT:
             constant = code.co_consts[argument]
             if type(constant) is CodeType:
-                yield from _reach(constant, bound)
+                nested.append(constant)
             continue
+        if operation in _REVEALING_LOADS and name_of(code, operation, argument) in _REVEALING:
+            yield Reference(name_of(code, operation, argument), REVEALED)
         *earlier, last_loaded = _loaded(code, operation, argument, bound)
         if not (earlier or last_loaded):
             continue
         attributes: list[str] = []
         while index < last and steps[index][0] in _ATTRIBUTES:
             attributes.append(name_of(code, steps[index][0], steps[index][1]))
+            if attributes[-1] in _REVEALING:
+                yield Reference(attributes[-1], REVEALED)
             index += 1
-        if index < last and steps[index][0] == _STORE_ATTR and not attributes:
-            continue  # assigned, not read
+        assigned = index < last and steps[index][0] == _STORE_ATTR and not attributes
         for roots in earlier:
             yield from roots
         for root in last_loaded:
-            yield root._replace(attributes=root.attributes + tuple(attributes))
+            chain = root.attributes + tuple(attributes)
+            yield root._replace(attributes=chain, assigned=assigned)
+    for each in nested:
+        yield from _reach(each, bound, imported)
 
 
 def _loaded(
-    code: CodeType, operation: int, argument: int, bound: dict[str, Reference]
+    code: CodeType, operation: int, argument: int, bound: dict[str, tuple[Reference, ...]]
 ) -> list[list[Reference]]:
     """Return what each name that one instruction loads may be; attributes can follow the last."""
     if operation in _GLOBALS:
         name = name_of(code, operation, argument)
-        found = [bound[name]] if name in bound else []
+        found = [*bound.get(name, ())]
         # What a class body reads to say in which module it stands is no use of the name.
         if name != "__name__" or code.co_flags & 0x01:
             found.append(Reference(name, GLOBAL))
@@ -108,7 +189,7 @@ def _loaded(
     loaded: list[list[Reference]] = [[]]
     if bound:
         loaded += [
-            [bound[name]] if name in bound else []
+            [*bound.get(name, ())]
             for word, name in _locals(code, operation, argument)
             if word == "LOAD"
         ]

@@ -4,69 +4,156 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from vcat._keys.closure import Node
 from vcat._keys.origin import DISTRIBUTION, PROJECT
-from vcat._keys.reference import CLOSURE, GLOBAL, IMPORTED, Reference
+from vcat._keys.reference import (
+    ATTRIBUTE_SHIFT,
+    CLOSURE,
+    GLOBAL,
+    GLOBAL_LOAD,
+    GLOBAL_SHIFT,
+    IMPORTED,
+    REVEALED,
+    Reference,
+    chain_at,
+    names_only_globals,
+    references,
+)
 from vcat._keys.source import DYNAMIC
 
 if TYPE_CHECKING:
-    from vcat._keys.closure import Node
+    from vcat._keys.bytecode import Body
     from vcat._keys.code import CodeDigester
 
 _ABSENT = object()
 
+#: Of a name that has not been met, or is that of a module or leads nowhere in sight.
+_UNKNOWN: Any = object()
+
 #: Names of a module that say where it is, not what it does.
-_PLACES = frozenset(
-    {"__file__", "__doc__", "__spec__", "__loader__", "__cached__", "__path__", "__annotations__"}
-)
+PLACES = frozenset({"__file__", "__spec__", "__loader__", "__cached__", "__path__"})
+
+#: How a name is spelled as far as it leads, and what to; `None` if its names say it all.
+_Found = tuple[str, "Node | None"]
 
 
-class Resolver:
-    """Follows the names in the body of one function to what they mean now.
+class Scope:
+    """The names of one module, each followed once to what it means now.
 
     Args:
         digester: Gives the nodes of what is found.
-        function: The function.
-        modules: The modules bound in its closure, by name.
+        namespace: The module's globals.
     """
 
-    def __init__(
-        self, digester: CodeDigester, function: FunctionType, modules: Mapping[str, ModuleType]
-    ) -> None:
+    def __init__(self, digester: CodeDigester, namespace: dict[str, Any]) -> None:
         self._digester = digester
-        self._function = function
-        self._modules = modules
+        self._namespace = namespace
+        # By name, and by module and attribute where that is no module; `None` where the name says
+        # it all. What falls back is not here: the function is named in messages.
+        self._known = digester.built_ins(namespace)
+        self._decided: dict[str, Node | None] = {}
 
-    def resolve(self, reference: Reference) -> Node | None:
-        """Return what *reference* leads to; ``None`` if its names say it all."""
-        name, level, attributes = reference
-        if level == CLOSURE:
-            return self._follow(self._modules[name], attributes)
-        if level != GLOBAL:
-            return self._import(reference)
-        if name in _PLACES:
-            return None
-        digester, namespace = self._digester, self._function.__globals__
-        if name in ("__name__", "__package__"):
-            return digester.leaf("name", digester.name_of(namespace.get(name)))
-        value = namespace.get(name, _ABSENT)
+    def reach(
+        self, function: FunctionType, bodies: Sequence[Body], modules: Mapping[str, ModuleType]
+    ) -> dict[str, Node]:
+        """Return what the names in the body of *function* lead to, by how they are spelled.
+
+        Args:
+            function: A function with this module's globals.
+            bodies: Its code and what is nested in it.
+            modules: The modules bound in its closure, by name.
+        """
+        found: dict[str, Node] = {}
+        if modules or not names_only_globals(bodies):
+            for reference in references(function.__code__, modules):
+                self._add(found, reference, function, modules)
+            return found
+        # The inner loop of fingerprinting: some ten names in a function, all but the first few
+        # uses in a module known by then. It takes a tenth of what `references` takes.
+        known, decided = self._known, self._decided
+        for body in bodies:
+            code, operations = body
+            names, raw = code.co_names, code.co_code
+            if not names:
+                continue
+            for load in GLOBAL_LOAD.finditer(operations):
+                name = names[raw[2 * load.start() + 1] >> GLOBAL_SHIFT]
+                node = known.get(name, _UNKNOWN)
+                if node is _UNKNOWN and load[1]:
+                    attribute = names[raw[2 * load.start(1) + 1] >> ATTRIBUTE_SHIFT]
+                    name = f"{name}.{attribute}"
+                    node = decided.get(name, _UNKNOWN)
+                if node is _UNKNOWN:
+                    self._add(found, chain_at(name.partition(".")[0], body, load), function, {})
+                elif node is not None:
+                    found[name] = node
+        return found
+
+    def _add(
+        self,
+        found: dict[str, Node],
+        reference: Reference,
+        function: FunctionType,
+        modules: Mapping[str, ModuleType],
+    ) -> None:
+        name, level, attributes, assigned = reference
+        node: Node | None
+        if level == REVEALED:
+            label, node = f"{name} of", self._digester.sources(f"the attribute {name}", function)
+        elif level == GLOBAL:
+            label, node = self._global(reference, function)
+        elif assigned:
+            return
+        elif level == CLOSURE:
+            label, node = self._follow(name, modules[name], attributes, function)
+            label = f"closure {label}"
+        else:
+            label, node = self._import(reference, function)
+        if node is not None:
+            found[label] = node
+
+    def _global(self, reference: Reference, function: FunctionType) -> _Found:
+        name, _, attributes, assigned = reference
+        known = self._known
+        value = self._namespace.get(name, _ABSENT)
         if isinstance(value, ModuleType):
-            return self._follow(value, attributes)
-        if value is not _ABSENT:
-            return digester.constant(namespace, name, value)
-        if f"builtins.{name}" in DYNAMIC:
-            return digester.sources(f"builtins.{name}", self._function)
-        return None if hasattr(builtins, name) else digester.leaf("absent", name)
+            if assigned:
+                return name, None  # which runs no code
+            label, node = self._follow(name, value, attributes, function)
+            if label.count(".") == 1 and (node is None or node.fallback is None):
+                self._decided[label] = node
+            return label, node
+        if value is _ABSENT and f"builtins.{name}" in DYNAMIC:
+            return name, self._digester.sources(f"builtins.{name}", function)
+        if name not in known:
+            known[name] = self._meaning(name, value)
+        return name, known[name]
 
-    def _import(self, reference: Reference) -> Node | None:
+    def _meaning(self, name: str, value: Any) -> Node | None:
+        digester = self._digester
+        if name in PLACES:
+            return None
+        if name in ("__name__", "__package__"):
+            return digester.leaf("name", digester.name_of(self._namespace.get(name)))
+        if value is not _ABSENT:
+            return digester.constant(self._namespace, name, value)
+        value = getattr(builtins, name, _ABSENT)
+        if value is _ABSENT:
+            return digester.leaf("absent", name)
+        if callable(value) and not digester.owns(value):
+            return None
+        return digester.constant(vars(builtins), name, value)  # somebody put it there
+
+    def _import(self, reference: Reference, function: FunctionType) -> _Found:
         """Follow an import in the body; a module of the project is imported, as the body would."""
-        name, level, attributes = reference
+        name, level, attributes, _ = reference
+        label = f"import {'.' * level}{name}"
         if level:
-            namespace = self._function.__globals__
-            package = namespace.get("__package__") or ""
+            package = self._namespace.get("__package__") or ""
             name = ".".join(filter(None, [package.rsplit(".", level - 1)[0], name]))
         digester = self._digester
         origin = digester.origins.of(name)
@@ -74,24 +161,27 @@ class Resolver:
             try:
                 __import__(name)
             except (Exception, SystemExit) as error:  # noqa: BLE001  # the body may expect it
-                return digester.leaf("absent", type(error).__name__, name)
+                return label, digester.leaf("absent", type(error).__name__, name)
         module = sys.modules.get(name)
         if attributes == (IMPORTED,):
-            return digester.library(origin) if origin.kind == DISTRIBUTION else None
+            return label, digester.library(origin) if origin.kind == DISTRIBUTION else None
         if module is not None:
-            return self._follow(module, attributes)
+            return self._follow(label, module, attributes, function)
         # What a body imports of libraries is not imported for its key: it may take seconds.
         dotted = name
         for attribute in attributes:
             dotted = f"{dotted}.{attribute}"
             if dotted in DYNAMIC:
-                return digester.sources(dotted, self._function)
-        return digester.library(origin) if origin.kind == DISTRIBUTION else None
+                return f"import {dotted}", digester.sources(dotted, function, origin)
+        return label, digester.library(origin) if origin.kind == DISTRIBUTION else None
 
-    def _follow(self, module: ModuleType, attributes: tuple[str, ...]) -> Node | None:
+    def _follow(
+        self, label: str, module: ModuleType, attributes: tuple[str, ...], function: FunctionType
+    ) -> _Found:
         """Go from *module* along *attributes* for as long as there are modules."""
         digester = self._digester
         for attribute in attributes:
+            label = f"{label}.{attribute}"
             origin = digester.origins.of(module.__name__)
             own = origin.kind == PROJECT and not origin.compiled
             # A library may import on demand what it is asked for: only look.
@@ -99,20 +189,22 @@ class Resolver:
             dotted = f"{module.__name__}.{attribute}"
             if isinstance(value, ModuleType):
                 module = value
-            elif not own:
-                if dotted in DYNAMIC:
-                    return digester.sources(dotted, self._function)
-                if origin.compiled:
-                    return digester.named(module.__name__, attribute, origin)
-                return digester.library(origin) if origin.kind == DISTRIBUTION else None
-            elif value is _ABSENT:
-                return digester.leaf("absent", dotted)
+            elif own and value is _ABSENT:
+                return label, digester.leaf("absent", dotted)
+            elif own or digester.owns(value):
+                # Of a library's, somebody put it there.
+                return label, digester.constant(vars(module), attribute, value)
+            elif dotted in DYNAMIC:
+                return label, digester.sources(dotted, function, origin)
+            elif origin.compiled:
+                return label, digester.named(module.__name__, attribute, origin)
             else:
-                return digester.constant(vars(module), attribute, value)
+                return label, digester.library(origin) if origin.kind == DISTRIBUTION else None
+        label = f"{label}.*"
         origin = digester.origins.of(module.__name__)
         if origin.kind == PROJECT:
-            return digester.node_of(module)
-        return digester.library(origin) if origin.kind == DISTRIBUTION else None
+            return label, digester.node_of(module)
+        return label, digester.library(origin) if origin.kind == DISTRIBUTION else None
 
 
 def _attribute(module: ModuleType, name: str) -> Any:

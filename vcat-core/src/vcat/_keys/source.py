@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from vcat._keys.file import digest_path
@@ -19,38 +20,96 @@ DYNAMIC = frozenset(
         "importlib.__import__",
         "importlib.import_module",
         "importlib.machinery.SourceFileLoader",
+        "importlib.metadata.entry_points",
         "importlib.reload",
         "importlib.util.find_spec",
+        "importlib.util.module_from_spec",
         "importlib.util.spec_from_file_location",
+        "importlib_metadata.entry_points",
         "inspect.currentframe",
         "inspect.stack",
+        "pkgutil.get_loader",
+        "pkgutil.iter_modules",
         "pkgutil.resolve_name",
+        "pkgutil.walk_packages",
         "pydoc.locate",
         "runpy.run_module",
         "runpy.run_path",
         "sys._getframe",
         "sys.modules",
+        "unittest.mock.patch",
+        # What is read from a pickle may be objects of any class.
+        "_pickle.Unpickler",
+        "_pickle.load",
+        "_pickle.loads",
+        "cloudpickle.load",
+        "cloudpickle.loads",
+        "dill._dill.load",
+        "dill._dill.loads",
+        "dill.load",
+        "dill.loads",
+        "joblib.load",
+        "joblib.numpy_pickle.load",
+        "pandas.io.pickle.read_pickle",
+        "pandas.read_pickle",
+        "pickle.Unpickler",
+        "pickle.load",
+        "pickle.loads",
+        "shelve.open",
+        "torch.load",
+        "torch.serialization.load",
+        # Source text is code, comments and all; annotations and docstrings count nowhere else.
+        "inspect.get_annotations",
+        "inspect.getdoc",
+        "inspect.getsource",
+        "inspect.getsourcelines",
+        "typing.get_type_hints",
     }
 )
 
 _SUFFIXES = (".py", ".pyw", ".so", ".pyd")
+_NONE: Mapping[str, str] = {}
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
-def digest_sources(project: str) -> bytes:
+def digest_sources(project: str, beside: Mapping[str, str] = _NONE) -> bytes:
     """Return the digest of the names and contents of all source files below *project*.
 
     Hidden directories and virtual environments are left out.
+
+    Args:
+        project: The project's directory.
+        beside: Files and directories elsewhere that are part of the project, by a name that is the
+            same wherever they lie.
     """
+    found = [(os.path.relpath(path, project), path) for path in _files(project)]
+    for name, place in sorted(beside.items()):
+        paths = _files(place) if os.path.isdir(place) else [place]
+        found += [(f"{name}:{os.path.relpath(path, place)}", path) for path in paths]
+    return _digest(found)
+
+
+def digest_files(place: str) -> bytes:
+    """Return the digest of a library: all files of it, but what Python makes of its sources."""
+    paths = _files(place, suffixes="") if os.path.isdir(place) else [place]
+    return _digest([(os.path.relpath(path, place), path) for path in paths])
+
+
+def _digest(files: Sequence[tuple[str, str]]) -> bytes:
+    out = sha256(b"sources" + length(len(files)))
+    for name, path in files:
+        data = os.fsencode(name)
+        out.update(length(len(data)) + data + bytes.fromhex(digest_path(path)))
+    return out.digest()
+
+
+def _files(root: str, suffixes: str | tuple[str, ...] = _SUFFIXES) -> list[str]:
     found = []
-    for directory, names, files in os.walk(project):
+    for directory, names, files in os.walk(root):
         if "pyvenv.cfg" in files:
             names.clear()
             continue
         names[:] = sorted(n for n in names if not n.startswith(".") and n not in _SKIPPED)
-        found += [os.path.join(directory, f) for f in sorted(files) if f.endswith(_SUFFIXES)]
-    out = sha256(b"sources" + length(len(found)))
-    for path in found:
-        name = os.fsencode(os.path.relpath(path, project))
-        out.update(length(len(name)) + name + bytes.fromhex(digest_path(path)))
-    return out.digest()
+        found += [os.path.join(directory, f) for f in sorted(files) if f.endswith(suffixes)]
+    # Editors mark what is being edited by links to nowhere that end like it.
+    return [each for each in found if os.path.isfile(each)]

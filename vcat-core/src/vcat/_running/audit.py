@@ -68,7 +68,9 @@ def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
     flags = flags or 0
     if not flags & _CHANGING and not (mode and mode[0] in "wax"):
         path = _path(name)
-        if not (path.endswith(_SOURCES) and _is_import()):
+        # Modules in an archive are looked up in it, by whatever name the archive has.
+        archived = _callers(3)[:1] == ["zipimport"]
+        if not archived and not (path.endswith(_SOURCES) and _is_import()):
             observation.read(path)
     elif flags & os.O_TRUNC or (mode and mode[0] == "w"):
         observation.replace(_path(name))

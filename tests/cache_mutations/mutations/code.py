@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from mutations.case import again, again_in
+from mutations.case import again, again_in, script
 from mutations.edit import remove, rename, replace, variable, write
 
 _FIT = "@stage\ndef fit(): ran(); return "
@@ -86,6 +86,7 @@ CODE = [
     again_in("a chain of modules", f"import p.q.lib\n{_FIT}p.q.lib.RATE\n", {"p/__init__.py": "", "p/q/__init__.py": "", "p/q/lib.py": "RATE = 1\n"}, replace("p/q/lib.py", "1", "2")),
     again_in("a module passed to a helper", f"import lib\ndef use(m): return m.g()\n{_FIT}use(lib)\n", _MODULE, _LIB),
     again_in("an attribute a module makes on demand", f"import lib\n{_FIT}lib.RATE\n", {"lib.py": "def __getattr__(name): return 1\n"}, _LIB),
+    again_in("an attribute a module looks up on demand", f"import lib\n{_FIT}lib.RATE\n", {"lib.py": "TABLE = {'RATE': 1}\ndef __getattr__(name): return TABLE[name]\n"}, _LIB),
     again_in("a function replaced in its module", f"import lib\nlib.g = lambda: 1\n{_FIT}lib.g()\n", {"lib.py": "def g(): return 0\n"}, replace("main.py", "1", "2")),
     again_in("an import in the body", "@stage\ndef fit():\n  ran()\n  import lib\n  return lib.g()\n", _MODULE, _LIB),
     again_in("a from-import in the body", "@stage\ndef fit():\n  ran()\n  from lib import g as f\n  return f()\n", _MODULE, _LIB),
@@ -102,5 +103,6 @@ CODE = [
     again_in("code read from a text file by exec", f"exec(open('code.txt').read())\n{_FIT}g()\n", {"code.txt": "def g(): return 1\n"}, replace("code.txt", "1", "2")),
     again_in("a configuration read while importing", f"import json\nCONFIG = json.load(open('config.json'))\n{_FIT}CONFIG['rate']\n", {"config.json": '{"rate": 1}'}, replace("config.json", "1", "2")),
     again_in("the version of a library", f"import lib\n{_FIT}lib.version()\n", {"../site/lib.py": "import importlib.metadata\ndef version(): return importlib.metadata.version('lib')\n", "../site/lib-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: lib\nVersion: 1.0\n", "../site/lib-1.0.dist-info/RECORD": "lib.py,,\n", "../site/lib-2.0.dist-info.new/METADATA": "Metadata-Version: 2.1\nName: lib\nVersion: 2.0\n", "../site/lib-2.0.dist-info.new/RECORD": "lib.py,,\n"}, rename("../site/lib-2.0.dist-info.new", "../site/lib-2.0.dist-info"), "1.0", "2.0"),
+    again_in("the class of an object in a pickle file", "", {"lib.py": "class Model:\n  def predict(self): return 1\n"}, _LIB)._replace(files={"main.py": script("import pickle, lib\nwith open('model.pickle', 'wb') as f: pickle.dump(lib.Model(), f)\n@stage\ndef fit():\n  ran()\n  with open('model.pickle', 'rb') as f: return pickle.load(f).predict()\n"), "lib.py": "class Model:\n  def predict(self): return 1\n"}),
     again("stage(version=...)", 'VERSION = "1"\n@stage(version=VERSION)\ndef fit(): ran(); return VERSION\n', '"1"', '"2"'),
 ]

@@ -37,8 +37,8 @@ class Edit(NamedTuple):
             before, after = before[:-1], after[:-1]
         where = "" if file == "main.py" else f"{file}: "
         if not before:
-            return f"{where}+ {code(after)}"
-        return f"{where}{code(before)} → {code(after)}" if after else f"{where}− {code(before)}"
+            return f"{where}{code(after)} added"
+        return where + (f"{code(before)} → {code(after)}" if after else f"{code(before)} removed")
 
 
 def replace(file: str, old: str, new: str) -> Edit:

@@ -44,6 +44,7 @@ COLLISIONS = [
     _apart("two closures of one function", "def make(rate):\n  @stage\n  def fit(): ran(); return rate\n  return fit\nf, g = make(1), make(2)\n", "f(), g()", "1; 2"),
     _apart("two methods of two objects", "class K:\n  def __init__(self, rate): self.rate = rate\n  def fit(self): ran(); return self.rate\n  def __repr__(self): return 'K'\nf, g = stage(K(1).fit), stage(K(2).fit)\n", "f(), g()", "1; 2"),
     _apart("two partials of one function", "import functools\ndef base(x): ran(); return x\nf, g = stage(functools.partial(base, 1)), stage(functools.partial(base, 2))\n", "f(), g()", "1; 2"),
+    _apart("two functions that take a number from a module made on demand", "import lib\n@stage\ndef one(): ran(); return lib.RATE\n@stage\ndef two(): ran(); return lib.RATE + 1\n", "one(), two()", "1; 2", files={"lib.py": "TABLE = {'RATE': 1}\ndef __getattr__(name): return TABLE[name]\n"}, plain="their text differs"),
     _apart("two classes of one name", "def make(rate):\n  class K: r = rate\n  return K\nA, B = make(1), make(2)\n@stage\ndef fit(k): ran(); return k.r\n", "fit(A), fit(B)", "1; 2"),
     _apart("a stage before and after its argument changes in place", "@stage(cache=False)\ndef load(): return [1]\n@stage(cache=False)\ndef grow(x, _): x.append(2); return 0\n@stage\ndef fit(x, _): ran(); return len(x)\nx = load()\nfirst = fit(x, 0)\n", "first, fit(x, grow(x, first))", "1; 2"),
 ]

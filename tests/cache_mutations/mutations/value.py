@@ -55,7 +55,7 @@ VALUES = [
     again("a cell in the middle of a frame", _frame("{'a': range(500)}", "frame.a.iloc[250].item()").replace("f = ", "f = g = ").replace("\n@", "\nf.loc[250, 'a'] = 1\n@", 1), "= 1\n", "= 2\n", needs="pandas"),
     again("the name of a column", _frame("numpy.zeros((2, 99)), columns=['c%d' % i for i in range(99)]", "frame.columns[50]"), "'c%d' % i", "'c%d' % (i + (i == 50) * 50)", "c50", "c100", needs="pandas"),
     again("the dtype of a column", _frame("{'a': [1, 2]}, dtype='int64'", "frame.a.dtype"), "int64", "int32", "int64", "int32", needs="pandas"),
-    again("a column made categorical", _frame("{'a': ['x', 'y']}, dtype='str'", "frame.a.dtype"), "dtype='str'", "dtype='category'", "str", "category", needs="pandas"),
+    again("a column made categorical", _frame("{'a': ['x', 'y']}, dtype='object'", "frame.a.dtype"), "'object'", "'category'", "object", "category", needs="pandas"),
     again("the type of an index", _frame("{'a': [1, 2]}, index=numpy.arange(2)", "frame.index.dtype"), "arange(2)", "arange(2, dtype='int32')", "int64", "int32", needs="pandas"),
     again("an attribute of a frame", _frame("{'a': [1]}", "frame.attrs['unit']").replace("\n@", "\nf.attrs['unit'] = 1\n@", 1), "= 1\n", "= 2\n", needs="pandas"),
     again("a helper of the stage upstream", "def g(): return 1\n@stage\ndef load(): return g()\n@stage\ndef fit(x): ran(); return x\nprint(fit(load()).run_same_process())\n"),

@@ -46,6 +46,7 @@ class Case(NamedTuple):
         needs: What has to be installed.
         job: Whether the script runs a real job.
         remedy: What helps where nobody can see.
+        warns: Whether a warning may be said; a case that is warned of is mostly one not cached.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Case(NamedTuple):
     needs: str = ""
     job: bool = False
     remedy: str = ""
+    warns: bool = False
 
     @property
     def runs(self) -> int:

@@ -201,7 +201,7 @@ def verdict(case: Case, seen: Seen) -> str:
         return f"bodies ran {after.runs} times instead of {case.runs}"
     if last.runs != after.runs:
         return "bodies ran once more after the same edit"
-    warned = [each for run in seen for each in run.warnings]
+    warned = [] if case.warns else [each for run in seen for each in run.warnings]
     return f"warned: {re.sub('^[^ ]+: ', '', warned[0])}" if warned else ""
 
 

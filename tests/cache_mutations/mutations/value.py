@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from mutations.case import again, again_in
-from mutations.edit import link, remove, replace, write
+from mutations.edit import by_itself, link, remove, replace, write
 
 #: An object that says nothing of its content, as most do.
 _BOX = "class Box:\n  def __init__(self, x): self.x = x\n  def __repr__(self): return 'Box'\n"
@@ -89,6 +89,7 @@ VALUES = [
     again_in("a file that a thread reads", "from concurrent.futures import ThreadPoolExecutor\n@stage\ndef fit(): ran(); return ThreadPoolExecutor(1).submit(lambda: open('data.txt').read()).result()\n", _DATA, _EDIT),
     again_in("a file opened for reading and writing", "@stage\ndef fit():\n  ran()\n  with open('data.txt', 'r+') as f: return f.read()\n", _DATA, _EDIT),
     again_in("a file read, then written", "@stage\ndef fit():\n  ran()\n  with open('data.txt') as f: x = f.read()\n  with open('data.txt', 'w') as f: f.write(x)\n  return x\n", _DATA, _EDIT),
+    again_in("a file somebody edits while the stage runs", "import subprocess\n@stage\ndef fit():\n  ran()\n  x = open('da' + 'ta.txt').read()\n  subprocess.run(['sh', '-c', 'grep -q 1 data.txt && printf 2 > data.txt'])\n  return x\n", _DATA, by_itself("data.txt: `1` → `2`, after the body has read it"), warns=True),
     again_in("a Python file read as data", "import ast\n@stage\ndef fit(): ran(); return ast.literal_eval(open('config.py').read())\n", {"config.py": "1\n"}, replace("config.py", "1", "2")),
     again_in("an optional file of configparser's appears", "import configparser\n@stage\ndef fit():\n  ran()\n  c = configparser.ConfigParser()\n  c.read(['a.ini', 'b.ini'])\n  return c['m']['rate']\n", {"a.ini": "[m]\nrate = 1\n"}, write("b.ini", "[m]\nrate = 2\n")),
     again_in("a file that a file names", "@stage\ndef fit(): ran(); return open(open('which.txt').read()).read()\n", {"which.txt": "a.txt", "a.txt": "1", "b.txt": "2"}, replace("which.txt", "a", "b")),

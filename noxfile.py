@@ -132,6 +132,15 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def mutations(session: nox.Session) -> None:
+    """Edit tiny projects in every way and write what ran again into the documentation."""
+    _install(session, "array", "fast", editable=True)
+    session.install("pandas>=2")
+    path = {"PYTHONPATH": "tests/cache_mutations"}
+    session.run("python", "-m", "mutations", *session.posargs, env=ENVIRONMENT | path)
+
+
+@nox.session
 def changelog(session: nox.Session) -> None:
     """Show the next CHANGELOG section of each distribution; ``-- vcat-core`` writes that one's."""
     session.install(*GROUPS["release"])

@@ -227,6 +227,15 @@ COUNTS = {
         "text = open('data/a.txt').read(); os.unlink('data/a.txt'); return text",
         lambda: write("data/a.txt", "two"),
     ),
+    "read, then deleted by its directory": (
+        "text = open('data/a.txt').read()\n"
+        "os.unlink('a.txt', dir_fd=os.open('data', os.O_RDONLY)); return text",
+        lambda: write("data/a.txt", "two"),
+    ),
+    "in a directory that it would have made": (
+        "os.makedirs('data', exist_ok=True); return open('data/a.txt').read()",
+        lambda: write("data/a.txt", "two"),
+    ),
     "moved, then read": (
         "os.rename('data/a.txt', 'mine'); return open('mine').read()",
         lambda: write("data/a.txt", "two"),

@@ -102,7 +102,9 @@ class Observation:
         try:
             status = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
-            self._absent[path] = None
+            # Python itself looks into <unknown> and the like for the line of a syntax error.
+            if not path.endswith(">"):
+                self._absent[path] = None
             return
         except ValueError:
             return

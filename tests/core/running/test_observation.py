@@ -142,7 +142,12 @@ COUNTS = {
         "import numpy; return bytes(numpy.memmap('data/a.txt')).decode()",
         lambda: write("data/a.txt", "two"),
     ),
-    "r+": ("return open('data/a.txt', 'r+').read()", lambda: write("data/a.txt", "two")),
+    "r+": (
+        "with open('data/a.txt', 'r+') as file:\n"
+        "    text = file.read(); file.write('mine')\n"
+        "return text",
+        lambda: write("data/a.txt", "two"),
+    ),
     "a+": (
         "file = open('data/a.txt', 'a+'); file.seek(0); return file.read()",
         lambda: write("data/a.txt", "two"),

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -163,12 +164,26 @@ def test_a_file_that_has_just_been_written_is_not_trusted(reads, large, table, m
     assert digest_path(large) != first
 
 
-def test_a_file_of_the_future_is_not_trusted(reads, large, table, monkeypatch):
-    """Its clock is not ours."""
-    monkeypatch.setattr(file, "_TICK", 2_000_000_000)
-    os.utime(large, (4_000_000_000, 4_000_000_000))
-    digest_path(large)
-    assert not table.exists()
+FIELDS = ("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_all_that_the_system_says_must_agree(field):
+    """A file that differs in one of it is another."""
+    status = SimpleNamespace(**dict.fromkeys(FIELDS, 1))
+    before = file.identity(status)
+    setattr(status, field, 2)
+    assert file.identity(status) != before
+
+
+@pytest.mark.parametrize(
+    ("modified", "changed", "racy"),
+    [(97, 97, False), (99, 97, True), (97, 99, True), (500, 97, True), (97, 500, True)],
+)
+def test_both_times_must_lie_back(modified, changed, racy):
+    """A time of the future is by a clock that is not ours."""
+    status = SimpleNamespace(st_mtime_ns=modified * 10**9, st_ctime_ns=changed * 10**9)
+    assert file.is_racy(status, 100.0) == racy
 
 
 DAMAGE = {

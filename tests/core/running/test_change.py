@@ -83,6 +83,13 @@ def test_outside_of_the_project_only_compiled_sources_do_not_count(project, tmp_
     assert changes(str(project), record) == [str(tmp_path)]
 
 
+def test_the_store_in_the_project_is_no_data(project):
+    """It changes with every run."""
+    os.mkdir(".vcat")
+    write(".vcat/x", "")
+    assert observe(project, lambda: (read(".vcat/x"), os.listdir(".vcat"))).record() == {}
+
+
 def test_an_environment_inside_of_the_project_is_no_data(project, monkeypatch):
     """Libraries read files of their own there."""
     (project / "env" / "lib").mkdir(parents=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +58,14 @@ def test_processes_and_the_network_are_marked(case):
     record = observation.record()
     assert record.get("marks", []) == expected
     assert changes(os.getcwd(), record) == []
+
+
+def test_an_import_of_multiprocessing_starts_no_process():
+    """Libraries import it for their own sake."""
+    code = (
+        "import os; from vcat._running.observation import Observation\n"
+        "with Observation(os.getcwd()) as observation: import multiprocessing.pool\n"
+        "print(observation.record())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"{}\n"

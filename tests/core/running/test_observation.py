@@ -142,7 +142,12 @@ COUNTS = {
         "import numpy; return bytes(numpy.memmap('data/a.txt')).decode()",
         lambda: write("data/a.txt", "two"),
     ),
-    "r+": ("return open('data/a.txt', 'r+').read()", lambda: write("data/a.txt", "two")),
+    "r+": (
+        "with open('data/a.txt', 'r+') as file:\n"
+        "    text = file.read(); file.write('mine')\n"
+        "return text",
+        lambda: write("data/a.txt", "two"),
+    ),
     "a+": (
         "file = open('data/a.txt', 'a+'); file.seek(0); return file.read()",
         lambda: write("data/a.txt", "two"),
@@ -225,6 +230,15 @@ COUNTS = {
     ),
     "read, then deleted": (
         "text = open('data/a.txt').read(); os.unlink('data/a.txt'); return text",
+        lambda: write("data/a.txt", "two"),
+    ),
+    "read, then deleted by its directory": (
+        "text = open('data/a.txt').read()\n"
+        "os.unlink('a.txt', dir_fd=os.open('data', os.O_RDONLY)); return text",
+        lambda: write("data/a.txt", "two"),
+    ),
+    "in a directory that it would have made": (
+        "os.makedirs('data', exist_ok=True); return open('data/a.txt').read()",
         lambda: write("data/a.txt", "two"),
     ),
     "moved, then read": (

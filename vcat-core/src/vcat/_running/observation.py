@@ -102,7 +102,9 @@ class Observation:
         try:
             status = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
-            self._absent[path] = None
+            # Python itself looks into <unknown> and the like for the line of a syntax error.
+            if not path.endswith(">"):
+                self._absent[path] = None
             return
         except ValueError:
             return
@@ -289,4 +291,7 @@ _CHANGED = "something else changed while it ran; run it again when nothing write
 def _processes() -> str:
     """Return what changes when multiprocessing, which says nothing of it, starts a process."""
     module = sys.modules.get("multiprocessing.process")
-    return "" if module is None else repr(getattr(module, "_process_counter", ""))
+    return _NONE if module is None else repr(getattr(module, "_process_counter", _NONE))
+
+
+_NONE = "count(1)"  # as where none was started; an import starts none

@@ -261,17 +261,17 @@ def test_equal_results_have_equal_digests():
     """However they came about: downstream keys go by this."""
     maker = KeyMaker("/nowhere")
     word = "".join(["a", "b"])
-    assert maker.digest_result(["ab", "ab"]) == maker.digest_result([word, "ab"])
-    assert maker.digest_result({"a", "b"}) == maker.digest_result({"b", "a"})
-    assert maker.digest_result([1]) != maker.digest_result([True])
+    assert maker.digest_content(["ab", "ab"]) == maker.digest_result([word, "ab"])
+    assert maker.digest_content({"a", "b"}) == maker.digest_result({"b", "a"})
+    assert maker.digest_content([1]) != maker.digest_result([True])
 
 
 def test_a_result_that_names_a_file_is_a_text(data):
     """What a stage returns has no files behind it: who opens them is observed."""
     maker = KeyMaker("/nowhere")
-    before = maker.digest_result("a.csv")
+    before = maker.digest_content("a.csv")
     data.joinpath("a.csv").write_text("other")
-    assert maker.digest_result("a.csv") == before
+    assert maker.digest_content("a.csv") == before
 
 
 def test_a_key_is_that_of_the_moment():

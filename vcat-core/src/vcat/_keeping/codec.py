@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import _pickle  # the C pickler itself: `pickle` costs twice as much to import
 import io
+from collections.abc import Callable
 from importlib import import_module
-from types import FunctionType, ModuleType
-from typing import Any
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any, NamedTuple
 
 from vcat import StageFunction
 from vcat._keeping import rebuild
@@ -28,8 +29,13 @@ class _NeedsDill(Exception):  # noqa: N818  # not an error: it changes the way
 
 
 class _Pickler(_pickle.Pickler):
+    #: The classes and functions that the pickle names; their code is not in it.
+    named: list[Any]
+
     def reducer_override(self, value: Any) -> Any:
         kind = type(value)
+        if kind in _FUNCTIONS or isinstance(value, type):
+            self.named.append(value)
         if kind is FunctionType:
             if rebuild.importable(value):
                 return NotImplemented
@@ -58,6 +64,7 @@ def serialize(value: object) -> Serialized:
         UnpicklableError: As :func:`dumps` does.
     """
     buffers: list[memoryview] = []
+    named: list[Any] = []
 
     def apart(buffer: _pickle.PickleBuffer) -> bool:
         try:
@@ -69,8 +76,8 @@ def serialize(value: object) -> Serialized:
         buffers.append(raw)
         return False
 
-    pickle = _told(value, (buffers, apart))
-    return lay_out(pickle, buffers)
+    pickle = _told(value, _Beside(buffers, apart, named))
+    return lay_out(pickle, buffers, named)
 
 
 def loads(data: Bytes, expected: str) -> Any:
@@ -88,14 +95,27 @@ def loads(data: Bytes, expected: str) -> Any:
     return _Unpickler(io.BytesIO(pickle), buffers=buffers).load()
 
 
-#: What takes buffers out of a pickle: the list they go to, and what decides of each.
-_Apart = tuple[list[memoryview], Any]
+class _Beside(NamedTuple):
+    """What is kept beside a pickle while it is made.
+
+    Attributes:
+        buffers: The large buffers of the value.
+        apart: Whether a buffer stays in the pickle; one that does not goes to *buffers*.
+        named: The classes and functions that the pickle names.
+    """
+
+    buffers: list[memoryview]
+    apart: Callable[[Any], bool]
+    named: list[Any]
 
 
-def _told(value: object, apart: _Apart | None) -> bytes:
+_FUNCTIONS = frozenset({FunctionType, BuiltinFunctionType})
+
+
+def _told(value: object, beside: _Beside | None) -> bytes:
     """Return the pickle of *value*, or say which part of it is none."""
     try:
-        return _dump(value, apart)
+        return _dump(value, beside)
     except (KeyboardInterrupt, MemoryError, GraphError):
         raise
     except Exception as error:
@@ -103,23 +123,28 @@ def _told(value: object, apart: _Apart | None) -> bytes:
         raise UnpicklableError(f"{path}: {reason}" if path else reason) from error
 
 
-def _dump(value: object, apart: _Apart | None = None) -> bytes:
+def _dump(value: object, beside: _Beside | None = None) -> bytes:
     out = io.BytesIO()
-    callback = None if apart is None else apart[1]
+    callback = None if beside is None else beside.apart
+    named: list[Any] = [] if beside is None else beside.named
     try:
-        _Pickler(out, PROTOCOL, buffer_callback=callback).dump(value)
+        pickler = _Pickler(out, PROTOCOL, buffer_callback=callback)
+        pickler.named = named
+        pickler.dump(value)
     except _NeedsDill:
-        if apart is not None:
-            apart[0].clear()
+        if beside is not None:
+            beside.buffers.clear()
+        named.clear()
         out = io.BytesIO()
-        _dump_by_dill(value, out, callback)
+        _dump_by_dill(value, out, callback, named)
     return out.getvalue()
 
 
-def _dump_by_dill(value: object, out: io.BytesIO, callback: Any) -> None:
+def _dump_by_dill(value: object, out: io.BytesIO, callback: Any, named: list[Any]) -> None:
     import dill
 
     pickler = _strict_pickler(dill)(out, PROTOCOL, recurse=True, buffer_callback=callback)
+    pickler.named = named
     pickler.dump(value)
 
 
@@ -145,7 +170,11 @@ def _strict_pickler(dill: Any) -> Any:
             {k: v for k, v in dill.Pickler.dispatch.items() if k not in refused}
         )
 
+        named: list[Any]
+
         def reducer_override(self, value: Any) -> Any:
+            if type(value) in _FUNCTIONS or isinstance(value, type):
+                self.named.append(value)
             if type(value) is FunctionType and rebuild.is_unwrapped(value):
                 return rebuild.reduce_function(value)
             if _is_namedtuple(value) and _is_by_value(value):

@@ -30,12 +30,14 @@ class Serialized:
         parts: The bytes, one part after the other; buffers of the value itself among them, so they
             are to be used before the value changes.
         size: How many bytes all parts have.
+        named: The classes and functions that the bytes name without having their code in them.
     """
 
-    __slots__ = ("parts", "size")
+    __slots__ = ("named", "parts", "size")
 
-    def __init__(self, parts: list[Data]) -> None:
+    def __init__(self, parts: list[Data], named: Sequence[Any] = ()) -> None:
         self.parts = parts
+        self.named = named
         self.size = sum(len(each) for each in parts)
 
     def joined(self) -> Data:
@@ -43,10 +45,10 @@ class Serialized:
         return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
 
-def lay_out(pickle: Data, buffers: Sequence[memoryview]) -> Serialized:
+def lay_out(pickle: Data, buffers: Sequence[memoryview], named: Sequence[Any] = ()) -> Serialized:
     """Return *pickle* and *buffers*, which are flat and contiguous, as they are stored."""
     if not buffers:
-        return Serialized([pickle])
+        return Serialized([pickle], named)
     words = [len(buffers), len(pickle)]
     for each in buffers:
         words += [each.nbytes, int(each.readonly)]
@@ -57,7 +59,7 @@ def lay_out(pickle: Data, buffers: Sequence[memoryview]) -> Serialized:
         gap = -place % _ALIGNMENT
         parts += [bytes(gap), each]
         place += gap + each.nbytes
-    return Serialized(parts)
+    return Serialized(parts, named)
 
 
 def take_apart(data: Data) -> tuple[Data, list[Any]]:

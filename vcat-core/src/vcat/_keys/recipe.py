@@ -17,7 +17,7 @@ from vcat._keys.unhashable import Unhashable
 from vcat._keys.value import Encoder, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from vcat._keys.registered import Finder
 
@@ -192,13 +192,30 @@ class KeyMaker:
         out.update(length(len(arguments)) + b"".join(joined))
         return Key(out.hexdigest(), plan.code, arguments, self._files, version)
 
-    def digest_result(self, value: Any) -> str:
+    def digest_content(self, value: Any) -> str:
         """Return the digest of what a stage returned, equal for equal values however they came.
 
         Raises:
             Unhashable: Its content cannot be told.
         """
-        return "canonical:" + digest(value, self.code)
+        return "canonical:" + digest(value, self.code, self._find)
+
+    def digest_stored(self, stored: str, named: Sequence[Any]) -> str:
+        """Return the digest of what a stage returned, told from how it is stored.
+
+        Args:
+            stored: The digest of its bytes.
+            named: The classes and functions that the bytes name. What their code does is part of
+                what the value is for who calls it.
+
+        Raises:
+            Unhashable: The code of one of them cannot be told.
+        """
+        found = {id(each): self.code(each) for each in named}
+        codes = b"".join([each for each in found.values() if each is not None])
+        if not codes:
+            return stored
+        return "stored:" + sha256(b"stored" + text(stored) + codes).hexdigest()
 
     def _plan(self, function: Any) -> _Plan:
         plan = self._plans.get(id(function))

@@ -76,7 +76,7 @@ def encode(value: object, out: Hasher, refer: Refer | None = None) -> None:
     Encoder(out, refer).write(value)
 
 
-def digest(value: Any, refer: Refer | None = None) -> str:
+def digest(value: Any, refer: Refer | None = None, find: Finder | None = None) -> str:
     """Return the SHA-256 of what :func:`encode` writes, 64 hexadecimal digits."""
     scalar = SCALARS.get(type(value))
     if scalar is not None:
@@ -84,7 +84,7 @@ def digest(value: Any, refer: Refer | None = None) -> str:
     if type(value) in (tuple, list) and (data := flat(value, SCALARS)) is not None:
         return sha256(data).hexdigest()
     out = sha256()
-    encode(value, out, refer)
+    Encoder(out, refer, find=find).write(value)
     return out.hexdigest()
 
 
@@ -180,7 +180,7 @@ class Encoder:
             return self._open_pieces(standard(value), value)
         foreign = foreign_opener_for(kind)
         if foreign is not None:
-            return self._open_pieces(foreign(value), value)
+            return self._open_foreign(kind, foreign(value), value)
         if kind is BuiltinFunctionType:
             parts = (value.__self__, Name(value.__name__))
             label = by_name("__self__", "__name__")
@@ -189,7 +189,15 @@ class Encoder:
             return None
         if id(value) in self.met and self._again(value):
             return None
-        return self._open_pieces(open_instance(value, self._find), value)
+        pieces = open_instance(value, self._find)
+        if not pieces.parts or pieces.parts[0] is not kind:
+            return self._open_foreign(kind, pieces, value)
+        return self._open_pieces(pieces, value)
+
+    def _open_foreign(self, kind: type, pieces: Pieces, value: object) -> _Frame | None:
+        """Write a value of a library's class after the class: what its methods do may change."""
+        self._write_reference(kind)
+        return self._open_pieces(pieces, value)
 
     def _write_reference(self, value: Any) -> bool:
         reference = None if self._refer is None else self._refer(value)

@@ -215,16 +215,27 @@ class ResultCache:
         """Return what takes note of the files that a stage reads while it is entered."""
         return Observation(self._project)
 
-    def digest_result(self, value: Any, serialized: Serialized) -> str:
+    def digest_result(self, value: Any, serialized: Serialized, stored: str | None = None) -> str:
         """Return what stages that are given *value* count it by.
 
         Small values by their content, so that equal ones are equal however they were built; large
-        ones by the bytes they are stored as, which are hashed anyway.
+        ones by the bytes they are stored as, which are hashed anyway, and the code of what they
+        name.
+
+        Args:
+            value: The value.
+            serialized: Its bytes.
+            stored: Their digest, where it is known.
+
+        Raises:
+            Unhashable: Code that the value takes along cannot be told.
         """
         if serialized.size <= INLINE:
             with suppress(Exception):  # users' objects may raise anything; the bytes tell as well
-                return self._keys.digest_result(value)
-        return digest_parts(serialized.parts)
+                return self._keys.digest_content(value)
+        if stored is None:
+            stored = digest_parts(serialized.parts)
+        return self._keys.digest_stored(stored, serialized.named)
 
     def put(
         self,
@@ -250,13 +261,13 @@ class ResultCache:
             if pieces := printed.pieces():
                 lines = json.dumps(pieces).encode()
                 contents.append(self._stored(PRINTED, "", [lines], len(lines)))
-            # The bytes of a large value are hashed already.
-            large = serialized.size > INLINE
-            output = contents[0].digest if large else self.digest_result(value, serialized)
+            output = self.digest_result(value, serialized, contents[0].digest)
             entry = Entry(output, stage.name, self._job_name, reports.events, observed, contents)
             call(self._backend, "put", key.hex, pack(key.hex, entry))
         except VcatError as error:
             return self._not_filed(stage, str(error))
+        except Unhashable as error:
+            return self._not_filed(stage, f"result: {error}")
         return entry
 
     def _not_filed(self, stage: Stage, reason: str) -> str:

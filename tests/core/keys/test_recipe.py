@@ -261,9 +261,9 @@ def test_equal_results_have_equal_digests():
     """However they came about: downstream keys go by this."""
     maker = KeyMaker("/nowhere")
     word = "".join(["a", "b"])
-    assert maker.digest_content(["ab", "ab"]) == maker.digest_result([word, "ab"])
-    assert maker.digest_content({"a", "b"}) == maker.digest_result({"b", "a"})
-    assert maker.digest_content([1]) != maker.digest_result([True])
+    assert maker.digest_content(["ab", "ab"]) == maker.digest_content([word, "ab"])
+    assert maker.digest_content({"a", "b"}) == maker.digest_content({"b", "a"})
+    assert maker.digest_content([1]) != maker.digest_content([True])
 
 
 def test_a_result_that_names_a_file_is_a_text(data):

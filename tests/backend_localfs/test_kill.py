@@ -66,8 +66,10 @@ def strace(path, what, *options, log="/dev/null"):
         str(Path(each.__file__).parents[1]) for each in (vcat, vcat_backend_localfs)
     )
     return subprocess.run(
-        ["strace", "-f", "--seccomp-bpf", "-o", log, "-e", TRACED, *options]
-        + [sys.executable, "-I", "-S", "-c", PROGRAM, path, what, sources],
+        [
+            *("strace", "-f", "-o", log, "-e", TRACED, *options),
+            *(sys.executable, "-I", "-S", "-c", PROGRAM, path, what, sources),
+        ],
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
@@ -140,9 +142,7 @@ def test_kill_at_every_system_call(tmp_path, what, is_new):
     if not is_new:
         prepared(str(tmp_path / "first"), is_new=False)
     calls = calls_of(tmp_path, str(tmp_path / "first"), what)
-    assert {"openat", "write", "close", "rename"} <= {re.sub("at2?$", "", n) for n, _ in calls} | {
-        "openat"
-    }
+    assert {"write", "close", "rename"} <= {re.sub("at2?$", "", name) for name, _ in calls}
     left = 0
     for number, (name, when) in enumerate(calls):
         path = str(tmp_path / str(number))

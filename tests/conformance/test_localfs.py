@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from vcat.testing import ArchiveBackendTests, CacheBackendTests, ListingBackendTests
+from vcat.testing import (
+    ArchiveBackendTests,
+    ArchivePartsTests,
+    CacheBackendTests,
+    CacheBlobTests,
+    CacheClaimTests,
+    CacheCollectionTests,
+    ListingBackendTests,
+)
 
 
-class TestLocalFileSystemCacheBackend(CacheBackendTests):
+class TestLocalFileSystemCacheBackend(
+    CacheBackendTests, CacheBlobTests, CacheClaimTests, CacheCollectionTests
+):
     type_name = "vcat.LocalFileSystemCacheBackend"
 
     @pytest.fixture
@@ -15,7 +25,7 @@ class TestLocalFileSystemCacheBackend(CacheBackendTests):
         return {"path": str(tmp_path / "not yet" / "cache")}
 
 
-class TestLocalFileSystemPipelineArchive(ArchiveBackendTests):
+class TestLocalFileSystemPipelineArchive(ArchiveBackendTests, ArchivePartsTests):
     type_name = "vcat.LocalFileSystemPipelineArchive"
 
     @pytest.fixture

@@ -14,7 +14,18 @@ import pytest
 WRONG = Path(__file__).parent / "wrong"
 
 
-@pytest.mark.parametrize("name", ["wrong_caches", "wrong_archives", "wrong_listings"])
+SUITES = [
+    "wrong_caches",
+    "wrong_archives",
+    "wrong_listings",
+    "wrong_blobs",
+    "wrong_collections",
+    "wrong_parts",
+    pytest.param("wrong_claims", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("name", SUITES)
 def test_suite_finds_exactly_the_faults(name, tmp_path, monkeypatch):
     """Each wrong backend fails the tests about its fault and no others; each test is needed."""
     expected = _expected(name, monkeypatch)

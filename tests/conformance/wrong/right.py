@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -10,13 +11,13 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import IO, ClassVar
 
 from vcat.abc import ArchiveBackend, CacheBackend, DeploymentBackend, ListingBackend
-from vcat.records import Bundle, DeploymentStatus, JobRecord
+from vcat.records import Bundle, CollectionReport, DeploymentStatus, JobRecord
 
 
 def commit(path: Path, data: bytes) -> None:
@@ -62,6 +63,122 @@ class RightCache(CacheBackend):
         commit(Path(self.path) / key, value)
 
 
+class Writer:
+    """A blob on its way to where *place* says."""
+
+    def __init__(self, place: Callable[[str], Path]) -> None:
+        self.place = place
+        self.data: bytes | None = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += bytes(data)
+
+    def keep(self, digest: str) -> None:
+        data, self.data = self.data, None
+        commit(self.place(digest), data)
+
+    def discard(self) -> None:
+        self.data = None
+
+
+@dataclass(frozen=True)
+class RightBlobs(RightCache):
+    def place(self, digest: str) -> Path:
+        return Path(self.path) / "blobs" / digest.replace(":", "-")
+
+    def new_blob(self, size: int) -> Writer:
+        return Writer(self.place)
+
+    def has_blob(self, digest: str) -> bool:
+        return self.place(digest).exists()
+
+    def map_blob(self, digest: str) -> memoryview | None:
+        data = content(self.place(digest))
+        return None if data is None else memoryview(bytearray(data))
+
+
+@dataclass(frozen=True)
+class RightCollection(RightBlobs):
+    def collect(self, references, *, max_size=None, older_than=None, dry_run=False):
+        entries, needed, unread = [], set(), False
+        for path in self.files(Path(self.path)):
+            try:
+                digests = references(path.read_bytes())
+            except ValueError:
+                unread = True
+                continue
+            needed.update(digests)
+            entries.append((path, [self.place(each) for each in digests]))
+        blobs = self.files(Path(self.path) / "blobs")
+        total = sum(path.stat().st_size for path in self.files(Path(self.path)) + blobs)
+        gone: list[Path] = []
+        freed = 0
+        if max_size is not None:
+            units = [[path, *digests] for path, digests in entries]
+            known = {path for unit in units for path in unit}
+            units += [[path] for path in blobs if path not in known and not unread]
+            for unit in units:
+                if total - freed > max_size:
+                    there = [path for path in unit if path.exists()]
+                    gone += there
+                    freed += sum(path.stat().st_size for path in there)
+        if not dry_run:
+            for path in gone:
+                path.unlink(missing_ok=True)
+        number = sum(path in blobs for path in gone)
+        return CollectionReport(len(gone) - number, number, 0, freed, total - freed)
+
+    def files(self, directory: Path) -> list[Path]:
+        if not directory.is_dir():
+            return []
+        return [each for each in sorted(directory.iterdir()) if each.is_file()]
+
+
+class RightClaim:
+    def __init__(self, file: IO[bytes] | None, lock: threading.Lock | None, waited: bool) -> None:
+        self.file, self.lock, self.waited = file, lock, waited
+
+    def is_current(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        if self.file is not None:
+            self.file.close()  # which gives up the lock
+            self.file = None
+            threads.pop(self.lock)
+            self.lock.release()
+
+
+locks: dict[tuple[str, str], threading.Lock] = {}
+threads: dict[threading.Lock, int] = {}
+
+
+@dataclass(frozen=True)
+class RightClaims(RightCache):
+    claim_type: ClassVar[type] = RightClaim
+
+    def lock_place(self, key: str) -> Path:
+        return Path(self.path) / "locks" / key
+
+    def claim(self, key: str) -> RightClaim:
+        lock = locks.setdefault((self.path, key), threading.Lock())
+        if threads.get(lock) == threading.get_ident():
+            return self.claim_type(None, None, False)
+        waited = not lock.acquire(blocking=False)
+        if waited:
+            lock.acquire()
+        threads[lock] = threading.get_ident()
+        place = self.lock_place(key)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file = place.open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waited = True
+            fcntl.flock(file, fcntl.LOCK_EX)
+        return self.claim_type(file, lock, waited)
+
+
 @dataclass(frozen=True)
 class RightArchive(ArchiveBackend):
     path: str
@@ -81,6 +198,12 @@ class RightArchive(ArchiveBackend):
         root = Path(self.path) / job_name
         paths = [str(path.relative_to(root)) for path in root.rglob("*=")]
         return iter(sorted(path.replace("+/", "/")[:-1] for path in paths))
+
+
+@dataclass(frozen=True)
+class RightParts(RightArchive):
+    def store_parts(self, job_name: str, name: str, parts: Iterable[bytes]) -> None:
+        self.store(job_name, name, b"".join(bytes(part) for part in parts))
 
 
 @dataclass(frozen=True)

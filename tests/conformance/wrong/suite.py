@@ -14,9 +14,13 @@ from vcat import testing
 
 _SUITES = {
     "wrong_archives": testing.ArchiveBackendTests,
+    "wrong_blobs": testing.CacheBlobTests,
     "wrong_caches": testing.CacheBackendTests,
+    "wrong_claims": testing.CacheClaimTests,
+    "wrong_collections": testing.CacheCollectionTests,
     "wrong_deployments": testing.DeploymentBackendTests,
     "wrong_listings": testing.ListingBackendTests,
+    "wrong_parts": testing.ArchivePartsTests,
 }
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vcat.abc import BlobWriter, Claim
     from vcat.records import CollectionReport
 
+_FOLDER = "cache"
+
 
 class LocalFileSystemCacheBackend(Configured, CacheBackend):
     """Values as files of a private directory, which is created when first written to.
@@ -51,11 +53,11 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
         """
         place = _place(key)
         if self.max_size is None:
-            create_store(self.path).write(place, value, durable=False)
+            create_store(self.path).write(place, value, durable=False, folder=_FOLDER)
             return
         self._check_size(len(value))
         store = create_store(self.path)
-        store.write(place, value, durable=False)
+        store.write(place, value, durable=False, folder=_FOLDER)
         self._make_room(store, place, len(value))
 
     def contains(self, key: str) -> bool:
@@ -146,7 +148,7 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
 
 def _place(key: str) -> str:
     check_key(key)
-    return f"cache/{key[:2]}/{key[2:]}"
+    return f"{_FOLDER}/{key[:2]}/{key[2:]}"
 
 
 def _checked(lease: float) -> float:

@@ -224,7 +224,8 @@ class SupportsCollection(Protocol):
         Safe beside readers and writers in any process: the worst for them is a miss.
 
         Args:
-            references: Gives the digests of the blobs that the value of an entry needs.
+            references: Gives the digests of the blobs that the value of an entry needs. An entry
+                for which it raises is kept, and with it every blob that no other entry names.
             max_size: Remove what was used least recently until no more bytes are left.
             older_than: Remove what has not been used for so many seconds.
             dry_run: Remove nothing, only tell.

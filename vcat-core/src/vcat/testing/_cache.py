@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vcat.abc import CacheBackend
-from vcat.testing._construction import ConstructionTests
+from vcat.testing._construction import Built, ConstructionTests
 from vcat.testing._process import OtherProcess, pickled
 from vcat.testing._race import strange_readings
 
@@ -23,8 +23,8 @@ VALUES = {
 }
 
 
-class CacheBackendTests(ConstructionTests):
-    """What every cache backend must do. Subclass it, set ``type_name``, override ``options``."""
+class CacheBuilt(Built):
+    """How the suites of caches come by their backends."""
 
     @pytest.fixture
     def backend_type(self) -> type[CacheBackend]:
@@ -32,6 +32,10 @@ class CacheBackendTests(ConstructionTests):
         from vcat._plugins.registry import installed
 
         return installed().cache_type(self.type_name)
+
+
+class CacheBackendTests(CacheBuilt, ConstructionTests):
+    """What every cache backend must do. Subclass it, set ``type_name``, override ``options``."""
 
     def test_absent_key_gives_none(self, backend: CacheBackend) -> None:
         """A key that was never put is absent, in an empty store and beside another key."""

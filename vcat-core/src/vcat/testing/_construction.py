@@ -34,8 +34,8 @@ _INPUT_OUTPUT = (
 )
 
 
-class ConstructionTests:
-    """The part that the suites of all roles share."""
+class Built:
+    """How the suites of all roles come by their backends."""
 
     #: The backend's type string, as in a configuration file.
     type_name: str
@@ -54,6 +54,10 @@ class ConstructionTests:
     def backend(self, backend_type: Any, options: Mapping[str, object]) -> Any:
         """The backend to test."""
         return backend_type(**options)
+
+
+class ConstructionTests(Built):
+    """The part that the suites of all roles share."""
 
     def test_unknown_option_is_refused(
         self, backend_type: Any, options: Mapping[str, object]

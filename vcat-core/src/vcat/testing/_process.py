@@ -39,12 +39,17 @@ class OtherProcess:
     """A fresh interpreter, in a session of its own, with a copy of *target*.
 
     Use as a context manager; it is killed on leaving.
+
+    Attributes:
+        program: What it runs.
     """
+
+    program = _HOST
 
     def __init__(self, target: object) -> None:
         parts = [pickle.dumps(sys.path), pickle.dumps(target)]  # before there is a process to leak
-        self._process = subprocess.Popen(  # noqa: S603  # this interpreter, a constant program
-            [sys.executable, "-c", _HOST],
+        self._process = subprocess.Popen(  # noqa: S603  # this interpreter, a program of ours
+            [sys.executable, "-c", self.program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import pickle
 import subprocess
 import sys
@@ -64,7 +63,6 @@ def columns():
         pd.Series(["a", None, "bc"], dtype=pd.CategoricalDtype(["a", "bc", "d"])),
         *[pd.Series(days, dtype=f"datetime64[{each}]") for each in ("s", "ns", "ns, UTC")],
         pd.Series(pd.to_datetime(days).tz_localize(BERLIN)),
-        pd.Series(pd.to_datetime(days).tz_localize(datetime.timezone.utc)),
         pd.Series([1, None, 3], dtype="timedelta64[ns]"),
         pd.Series(["2020-01", None, "2020-03"], dtype="period[M]"),
         pd.Series(["2020-01", None, "2020-03"], dtype="period[D]"),

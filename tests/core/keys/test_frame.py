@@ -69,7 +69,7 @@ def columns():
         *[pd.Series(days, dtype=f"datetime64[{each}]") for each in ("s", "ns", "ns, UTC")],
         pd.Series(pd.to_datetime(days).tz_localize(BERLIN)),
         # Zones of one name that are two.
-        *[pd.Series(pd.to_datetime(days).tz_localize(each)) for each in EASTERN],
+        *[pd.Series(pd.to_datetime(days).tz_localize("UTC").tz_convert(each)) for each in EASTERN],
         pd.Series([1, None, 3], dtype="timedelta64[ns]"),
         pd.Series(["2020-01", None, "2020-03"], dtype="period[M]"),
         pd.Series(["2020-01", None, "2020-03"], dtype="period[D]"),

@@ -51,14 +51,15 @@ LARGE = bytes(range(256)) * 4096
 def test_content_of_a_mebibyte_counts_by_its_digest():
     """From 1 MiB on it is ``B``, size, algorithm and digest, below it the bytes themselves."""
     named = b"s" + n8(6) + b"blake3" + blake3(LARGE).digest()
-    assert written(LARGE) == b"B" + n8(1 << 20) + named
-    assert written(LARGE[1:]) == b"b" + n8((1 << 20) - 1) + LARGE[1:]
+    assert written(LARGE)[:99] == b"B" + n8(1 << 20) + named
+    below = written(LARGE[1:])
+    assert (below[:9], len(below)) == (b"b" + n8((1 << 20) - 1), (1 << 20) + 8)
 
 
 def test_without_blake3_it_is_sha256(without_blake3):
     """What an installation has not is not asked for; the digest says by what it was made."""
     named = b"s" + n8(6) + b"sha256" + hashlib.sha256(LARGE).digest()
-    assert written(LARGE) == b"B" + n8(1 << 20) + named
+    assert written(LARGE)[:99] == b"B" + n8(1 << 20) + named
 
 
 def test_small_content_has_one_digest_everywhere(without_blake3):

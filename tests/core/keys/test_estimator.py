@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import numpy as np
+import pytest
 import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
@@ -60,6 +61,7 @@ def fitted(estimator):
     return estimator.fit(X.round(1), Y) if hasattr(estimator, "fit") else estimator
 
 
+@pytest.mark.slow
 def test_no_two_estimators_have_one_digest():
     """Class, parameters and whether and to what it was fitted tell estimators apart."""
     values = [*estimators(), *[fitted(each) for each in estimators()[:-3]]]
@@ -68,6 +70,7 @@ def test_no_two_estimators_have_one_digest():
     assert digest(LogisticRegression().fit(X, Y)) != digest(LogisticRegression().fit(X, 1 - Y))
 
 
+@pytest.mark.slow
 def test_an_estimator_built_twice_has_one_digest():
     """Fitting equal ones to equal data, copying and pickling change nothing."""
     for one, other in zip(map(fitted, estimators()), map(fitted, estimators()), strict=True):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import pickle
 import subprocess
 import sys
 import zoneinfo
+from datetime import timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from vcat._keys.value import digest as plain_digest
 
 CODE = CodeDigester("/nowhere")
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+EASTERN = [timezone(timedelta(hours=each), "X") for each in (1, 2)]
 OBSERVED = pd.offsets.CustomBusinessDay
 
 
@@ -44,6 +45,9 @@ def columns():
         *[pd.Series([1, 0, 1], dtype=each) for each in ("i8", "i4", "f8", "f4", "?", "Int8")],
         *[pd.Series([1, None, 1], dtype=each) for each in ("f8", "Int64", "Float64", "boolean")],
         pd.Series([1, None, 2], dtype="Int64"),
+        pd.Series([None, 1, 2], dtype="Int64"),
+        pd.Series([None, "a", "bc"], dtype="string[python]"),
+        pd.Series([None, "a", "bc"], dtype="string[pyarrow]"),
         pd.Series([0.0, -0.0]),
         pd.Series([0.0, 0.0]),
         pd.Series([1, None, 1], dtype=object),
@@ -64,7 +68,8 @@ def columns():
         pd.Series(["a", None, "bc"], dtype=pd.CategoricalDtype(["a", "bc", "d"])),
         *[pd.Series(days, dtype=f"datetime64[{each}]") for each in ("s", "ns", "ns, UTC")],
         pd.Series(pd.to_datetime(days).tz_localize(BERLIN)),
-        pd.Series(pd.to_datetime(days).tz_localize(datetime.timezone.utc)),
+        # Zones of one name that are two.
+        *[pd.Series(pd.to_datetime(days).tz_localize("UTC").tz_convert(each)) for each in EASTERN],
         pd.Series([1, None, 3], dtype="timedelta64[ns]"),
         pd.Series(["2020-01", None, "2020-03"], dtype="period[M]"),
         pd.Series(["2020-01", None, "2020-03"], dtype="period[D]"),

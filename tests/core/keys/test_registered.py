@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from vcat._keys.unhashable import Unhashable
 class Grid:
     def __init__(self, *parts):
         self.parts = parts
-        self.noise = object()
+        self.noise = threading.Lock()
 
 
 class Fine(Grid):
@@ -82,8 +83,8 @@ def test_the_type_counts():
     with pytest.raises(Unhashable) as caught:
         key(Fine(1))
     assert str(caught.value) == (
-        "argument 'value' cannot be hashed: value.noise is a bare object(), which has no content;"
-        " use an enum member"
+        "argument 'value' cannot be hashed: value.noise is a '_thread.lock', whose content cannot"
+        " be told; create it inside the function"
     )
 
 

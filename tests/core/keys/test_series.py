@@ -96,6 +96,7 @@ def test_dtypes_and_names_tell_series_apart():
         found[key] = value
 
 
+@pytest.mark.slow
 def test_categories_count_by_their_texts():
     """The numbers of categories depend on what else a process has seen."""
     program = (

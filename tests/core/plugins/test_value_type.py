@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+import sys
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from vcat import hookspecs
 from vcat._plugins.configuration import distributions_in_use, load, thaw
 from vcat._plugins.registry import Registry
 from vcat.errors import PluginError
@@ -109,3 +116,22 @@ def test_a_configuration_frozen_earlier_has_none(registry, tmp_path):
     frozen = load(str(tmp_path), registry).freeze()
     del frozen["value_types"]
     assert thaw(frozen).value_types.find("a.B") is None
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "writing-a-backend.md"
+DOCUMENTED = {
+    "the page": re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)[
+        -1
+    ],
+    "the hook": inspect.getdoc(hookspecs.vcat_value_types).partition("``vcat``::\n")[2],
+}
+
+
+@pytest.mark.parametrize("where", DOCUMENTED)
+def test_the_documented_plugin_works(where, plugin, monkeypatch):
+    """What authors copy registers a type, and its function takes a value apart."""
+    monkeypatch.delitem(sys.modules, "acme_vcat", raising=False)
+    source = textwrap.dedent(DOCUMENTED[where]).replace("acme_vcat.plugin", "acme_vcat")
+    found = Registry([plugin("acme_vcat", source)]).value_types()["acme.grid.Grid"]
+    grid = SimpleNamespace(unit="m", shape=(1, 2), cells=bytearray(b"ab"))
+    assert found.load()(grid) == ("m", (1, 2), b"ab")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from vcat._keys.pieces import Cells, Pieces, Raw, in_bytes, named
+from vcat._keys.pieces import Cells, Later, Pieces, Raw, in_bytes, named
 from vcat._keys.scalar import Name
 
 
@@ -21,8 +21,6 @@ def open_cells(value: Any) -> tuple[object, ...]:
         return _cells([value])
     if _is_flat(value.type):
         return _cells(value.chunks or [pa.array([], value.type)])
-    if pa.types.is_dictionary(value.type):
-        value = value.unify_dictionaries()
     return _cells([pa.concat_arrays(value.chunks) if value.chunks else pa.array([], value.type)])
 
 
@@ -79,9 +77,13 @@ def _open_chunked(value: Any) -> Pieces:
 
 
 def _open_table(value: Any) -> Pieces:
-    columns = [Pieces("column", open_cells(each)) for each in value.columns]
+    columns = [Later(_open_column, each) for each in value.columns]
     name = f"pyarrow.{type(value).__name__}"
     return Pieces(name, [_open_schema(value.schema), value.num_rows, *columns])
+
+
+def _open_column(value: Any) -> Pieces:
+    return Pieces("column", open_cells(value))
 
 
 def _open_scalar(value: Any) -> Pieces:

@@ -26,7 +26,7 @@ def opener_for(kind: type) -> Opener | None:
         return None
     # A class of the same name that somebody else wrote is an ordinary object.
     here = getattr(sys.modules.get(module), kind.__qualname__, kind)
-    return _telling(kind, opener) if here is kind else None
+    return telling(kind, opener) if here is kind else None
 
 
 def open_derived(kind: type, value: Any) -> Pieces | None:
@@ -49,7 +49,7 @@ def open_derived(kind: type, value: Any) -> Pieces | None:
     return None
 
 
-def _telling(kind: type, opener: Opener) -> Opener:
+def telling(kind: type, opener: Opener) -> Opener:
     """Return *opener* as one that raises nothing but what it cannot tell."""
 
     def opened(value: Any) -> Pieces:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vcat._keys.column import COLUMNS, open_column
-from vcat._keys.pieces import Pieces, attributes, by_name, named
+from vcat._keys.pieces import Later, Pieces, attributes, by_name, named
 
 
 def open_subclass(kind: type, value: Any) -> Pieces | None:
@@ -31,8 +31,8 @@ def open_subclass(kind: type, value: Any) -> Pieces | None:
 def _open_frame(value: Any) -> Pieces:
     columns = value.columns
     # The axes first: they say how many columns follow.
-    parts = [_open_index(value.index), _open_index(columns)]
-    parts += [open_column(series.array) for _, series in value.items()]
+    parts: list[object] = [_open_index(value.index), _open_index(columns)]
+    parts += [Later(open_column, series.array) for _, series in value.items()]
 
     def label(index: int) -> str:
         if index < 2 or index >= 2 + len(columns):

@@ -67,6 +67,21 @@ class Cells:
         self.items = items
 
 
+class Later:
+    """A part that is taken apart when its turn comes, so that copies of parts exist one at a time.
+
+    Args:
+        opener: Takes *value* apart.
+        value: What is to be taken apart.
+    """
+
+    __slots__ = ("opener", "value")
+
+    def __init__(self, opener: Callable[[Any], Any], value: object) -> None:
+        self.opener = opener
+        self.value = value
+
+
 def in_bytes(buffer: Any) -> Raw:
     """Return the content of a contiguous *buffer*, hashed where it lies."""
     view = memoryview(buffer)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vcat._keys.array import open_content
-from vcat._keys.pieces import Cells, Pieces, in_bytes, named
+from vcat._keys.pieces import Cells, Later, Pieces, in_bytes, named
 from vcat._keys.scalar import Name
 from vcat._keys.unhashable import Unhashable
 
@@ -20,7 +20,7 @@ def opener_of(kind: type) -> Callable[[Any], Any] | None:
 
 
 def _open_frame(value: Any) -> Pieces:
-    columns = [_open_column(each) for each in value.get_columns()]
+    columns = [Later(_open_column, each) for each in value.get_columns()]
 
     def label(index: int) -> str:
         return f"[{value.columns[index - 1]!r}]" if index else ""

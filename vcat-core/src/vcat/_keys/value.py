@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Protocol
 from vcat._keys.bulk import LARGE, summary
 from vcat._keys.bytecode import open_code
 from vcat._keys.foreign import opener_for as foreign_opener_for
+from vcat._keys.foreign import telling
 from vcat._keys.instance import open_instance
-from vcat._keys.pieces import Cells, Pieces, Raw, by_index, by_key, by_name, in_bytes, named
+from vcat._keys.pieces import Cells, Later, Pieces, Raw, by_index, by_key, by_name, in_bytes, named
 from vcat._keys.registered import Finder
 from vcat._keys.scalar import SCALARS, Name, Scalars, flat, length
 from vcat._keys.standard import is_path, opener_for
@@ -180,6 +181,8 @@ class Encoder:
             return self._open_pieces(standard(value), value)
         foreign = foreign_opener_for(kind)
         if foreign is not None:
+            if id(value) in self.met and self._again(value):
+                return None
             return self._open_foreign(kind, foreign(value), value)
         if kind is BuiltinFunctionType:
             parts = (value.__self__, Name(value.__name__))
@@ -323,6 +326,11 @@ class Encoder:
         rest, size, label = frame
         return iter([named(each) for each in rest]), size, label
 
+    def _open_later(self, value: Later) -> _Frame | None:
+        opened = telling(type(value.value), value.opener)(value.value)
+        # What an opener leaves as it is, an array of somebody's own, is an object like any other.
+        return self._open_pieces(opened) if type(opened) is Pieces else self._open(opened)
+
     def _open_bytes(self, value: bytes) -> None:
         if len(value) > _ENOUGH:
             self._open_raw(in_bytes(value))
@@ -356,6 +364,7 @@ class Encoder:
         bytes: _open_bytes,
         Pieces: _open_pieces,
         Cells: _open_cells,
+        Later: _open_later,
         Raw: _open_raw,
         CodeType: _open_code,
     }

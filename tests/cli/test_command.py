@@ -65,7 +65,7 @@ def test_unknown_verb_suggests_the_nearest(command):
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
         "vcat: there is no verb 'sohw'; did you mean 'show'?"
-        " Verbs: run, ls, show, logs, plugins, completion\n"
+        " Verbs: run, ls, show, why, logs, plugins, completion\n"
     )
 
 
@@ -74,7 +74,7 @@ def test_unknown_verb_without_a_near_one(command):
     ended = command("xyzzy")
     assert ended.code == 2
     assert ended.err == (
-        "vcat: there is no verb 'xyzzy'; verbs: run, ls, show, logs, plugins, completion\n"
+        "vcat: there is no verb 'xyzzy'; verbs: run, ls, show, why, logs, plugins, completion\n"
     )
 
 
@@ -147,7 +147,7 @@ def test_messages_obey_no_control_sequence(command):
     """What a user was tricked into typing does not move the cursor."""
     ended = command("\x1b[2Jls")
     assert ended.err == (
-        "vcat: there is no verb '\\x1b[2Jls'; verbs: run, ls, show, logs, plugins, completion\n"
+        "vcat: there is no verb '\\x1b[2Jls'; verbs: run, ls, show, why, logs, plugins, completion\n"
     )
     ended = command("ls", "\x1b[2J")
     assert ended.err == "vcat: ls: unrecognized arguments: ; see `vcat ls --help`\n"

@@ -7,7 +7,7 @@ library by name. ``docs/formats.md`` says what of each counts.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -41,6 +41,11 @@ class CodeDigest:
     def __init__(self, node: Node) -> None:
         self._node = node
         self.digest = node.digest().hex()
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """All that was counted, the function itself first."""
+        return self._node.reached()
 
     @property
     def parts(self) -> dict[str, str]:
@@ -163,7 +168,7 @@ class CodeDigester:
         known = self._constants.get((id(namespace), name))
         if known is not None:
             return known[0]
-        node = Node(f"{self.name_of(namespace.get('__name__'))}.{name}")
+        node = Node(f"{self.name_of(namespace.get('__name__'))}.{name}", value)
         self._constants[id(namespace), name] = node, namespace
         self._later(node, lambda recorder: recorder.write(value), namespace)
         return node
@@ -248,7 +253,7 @@ class CodeDigester:
         if origin.kind == PROJECT:
             # What a library's decorator made may have been sent as the decorated module's.
             origin = self.origins.of_file(function.__code__.co_filename)
-        node = Node(f"{self.name_of(module)}.{qualname}")
+        node = Node(f"{self.name_of(module)}.{qualname}", function)
         if origin.kind != PROJECT:
             node.shown = ""  # what a library made: its version is shown
         self._later(node, lambda rec: write_function(self, rec, function, origin), namespace)
@@ -261,7 +266,7 @@ class CodeDigester:
         foreign = origin.kind != PROJECT and (static or _found(module, qualname) is kind)
         if foreign or origin.compiled:
             return self.named(module, qualname, origin)
-        node = Node(f"{self.name_of(module)}.{qualname}")
+        node = Node(f"{self.name_of(module)}.{qualname}", kind)
         namespace = getattr(sys.modules.get(module), "__dict__", {})
         self._later(node, lambda rec: write_class(self, rec, kind, origin), namespace)
         return node
@@ -270,7 +275,7 @@ class CodeDigester:
         origin = self.origins.of(module.__name__)
         if origin.kind != PROJECT or origin.compiled:
             return self.named(module.__name__, "", origin)
-        node = Node(self.name_of(module.__name__))
+        node = Node(self.name_of(module.__name__), module)
         node.fallback = f"{node.label} as a whole: it is used as a value"
         self._later(node, lambda rec: write_module(self, rec, module))
         return node

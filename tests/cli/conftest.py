@@ -99,7 +99,7 @@ def make_job(tmp_path):
             kept = None
             if result is not None:
                 data = dumps(result)
-                archive.store_value(len(stages) - 1, data)
+                archive.store_value(len(stages) - 1, [data])
                 kept = {"number": len(stages) - 1, "size": len(data), "digest": digest(data)}
                 events = [*events, {"event": "value", **kept}]
             outcome = {

@@ -147,7 +147,8 @@ def test_messages_obey_no_control_sequence(command):
     """What a user was tricked into typing does not move the cursor."""
     ended = command("\x1b[2Jls")
     assert ended.err == (
-        "vcat: there is no verb '\\x1b[2Jls'; verbs: run, ls, show, why, logs, plugins, completion\n"
+        "vcat: there is no verb '\\x1b[2Jls'; verbs: run, ls, show, why, logs, plugins,"
+        " completion\n"
     )
     ended = command("ls", "\x1b[2J")
     assert ended.err == "vcat: ls: unrecognized arguments: ; see `vcat ls --help`\n"

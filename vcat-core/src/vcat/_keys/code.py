@@ -76,12 +76,13 @@ class CodeDigester:
     Args:
         project: The project's directory.
         main: What ``__main__`` is called elsewhere, so that its classes are the same there.
+        submitted: Where the project was submitted from, in a job.
     """
 
-    def __init__(self, project: str, *, main: str = "__main__") -> None:
+    def __init__(self, project: str, *, main: str = "__main__", submitted: str = "") -> None:
         self.origins = OriginFinder()
         self._project = project
-        self._root = Root(project)
+        self._root = Root(project, submitted or project)
         self._main = main
         # By id, and with the object itself, so that nothing else gets that id.
         self._nodes: dict[int, tuple[Node, object]] = {}

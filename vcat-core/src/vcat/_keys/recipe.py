@@ -131,10 +131,11 @@ class KeyMaker:
     Args:
         project: The directory whose code counts by content.
         main: What ``__main__`` is called where it is imported.
+        submitted: Where the project was submitted from, in a job.
     """
 
-    def __init__(self, project: str, *, main: str = "__main__") -> None:
-        self.code = CodeDigester(project, main=main)
+    def __init__(self, project: str, *, main: str = "__main__", submitted: str = "") -> None:
+        self.code = CodeDigester(project, main=main, submitted=submitted)
         self._plans: dict[int, _Plan] = {}
         self._files: dict[str, str] = {}
         # Of the argument at hand: each once, because a sequence may be begun twice.

@@ -55,6 +55,9 @@ class Resolver:
         value = namespace.get(name, _ABSENT)
         if isinstance(value, ModuleType):
             return self._follow(value, attributes)
+        if value is getattr(builtins, name, None):
+            # With a class of the script, dill sends the built-in names that its methods use.
+            value = _ABSENT
         if value is not _ABSENT:
             return digester.constant(namespace, name, value)
         if f"builtins.{name}" in DYNAMIC:

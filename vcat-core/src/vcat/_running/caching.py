@@ -69,16 +69,22 @@ class ResultCache:
         project: The directory whose code counts by content.
         job_name: Which job computes what is put; empty for a run in the same process.
         warn: Takes what went wrong, one line each.
+        submitted: Where the project was submitted from, in a job.
     """
 
     def __init__(
-        self, backend: CacheBackend, project: str, job_name: str, warn: Callable[[str], None]
+        self,
+        backend: CacheBackend,
+        project: str,
+        job_name: str,
+        warn: Callable[[str], None],
+        submitted: str = "",
     ) -> None:
         self._backend = backend
         self._blobs = backend if isinstance(backend, SupportsBlobs) else None
         self._claims = backend if isinstance(backend, SupportsClaims) else None
         self._project = project
-        self._keys = KeyMaker(project)
+        self._keys = KeyMaker(project, submitted=submitted)
         self._job_name = job_name
         self._warn = warn
         self._warned: set[str] = set()

@@ -123,8 +123,9 @@ class _RunningJob:
             return None
         from vcat._running.caching import ResultCache
 
-        here = self.places.here
-        return ResultCache(self.configuration.cache, here, self.name, self.journal.warn)
+        here, submitted = self.places.here, self.places.submitted
+        warn = self.journal.warn
+        return ResultCache(self.configuration.cache, here, self.name, warn, submitted)
 
     def _restore_paths(self) -> None:
         """Let the project's modules be imported by the names the script imported them by."""

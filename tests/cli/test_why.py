@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -72,6 +73,7 @@ def run(script="train.py"):
 CLEAN = """
     LIMIT = 3
     API_TOKEN = "first"
+    HOST = "http://me:first@host"
     BOUND = 3
     TABLE = {"a": 1}
     def outliers(x): return x + 1
@@ -107,6 +109,8 @@ TRAIN = """
     def mutable(x): return clean.TABLE["a"]
     @stage
     def secret(x): return len(clean.API_TOKEN)
+    @stage
+    def address(x, url): return len(clean.HOST)
     @stage
     def both(x): return clean.outliers(x) + 1
     @stage
@@ -156,7 +160,8 @@ TRAIN = """
         loaded = load("data.csv")
         parts = [
             same(1), own(1), helper(1), method(1), attribute(1), constant(1), mutable(1), secret(1),
-            both(1), added(1), dropped(1), script(1), alias(1), versioned(1), unversioned(1),
+            address(1, "http://me:first@there"), both(1), added(1), dropped(1),
+            script(1), alias(1), versioned(1), unversioned(1),
             argument(1, C=Hyperparameter("C", default=0.5)), values([1, 2]), hidden("first"),
             wider(1), score(loaded), tree(Path("folder")), late(Path("late.csv")),
             other(Path("a.csv")), seen(), library(1), after(fresh()), unclear(object()),
@@ -173,6 +178,7 @@ attribute: clean.py: Shape changed
 constant: clean.py: BOUND 3 -> 4
 mutable: clean.py: TABLE changed
 secret: clean.py: API_TOKEN changed
+address: clean.py: HOST changed; argument url changed
 both: its own code changed; clean.py: outliers() changed
 added: its own code changed; clean.py: LIMIT is new; clean.py: extra() is new
 dropped: its own code changed; clean.py: outliers() is gone
@@ -227,6 +233,7 @@ def test_each_ingredient_is_named(write, edit, install, command, tmp_path):
         ('"a": 1', '"a": 2'),
         ("BOUND = 3", "BOUND = 4"),
         ('"first"', '"second"'),
+        ("me:first@host", "me:second@host"),
     )
     edit(
         "train.py",
@@ -241,6 +248,7 @@ def test_each_ingredient_is_named(write, edit, install, command, tmp_path):
         ("default=0.5", "default=0.7"),
         ("values([1, 2])", "values([1, 3])"),
         ('hidden("first")', 'hidden("second")'),
+        ("me:first@there", "me:second@there"),
         ("def wider(x)", "def wider(x, y=2)"),
         ('Path("a.csv")', 'Path("b.csv")'),
     )
@@ -258,6 +266,10 @@ def test_each_ingredient_is_named(write, edit, install, command, tmp_path):
     assert third.startswith("fresh: it is not cached (cache=False)\nafter: upstream fresh, which")
     assert len(third.splitlines()) == 3, third
     record = json.loads(command("why", "@", "--json").out)
+    kept = command("show", "@", "--provenance").out
+    assert '"shown": "\'http://***@host\'"' in kept
+    recorded = json.loads(kept)
+    assert not re.search("first@|second@", json.dumps([recorded["names"], recorded["stages"][9]]))
     assert {each["id"] for each in record["stages"]} >= {"same", "own", "fresh"}
     (fresh,) = [each for each in record["stages"] if each["id"] == "fresh"]
     assert fresh["reasons"] == [

@@ -55,7 +55,7 @@ class Resolver:
         value = namespace.get(name, _ABSENT)
         if isinstance(value, ModuleType):
             return self._follow(value, attributes)
-        if value is getattr(builtins, name, None):
+        if value is getattr(builtins, name, _ABSENT):
             # With a class of the script, dill sends the built-in names that its methods use.
             value = _ABSENT
         if value is not _ABSENT:

@@ -50,7 +50,8 @@ class History:
         self._read: list[tuple[str, Mapping[str, Any], Stages]] = []
         self._unread = self._documents()
         self._times: dict[str, float | None] = {}
-        self._items: dict[tuple[str, str], str] | None = None
+        self._items: dict[tuple[str, str], str] = {}
+        self._unseen = self._taken()
 
     def jobs(self) -> Iterator[tuple[str, Mapping[str, Any], Stages]]:
         """Yield name, provenance and stages of each, newest first."""
@@ -83,14 +84,19 @@ class History:
             name: The stage that takes it: ``split[0]``.
             digest: What the result counts by.
         """
-        if self._items is None:
-            self._items = {}
-            for _, _, stages in self.jobs():
-                for stage in stages:
-                    if is_item(stage) and text(stage.get("counts_as")):
-                        taken = text(stage.get("name")), _first_input(stage)[1]
-                        self._items.setdefault(taken, text(stage["counts_as"]))
-        return self._items.get((name, digest))
+        while (name, digest) not in self._items:
+            found = next(self._unseen, None)
+            if found is None:
+                return None
+            self._items.setdefault(*found)
+        return self._items[name, digest]
+
+    def _taken(self) -> Iterator[tuple[tuple[str, str], str]]:
+        for _, _, stages in self.jobs():
+            for stage in stages:
+                counts_as = text(stage.get("counts_as"))
+                if counts_as and is_item(stage):
+                    yield (text(stage.get("name")), _first_input(stage)[1]), counts_as
 
     def _documents(self) -> Iterator[tuple[str, Mapping[str, Any], Stages]]:
         before, count = self._before, 0

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.signature import code_of
-from vcat._plugins.secret import MASK, is_secret
+from vcat._plugins.secret import MASK, is_secret, scrub
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -87,8 +87,8 @@ def describe_key(key: Key) -> dict[str, Any]:
     """Return what a key is made of, without secrets."""
     parts = key.parts
     for name, argument in parts["arguments"].items():
-        if "shown" in argument and is_secret(name):
-            argument["shown"] = MASK
+        if "shown" in argument:
+            argument["shown"] = MASK if is_secret(name) else scrub(argument["shown"])
     return parts
 
 
@@ -112,8 +112,9 @@ def describe_names(names: dict[str, dict[str, Any]], places: Places) -> dict[str
         known = {name: value for name, value in each.items() if value}
         if "file" in known:
             known["file"] = places.shown(known["file"])
-        if "shown" in known and is_secret(label.rpartition(".")[2]):
-            known["shown"] = MASK
+        if "shown" in known:
+            secret = is_secret(label.rpartition(".")[2])
+            known["shown"] = MASK if secret else scrub(known["shown"])
         described[label] = known
     return described
 

@@ -6,9 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-#: Masked values are equal whatever they were.
-_HIDDEN = "***"
-
 
 class Reason(NamedTuple):
     """One thing that is not as it was, or another cause of a stage running.
@@ -56,10 +53,12 @@ class Comparison:
         recipe = _changed(earlier.get("recipe"), parts.get("recipe"))
         found: list[Reason] = []
         libraries: list[Reason] = []
-        if not python and not recipe:
-            # Otherwise the digests of all code differ, whatever was edited.
-            for each in self._code_reasons(text(earlier.get("code")), text(parts.get("code"))):
-                (libraries if each.kind == "library" else found).append(each)
+        for each in self._code_reasons(text(earlier.get("code")), text(parts.get("code"))):
+            if each.kind == "library":
+                libraries.append(each)
+            elif not python and not recipe:
+                # Otherwise the digests of all code differ, whatever was edited.
+                found.append(each)
         if earlier.get("version") != parts.get("version"):
             found.append(_version(earlier.get("version"), parts.get("version")))
         found += _arguments(earlier, parts, shown_only=recipe)
@@ -69,11 +68,11 @@ class Comparison:
         found += libraries
         if python:
             before, after = str(earlier.get("python")), str(parts.get("python"))
-            found.append(_changes("python", "python", before, after, _python(before, after)))
+            found.append(Reason("python", "python", before, after, _python(before, after)))
         if recipe:
             before, after = str(earlier.get("recipe")), str(parts.get("recipe"))
             said = f"vcat itself files results anew (recipe {before} -> {after})"
-            found.append(_changes("recipe", "recipe", before, after, said))
+            found.append(Reason("recipe", "recipe", before, after, said))
         return found
 
     def _results(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Reason]:
@@ -117,21 +116,21 @@ class Comparison:
         now = mapping(mapping(self._now.get("codes")).get(after))
         old, new = mapping(then.get("parts")), mapping(now.get("parts"))
         if not old or not new:
-            yield _changes("own code", None, before, after, "its code changed")
+            yield Reason("own code", None, before, after, "its code changed")
             return
         own, earlier = text(now.get("function")), text(then.get("function"))
         seen = False
         if old.get(earlier) != new.get(own):
             seen = True
             values = _text(old.get(earlier)), _text(new.get(own))
-            yield _changes("own code", own, *values, "its own code changed")
+            yield Reason("own code", own, *values, "its own code changed")
         for label in sorted((old.keys() | new.keys()) - {own, earlier}):
             if old.get(label) != new.get(label):
                 seen = True
                 yield self._part(label, _text(old.get(label)), _text(new.get(label)))
         if not seen:
             said = "a name in its code means something else"
-            yield _changes("reference", None, before, after, said)
+            yield Reason("reference", None, before, after, said)
 
     def _part(self, label: str, before: str | None, after: str | None) -> Reason:
         """Return a changed part of the code, by what it is."""
@@ -142,10 +141,10 @@ class Comparison:
         kind, file = text(known.get("kind")) or "value", text(known.get("file"))
         name = text(known.get("name")) or plain
         if kind == "library":
-            return _changes(kind, label, before, after, _library(label, before, after))
+            return Reason(kind, label, before, after, _library(label, before, after))
         if kind == "sources":
             said = "a source file of the project changed"
-            return _changes(kind, label, before, after, said)
+            return Reason(kind, label, before, after, said)
         if kind == "module":
             what = file or plain
         elif kind == "extension":
@@ -155,9 +154,9 @@ class Comparison:
             what = f"{file}: {called}" if file else called
         values = _text(earlier.get("shown")), _text(known.get("shown"))
         if before is not None and after is not None and _differ(*values):
-            return _changes(kind, label, *values, f"{what} {values[0]} -> {values[1]}")
+            return Reason(kind, label, *values, f"{what} {values[0]} -> {values[1]}")
         said = "is new" if before is None else "is gone" if after is None else "changed"
-        return _changes(kind, label, before, after, f"{what} {said}")
+        return Reason(kind, label, before, after, f"{what} {said}")
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -185,19 +184,13 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _changes(
-    kind: str, name: str | None, before: str | None, after: str | None, said: str
-) -> Reason:
-    return Reason(kind, name, before, after, said)
-
-
 def _changed(before: object, after: object) -> bool:
     return before is not None and after is not None and before != after
 
 
 def _differ(before: str | None, after: str | None) -> bool:
     """Return whether two shown values are known and tell the difference."""
-    return None not in (before, after) and before != after and _HIDDEN not in (before, after)
+    return None not in (before, after) and before != after
 
 
 def _version(before: object, after: object) -> Reason:

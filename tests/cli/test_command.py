@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -51,7 +52,7 @@ def test_examples_in_the_helps_are_understood():
     for verb in HELP_VERBS:
         parser = command_module.verb_parser(verb)
         for line in parser.epilog.splitlines()[1:]:
-            words = re.split(r"\s{3,}| \| | > ", line.strip())[0].split()
+            words = shlex.split(re.split(r"\s{3,}| \| | > ", line.strip())[0])
             lines.append(words)
             head, _ = command_module._split(words[2:])
             assert words[:2] == ["vcat", verb]
@@ -65,7 +66,7 @@ def test_unknown_verb_suggests_the_nearest(command):
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
         "vcat: there is no verb 'sohw'; did you mean 'show'?"
-        " Verbs: run, ls, show, logs, gc, plugins, completion\n"
+        " Verbs: run, ls, show, why, logs, gc, plugins, completion\n"
     )
 
 
@@ -74,7 +75,7 @@ def test_unknown_verb_without_a_near_one(command):
     ended = command("xyzzy")
     assert ended.code == 2
     assert ended.err == (
-        "vcat: there is no verb 'xyzzy'; verbs: run, ls, show, logs, gc, plugins, completion\n"
+        "vcat: there is no verb 'xyzzy'; verbs: run, ls, show, why, logs, gc, plugins, completion\n"
     )
 
 
@@ -147,7 +148,8 @@ def test_messages_obey_no_control_sequence(command):
     """What a user was tricked into typing does not move the cursor."""
     ended = command("\x1b[2Jls")
     assert ended.err == (
-        "vcat: there is no verb '\\x1b[2Jls'; verbs: run, ls, show, logs, gc, plugins, completion\n"
+        "vcat: there is no verb '\\x1b[2Jls'; verbs: run, ls, show, why, logs, gc, plugins,"
+        " completion\n"
     )
     ended = command("ls", "\x1b[2J")
     assert ended.err == "vcat: ls: unrecognized arguments: ; see `vcat ls --help`\n"

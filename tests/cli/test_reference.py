@@ -31,7 +31,9 @@ def test_every_option_is_in_the_section_of_its_verb(verb):
         if option not in ("-h", "--help", "--traceback")
     }
     described = re.findall(r"`[^`]*`", SECTIONS[verb])
-    named = {word for each in described for word in re.findall(r"(?<![\w-])--?[a-z]+", each)}
+    named = {
+        word for each in described for word in re.findall(r"(?<![\w-])--?[a-z]+(?:-[a-z]+)*", each)
+    }
     assert named == options
 
 

@@ -30,7 +30,7 @@ def job(make_job):
         {"event": "tag", "name": "who", "value": "me\x1b[2J"},
         {"event": "artifact", "name": "a/roc.png", "number": 1, "size": 4, "digest": digest(PNG)},
         {"event": "artifact", "name": "notes.txt", "number": 0, "size": 6, "digest": digest(NOTES)},
-        make_job.ended(1, status="cached", output=DIGEST),
+        make_job.ended(1, status="cached", output=DIGEST, computed_by="train-0"),
     ]
     archive = make_job(stages=stages, events=events, parameters={"C": 0.5}, result=[1, 2])
     archive.store_artifact("a/roc.png", PNG)
@@ -63,6 +63,7 @@ submitted   2026-02-03 04:05:06 (2026-02-03 04:05)
 started     2026-02-03 04:05:07
 ended       2026-02-03 04:05:10
 duration    3.50s
+stages      2, 1 cached
 project     /home/me/project
 script      train.py
 deployment  vcat.LocalShellJobDeployment
@@ -367,3 +368,9 @@ def test_hostile_events_break_no_overview(command, make_job):
         ["a", "-", "-", "7"],
         [r"b\n\x1b[2J", "-", "-", "None"],
     ]
+
+
+def test_whose_result_a_cached_stage_has(command, job):
+    """The overview counts what was cached; a cached stage names the job that computed it."""
+    assert "computed by train-0\n" in command("show", "train-1", "--stage", "fit").out
+    assert "computed by" not in command("show", "train-1", "--stage", "load").out

@@ -228,6 +228,27 @@ def test_parts_say_what_the_key_is_made_of(data):
     assert re.fullmatch("[0-9a-f]{64}", made.hex)
 
 
+def test_parts_say_what_of_an_argument_is_a_file_or_a_result(data):
+    """Files and upstream results are listed with the argument they are in, however deep, once."""
+    name = str(data / "x.csv")
+    (data / "x.csv").write_text("1")
+    nested = [1, {"x": (Upstream("sha256:1"), Upstream("sha256:2"))}, name, Upstream("sha256:1")]
+    arguments = (
+        KeyMaker("/nowhere").key(plain, (nested, 2), {"c": Upstream("sha256:3")}).parts["arguments"]
+    )
+    assert arguments["a"]["results"] == ["sha256:1", "sha256:2"]
+    assert arguments["a"]["files"] == [name]
+    assert arguments["c"]["results"] == ["sha256:3"]
+    assert "files" not in arguments["c"]
+    assert "results" not in arguments["b"]
+
+
+def test_paths_are_shown():
+    """A path is short and plain too: records say what it was and what it is."""
+    arguments = KeyMaker("/nowhere").key(plain, (pathlib.PurePath("a"), pathlib.Path("b")), {})
+    assert arguments.parts["arguments"]["b"]["shown"] == "PosixPath('b')"
+
+
 def test_long_texts_are_known_by_their_digests():
     """Records do not fill up with what somebody passes as a text."""
     made = KeyMaker("/nowhere").key(plain, ("a" * 80, "a" * 81), {})
@@ -294,6 +315,31 @@ def test_prepared_code_is_that_of_the_moment():
     maker.prepare(function)
     seen.append(1)
     assert maker.key(function, (), {}).hex != key(function)
+
+
+def test_the_place_of_the_project_does_not_count():
+    """A constant that is a path in it is the same in a job, where the script's value travels."""
+
+    def key(place, **options):
+        namespace = {"ROOT": pathlib.Path(place, "data"), "__name__": "notebook"}
+        exec("def f(): return ROOT", namespace)
+        return KeyMaker(**options).key(namespace["f"], (), {}).hex
+
+    here = key("/home/me/project", project="/home/me/project")
+    assert key("/home/me/project", project="/run/job", submitted="/home/me/project") == here
+    assert key("/home/me/project", project="/run/job") != here
+
+
+def test_a_built_in_that_is_also_a_global_is_a_built_in():
+    """With a class of a script, dill sends the built-in names that its methods use."""
+
+    def key(**names):
+        namespace = {"__name__": "notebook", **names}
+        exec("def f(x): return len(x), NotImplemented", namespace)
+        return KeyMaker("/nowhere").key(namespace["f"], (1,), {}).hex
+
+    assert key(len=len, NotImplemented=NotImplemented) == key()
+    assert key(len=sum) != key()
 
 
 def test_recipe_and_python_are_in_the_key(monkeypatch):

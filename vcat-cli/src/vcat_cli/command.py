@@ -22,6 +22,7 @@ VERBS = {
     "run": "run a script, follow the jobs it submits and wait for them",
     "ls": "list jobs, newest first",
     "show": "show all about a job, or one thing of it",
+    "why": "say what each stage of a job ran for",
     "logs": "show or follow what a job prints",
     "gc": "remove from the cache what is not worth its place",
     "plugins": "list the installed plugins and their type strings",

@@ -89,6 +89,7 @@ def _job_lines(shown: _Job) -> list[str]:
         "started": "" if record.started_at is None else moment(record.started_at),
         "ended": "" if record.ended_at is None else moment(record.ended_at),
         "duration": duration(record.started_at, end).strip("-"),
+        "stages": _counts(shown.stages),
         "project": escape(record.project),
         "script": escape(record.script),
         "deployment": escape(record.deployment_type),
@@ -113,6 +114,12 @@ def _job_lines(shown: _Job) -> list[str]:
     if shown.artifacts:
         lines += ["", *_artifact_lines(shown.artifacts, wide)]
     return lines
+
+
+def _counts(stages: list[StageRecord]) -> str:
+    """How many stages there are, and how many of them came from the cache."""
+    cached = sum(each.status == "cached" for each in stages)
+    return f"{len(stages)}, {cached} cached" if cached else ""
 
 
 def _stage_row(stage: StageRecord, now: float) -> tuple[str, ...]:
@@ -146,6 +153,7 @@ def show_stage(job: Deployment, stage: StageRecord, *, as_json: bool) -> int:
         "started": None if stage.started_at is None else moment(stage.started_at),
         "duration": duration(stage.started_at, end).strip("-"),
         "attempts": stage.attempts,
+        "computed by": stage.computed_by,
         "memory": size(memory) if isinstance(memory, int) else None,
         "key": stage.key,
         "output": stage.output,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import vcat
 from vcat.errors import RemoteException, VcatError
 from vcat_cli.problem import DONE, FAILED, INTERRUPTED, report, say
 from vcat_cli.script import run_to_end
@@ -26,12 +27,13 @@ EXAMPLES = """\
   vcat run train.py
   vcat run train.py -p C=0.5 -p penalty=l2       values are JSON, or else strings
   vcat run train.py data.csv                     data.csv is for the script
-  vcat run train.py -- --verbose                 and so is what follows --"""
+  vcat run train.py -- --verbose                 and so is what follows --
+  vcat run --plan train.py -p C=0.5              what would run, and why; nothing does"""
 
 
 def add_arguments(parser: Any) -> None:
     """Add what ``vcat run`` takes."""
-    parser.usage = "%(prog)s [-h] [-p NAME=VALUE] [--traceback] SCRIPT [ARGS ...]"
+    parser.usage = "%(prog)s [-h] [-p NAME=VALUE] [--plan [--json]] [--traceback] SCRIPT [ARGS ...]"
     # Optional here and checked below: in between options argparse asks for ARGS as well.
     parser.add_argument("script", metavar="SCRIPT", nargs="?", help="the script")
     parser.add_argument(
@@ -45,6 +47,12 @@ def add_arguments(parser: Any) -> None:
         help="the value of a hyperparameter, whatever the script gives to run()",
     )
     parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="only say what of the script's pipelines would run and what is cached",
+    )
+    parser.add_argument("--json", action="store_true", help="with --plan: as JSON")
+    parser.add_argument(
         "arguments", metavar="ARGS", nargs="*", help="the script's own; options of it follow --"
     )
 
@@ -54,6 +62,12 @@ def execute(arguments: Namespace) -> int:
     if arguments.script is None:
         raise UsageError("run: SCRIPT is missing; see `vcat run --help`")
     params = _once_each(arguments.params)
+    if arguments.plan:
+        from vcat_cli.plan import plan  # which brings what other runs do not need
+
+        return plan(arguments, params)
+    if arguments.json:
+        raise UsageError("run: --json goes with --plan; see `vcat run --help`")
     jobs: list[Deployment] = []
 
     def submitted(job: Deployment) -> None:
@@ -63,9 +77,7 @@ def execute(arguments: Namespace) -> int:
     try:
         code = run_to_end(
             arguments.script,
-            arguments.arguments,
-            params,
-            submitted,
+            lambda: vcat.run_script(arguments.script, arguments.arguments, params, submitted),
             whole_traceback=arguments.traceback,
         )
         if code != DONE:

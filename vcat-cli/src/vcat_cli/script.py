@@ -5,35 +5,22 @@ from __future__ import annotations
 import os
 import sys
 
-import vcat
 from vcat.errors import VcatError
 from vcat_cli.problem import DONE, FAILED, report, say
 from vcat_cli.usage import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
     from types import TracebackType
-    from typing import Any
-
-    from vcat._looking.deployment import Deployment
 
 
-def run_to_end(
-    path: str,
-    arguments: Sequence[str],
-    params: Mapping[str, Any],
-    submitted: Callable[[Deployment], None],
-    *,
-    whole_traceback: bool,
-) -> int:
+def run_to_end(path: str, run: Callable[[], object], *, whole_traceback: bool) -> int:
     """Run a script and return the exit code that it alone would have, its error shown.
 
     Args:
         path: The script.
-        arguments: Its command line.
-        params: Values of hyperparameters.
-        submitted: Called with each deployment.
+        run: Runs it.
         whole_traceback: Whether errors are raised instead of shown.
 
     Raises:
@@ -47,7 +34,7 @@ def run_to_end(
     except OSError as error:
         raise UsageError(f"run: {path!r} cannot be read: {error.strerror}") from error
     try:
-        vcat.run_script(path, arguments, params, submitted)
+        run()
     except SystemExit as error:
         return _exit_code(error)
     except KeyboardInterrupt:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vcat._looking.deployment import Deployment
+    from vcat._looking.why import JobExplanation, Plan
     from vcat._plugins.registry import PluginInfo
     from vcat.records import CollectionReport, JobRecord
 
@@ -108,6 +109,52 @@ def run_script(
     from vcat._authoring.script import run_script
 
     return run_script(path, arguments, params, submitted)
+
+
+def plan_script(
+    path: str,
+    arguments: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None,
+    planned: Callable[[Plan], None] | None = None,
+) -> int | None:
+    """Run a script as :func:`run_script` does, but have its pipelines planned instead of run.
+
+    No stage runs, no job is made, no result is loaded; results are looked up. A script that asks
+    for what only a job has ends there.
+
+    Args:
+        path: The script.
+        arguments: What it finds in ``sys.argv[1:]``.
+        params: Values of hyperparameters; they win over those that the script gives to ``run``.
+        planned: Called with the plan of each pipeline that the script would run.
+
+    Returns:
+        The line of the script that asked for what only a job has, 0 where a module did, ``None``
+        where nothing did.
+
+    Raises:
+        OSError: The script cannot be read.
+        BaseException: Whatever the script raises, ``SystemExit`` included.
+    """
+    from vcat._authoring.script import plan_script
+
+    return plan_script(path, arguments, params, planned)
+
+
+def explain_job(name: str) -> JobExplanation:
+    """Return for each stage of a job why it ran, as its record and those of earlier jobs tell.
+
+    Args:
+        name: The name of the job, or the beginning of it where that is unique.
+
+    Raises:
+        UnknownJobError: No job, or more than one, answers to *name*.
+        ConfigError: The configuration of this directory is wrong.
+        FormatError: The record of the job is damaged.
+    """
+    from vcat._looking.why import explain_job
+
+    return explain_job(name)
 
 
 def collect_cache(

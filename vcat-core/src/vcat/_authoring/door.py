@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from vcat._authoring.planning import Planner
     from vcat._authoring.stage import Stage
     from vcat._looking.deployment import Deployment
+    from vcat._looking.why import Plan
 
 
 class watched:  # noqa: N801  # reads as a statement: with watched(...)
@@ -33,8 +35,38 @@ class watched:  # noqa: N801  # reads as a statement: with watched(...)
         watched.current = None
 
 
+class planned:  # noqa: N801  # reads as a statement: with planned(...)
+    """While the block runs, tell a planner of what would run, and run nothing."""
+
+    current: Planner | None = None
+
+    def __init__(self, planner: Planner) -> None:
+        self.planner = planner
+
+    def __enter__(self) -> None:
+        planned.current = self.planner
+
+    def __exit__(self, *exception: object) -> None:
+        planned.current = None
+
+
+def plan(planner: Planner, end: Stage, params: dict[str, Any], job_name: str | None) -> Plan:
+    """Return what a job of the graph that ends in *end* would do."""
+    looking, known = import_module("vcat._looking.why"), planner.known
+    if "history" not in known:
+        known |= looking.past_of(planner.script) | {"pending": {}}
+    make = import_module("vcat._running.plan").plan
+    history = known["history"]
+    place = known["configuration"], known["project"]
+    document = make(end, params, *place, history.item, known["pending"])
+    explained: Plan = looking.explain_plan(document, history, job_name)
+    return explained
+
+
 def run(end: Stage, params: dict[str, Any], job_name: str | None) -> Deployment:
     """Submit the graph that ends in *end* and open its deployment."""
+    if planned.current is not None:
+        return planned.current.run(end, params, job_name)  # type: ignore[return-value]  # stands in for one
     watcher = watched.current
     if watcher is not None:
         params = params | watcher.params
@@ -47,6 +79,8 @@ def run(end: Stage, params: dict[str, Any], job_name: str | None) -> Deployment:
 
 def run_same_process(end: Stage, params: dict[str, Any]) -> Any:
     """Run the graph that ends in *end* in this process and return its value."""
+    if planned.current is not None:
+        planned.current.run_same_process(end, params)
     if watched.current is not None:
         params = params | watched.current.params
     return import_module("vcat._running.local").run(end, params)

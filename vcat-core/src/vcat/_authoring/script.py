@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from types import ModuleType
 
 from vcat._authoring import door
+from vcat._authoring.planning import PlanEnd, Planner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vcat._looking.deployment import Deployment
+    from vcat._looking.why import Plan
 
 
 def run_script(
@@ -23,11 +26,6 @@ def run_script(
     submitted: Callable[[Deployment], None] | None = None,
 ) -> list[Deployment]:
     """Run a script as this process's main module; see :func:`vcat.run_script`."""
-    with open(path, "rb") as file:
-        # Without this module's own __future__ statements: the script has its own.
-        code = compile(file.read(), os.path.abspath(path), "exec", dont_inherit=True)
-    main = ModuleType("__main__")
-    main.__dict__.update(__file__=os.path.abspath(path), __builtins__=__builtins__)
     deployments: list[Deployment] = []
 
     def take(deployment: Deployment) -> None:
@@ -35,13 +33,35 @@ def run_script(
         if submitted is not None:
             submitted(deployment)
 
+    with door.watched(take, dict(params or {})):
+        _execute(path, arguments)
+    return deployments
+
+
+def plan_script(
+    path: str,
+    arguments: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None,
+    planned: Callable[[Plan], None] | None = None,
+) -> int | None:
+    """Run a script without its stages; see :func:`vcat.plan_script`."""
+    planner = Planner(os.path.abspath(path), dict(params or {}), planned)
+    with suppress(PlanEnd), door.planned(planner):
+        _execute(path, arguments)
+    return planner.ended_at
+
+
+def _execute(path: str, arguments: Sequence[str]) -> None:
+    with open(path, "rb") as file:
+        # Without this module's own __future__ statements: the script has its own.
+        code = compile(file.read(), os.path.abspath(path), "exec", dont_inherit=True)
+    main = ModuleType("__main__")
+    main.__dict__.update(__file__=os.path.abspath(path), __builtins__=__builtins__)
     before = sys.argv, sys.path[:], sys.modules["__main__"]
     sys.argv = [path, *arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     sys.modules["__main__"] = main
     try:
-        with door.watched(take, dict(params or {})):
-            exec(code, main.__dict__)  # noqa: S102  # running the user's script is what this is for
+        exec(code, main.__dict__)  # noqa: S102  # running the user's script is what this is for
     finally:
         sys.argv, sys.path[:], sys.modules["__main__"] = before
-    return deployments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,6 +24,9 @@ _LARGE = 1 << 20
 
 _ALL_PROCESSORS = -1  # what the package calls blake3.AUTO
 
+#: BLAKE3's threads do not come along when a process is forked: the child would wait for them.
+_PROCESS = os.getpid()
+
 
 def digest(data: Bytes) -> str:
     """Return the digest of *data*, by BLAKE3 where it is installed, else by SHA-256."""
@@ -30,7 +34,7 @@ def digest(data: Bytes) -> str:
         return portable_digest(data)
     if len(data) < _LARGE:
         return f"blake3:{_blake3(data).hexdigest()}"
-    return f"blake3:{_blake3(data, max_threads=_ALL_PROCESSORS).hexdigest()}"
+    return f"blake3:{_blake3(data, max_threads=_threads()).hexdigest()}"
 
 
 def digest_parts(parts: Iterable[Bytes]) -> str:
@@ -39,11 +43,15 @@ def digest_parts(parts: Iterable[Bytes]) -> str:
         hasher = hashlib.sha256()
         name = "sha256"
     else:
-        hasher = _blake3(max_threads=_ALL_PROCESSORS)
+        hasher = _blake3(max_threads=_threads())
         name = "blake3"
     for each in parts:
         hasher.update(each)
     return f"{name}:{hasher.hexdigest()}"
+
+
+def _threads() -> int:
+    return _ALL_PROCESSORS if os.getpid() == _PROCESS else 1
 
 
 def portable_digest(data: Bytes) -> str:

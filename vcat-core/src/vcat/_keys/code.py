@@ -50,13 +50,21 @@ class CodeDigester:
         project: The project's directory.
         main: What ``__main__`` is called elsewhere, so that its classes are the same there.
         find: Finds what a plugin has registered for a type of values.
+        submitted: Where the project was submitted from, in a job.
     """
 
-    def __init__(self, project: str, *, main: str = "__main__", find: Finder | None = None) -> None:
+    def __init__(
+        self,
+        project: str,
+        *,
+        main: str = "__main__",
+        submitted: str = "",
+        find: Finder | None = None,
+    ) -> None:
         self._find = find
         self.origins = OriginFinder()
         self._project = project
-        self._root = Root(project)
+        self._root = Root(project, submitted or project)
         self._main = main
         # By id, and with the object itself, so that nothing else gets that id.
         self._nodes: dict[int, tuple[Node, object]] = {}
@@ -149,7 +157,9 @@ class CodeDigester:
             }
         found = self._built_ins.copy()
         for name in found.keys() & namespace.keys():
-            del found[name]
+            # With a class of the script, dill sends the built-in names that its methods use.
+            if namespace[name] is not getattr(builtins, name):
+                del found[name]
         return found
 
     def owns(self, value: Any) -> bool:
@@ -195,7 +205,7 @@ class CodeDigester:
         known = self._constants.get((id(namespace), name))
         if known is not None:
             return known[0]
-        node = Node(f"{self.name_of(namespace.get('__name__'))}.{name}")
+        node = Node(f"{self.name_of(namespace.get('__name__'))}.{name}", value)
         self._constants[id(namespace), name] = node, namespace
         self._later(node, lambda recorder: recorder.write(value), namespace)
         return node
@@ -311,7 +321,7 @@ class CodeDigester:
         if origin.kind == PROJECT:
             # What a library's decorator made may have been sent as the decorated module's.
             origin = self.origins.of_file(function.__code__.co_filename)
-        node = Node(f"{self.name_of(module)}.{qualname}")
+        node = Node(f"{self.name_of(module)}.{qualname}", function)
         if origin.kind != PROJECT:
             node.shown = ""  # what a library made: its version is shown
         self._unread[node] = lambda node: expand_function(self, node, function, origin)
@@ -324,7 +334,7 @@ class CodeDigester:
         foreign = origin.kind != PROJECT and (static or _found(module, qualname) is kind)
         if foreign or origin.compiled:
             return self.named(module, qualname, origin)
-        node = Node(f"{self.name_of(module)}.{qualname}")
+        node = Node(f"{self.name_of(module)}.{qualname}", kind)
         namespace = getattr(sys.modules.get(module), "__dict__", {})
         self._later(node, lambda rec: write_class(self, rec, kind, origin), namespace)
         return node
@@ -333,7 +343,7 @@ class CodeDigester:
         origin = self.origins.of(module.__name__)
         if origin.kind != PROJECT or origin.compiled:
             return self.named(module.__name__, "", origin)
-        node = Node(self.name_of(module.__name__))
+        node = Node(self.name_of(module.__name__), module)
         node.fallback = f"{node.label} as a whole: it is used as a value"
         self._later(node, lambda rec: write_module(self, rec, module))
         return node

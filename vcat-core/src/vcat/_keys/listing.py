@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from vcat._keys.closure import Node
 
 
@@ -19,6 +21,11 @@ class CodeDigest:
         self._parts: dict[str, str] | None = None
         self._fallbacks: tuple[str, ...] | None = None
         self.digest = node.digest().hex()
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """All that was counted, the function itself first."""
+        return self._node.reached()
 
     @property
     def parts(self) -> dict[str, str]:

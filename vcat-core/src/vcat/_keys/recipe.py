@@ -13,6 +13,7 @@ from vcat._keys.code import CodeDigest, CodeDigester
 from vcat._keys.file import digest_path
 from vcat._keys.scalar import SCALARS, flat, length, text
 from vcat._keys.signature import Bound, binder
+from vcat._keys.standard import is_path
 from vcat._keys.unhashable import Unhashable
 from vcat._keys.value import Encoder, digest
 
@@ -60,12 +61,16 @@ class Argument(NamedTuple):
         digest: What its value comes to.
         value: The value, where it is short and plain; ``None`` for others, and for ``None``.
         plain: Whether *value* is that of the argument.
+        files: The files that the value names.
+        results: The digests of the upstream results in the value.
     """
 
     name: str
     digest: bytes
     value: Any = None
     plain: bool = False
+    files: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
 
 
 class Key:
@@ -111,10 +116,14 @@ class Key:
         return f"Key({self.hex!r})"
 
 
-def _described(argument: Argument) -> dict[str, str]:
-    described = {"digest": argument.digest.hex()}
+def _described(argument: Argument) -> dict[str, Any]:
+    described: dict[str, Any] = {"digest": argument.digest.hex()}
     if argument.plain:
         described["shown"] = repr(argument.value)
+    if argument.files:
+        described["files"] = list(argument.files)
+    if argument.results:
+        described["results"] = list(argument.results)
     return described
 
 
@@ -125,17 +134,28 @@ class KeyMaker:
         project: The directory whose code counts by content.
         main: What ``__main__`` is called where it is imported.
         find: Finds what a plugin has registered for a type of values.
+        submitted: Where the project was submitted from, in a job.
     """
 
-    def __init__(self, project: str, *, main: str = "__main__", find: Finder | None = None) -> None:
-        self.code = CodeDigester(project, main=main, find=find)
+    def __init__(
+        self,
+        project: str,
+        *,
+        main: str = "__main__",
+        submitted: str = "",
+        find: Finder | None = None,
+    ) -> None:
+        self.code = CodeDigester(project, main=main, submitted=submitted, find=find)
         self._find = find
         self._plans: dict[int, _Plan] = {}
         self._files: dict[str, str] = {}
+        # Of the argument at hand: each once, because a sequence may be begun twice.
+        self._named: dict[str, None] = {}
+        self._results: dict[str, None] = {}
         self._scalars: dict[type, Callable[[Any], bytes]] = {
             **SCALARS,
             str: self._text,
-            Upstream: _upstream,
+            Upstream: self._upstream,
         }
 
     def prepare(self, function: Any) -> None:
@@ -169,6 +189,8 @@ class KeyMaker:
         """
         plan = self._plans.get(id(function)) or self._plan(function)
         self._files = {}
+        self._named.clear()
+        self._results.clear()
         arguments: list[Argument] = []
         joined: list[bytes] = []
         bound = plan.bind(args, kwargs)
@@ -183,7 +205,13 @@ class KeyMaker:
                 argument = Argument(name, digest, value if shown else None, shown)
             else:
                 digest = self._digest(name, value, plan.name_of)
-                argument = Argument(name, digest)
+                shown = is_path(kind) and len(str(value)) <= _LONGEST_SHOWN
+                argument = Argument(name, digest, value if shown else None, shown)
+            if self._named or self._results:
+                noted = tuple(self._named), tuple(self._results)
+                argument = argument._replace(files=noted[0], results=noted[1])
+                self._named.clear()
+                self._results.clear()
             arguments.append(argument)
             joined += (text(name), digest)
         out = plan.prefix.copy()
@@ -256,6 +284,7 @@ class KeyMaker:
         except Unhashable as error:
             raise Unhashable("", f"names a file, and {error.path} {error.reason}") from error
         self._files[value] = digest
+        self._named[value] = None
         return b"F" + encoded + bytes.fromhex(digest)
 
     def _path(self, value: Any) -> bytes:
@@ -269,7 +298,12 @@ class KeyMaker:
         except Unhashable as error:
             raise Unhashable("", f"names a file, and {error.path} {error.reason}") from error
         self._files[name] = digest
+        self._named[name] = None
         return encoded + b"+" + bytes.fromhex(digest)
+
+    def _upstream(self, value: Upstream) -> bytes:
+        self._results[value.digest] = None
+        return b"U" + text(value.digest)
 
 
 class _Plan:
@@ -300,7 +334,3 @@ def _without(bound: Bound, ignore: Collection[str]) -> Bound:
         elif name.lstrip("*") not in ignore:
             kept.append((name, value))
     return kept
-
-
-def _upstream(value: Upstream) -> bytes:
-    return b"U" + text(value.digest)

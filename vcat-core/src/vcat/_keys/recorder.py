@@ -128,11 +128,12 @@ class Recorder:
 class Root:
     """The project's directory: texts and paths in it are the same wherever the project lies.
 
-    A job runs in a copy of the project; a constant such as ``Path(__file__).parent`` differs there.
+    A job runs in a copy of the project; a constant such as ``Path(__file__).parent`` differs there,
+    and is what it was where the script itself has it.
     """
 
-    def __init__(self, directory: str) -> None:
-        places = {os.path.abspath(directory), os.path.realpath(directory)}
+    def __init__(self, *directories: str) -> None:
+        places = {f(each) for each in directories for f in (os.path.abspath, os.path.realpath)}
         self._prefixes = tuple(os.path.join(each, "") for each in sorted(places))
         self.scalars: dict[type, Callable[[Any], bytes]] = {**SCALARS, str: self._text}
 

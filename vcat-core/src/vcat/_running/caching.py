@@ -71,6 +71,7 @@ class ResultCache:
         project: The directory whose code counts by content.
         job_name: Which job computes what is put; empty for a run in the same process.
         warn: Takes what went wrong, one line each.
+        submitted: Where the project was submitted from, in a job.
         find: Finds what a plugin has registered for a type of values.
     """
 
@@ -80,13 +81,14 @@ class ResultCache:
         project: str,
         job_name: str,
         warn: Callable[[str], None],
+        submitted: str = "",
         find: Finder | None = None,
     ) -> None:
         self._backend = backend
         self._blobs = backend if isinstance(backend, SupportsBlobs) else None
         self._claims = backend if isinstance(backend, SupportsClaims) else None
         self._project = project
-        self._keys = KeyMaker(project, find=find)
+        self._keys = KeyMaker(project, submitted=submitted, find=find)
         self._job_name = job_name
         self._warn = warn
         self._warned: set[str] = set()

@@ -252,7 +252,7 @@ class Engine:
                     if filing is not None:
                         filing.printed.clear()
                     continue
-                raise self._failed(number, stage, error, attempts) from error
+                raise self._failed(number, stage, error, attempts, filing) from error
             finally:
                 listen(before)
             self._values.set(number, value)
@@ -299,7 +299,7 @@ class Engine:
                     f"{stage.label}: result cannot be sent back: {_path(error)}; return"
                     " something that can be pickled"
                 )
-                raise self._failed(number, stage, told, attempts) from told
+                raise self._failed(number, stage, told, attempts, filing) from told
             if filing is not None:
                 filing.refuse(f"result: {_path(error)}")
             return None
@@ -309,10 +309,11 @@ class Engine:
         return self._observer is not None and (stage.options.persist or number == self._last)
 
     def _failed(
-        self, number: int, stage: Stage, error: BaseException, attempts: int
+        self, number: int, stage: Stage, error: BaseException, attempts: int, filing: Filing | None
     ) -> StageFailure:
         if self._observer is not None:
-            ending = Ending(attempts=attempts, error=error)
+            key, lookup = (None, None) if filing is None else (filing.key, filing.lookup)
+            ending = Ending(key=key, attempts=attempts, error=error, lookup=lookup)
             self._observer.stage_ended(number, "failed", ending)
         return StageFailure(number, stage)
 
@@ -330,7 +331,11 @@ class Engine:
         """
         if type(promise) is not Stage:
             return False, self._parameters[promise.name]
-        return True, self._values.digest(self._graph.number[id(promise)])
+        number = self._graph.number[id(promise)]
+        digest = self._values.digest(number)
+        if self._observer is not None:
+            self._observer.counted(number, digest)
+        return True, digest
 
 
 def needs_cache(graph: Graph, cached_by_default: bool) -> bool:  # noqa: FBT001  # a plain question

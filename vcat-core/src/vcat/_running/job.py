@@ -21,7 +21,7 @@ from vcat._running.engine import Engine, StageFailure, needs_cache
 from vcat._running.failure import Places, describe_failure
 from vcat._running.journal import Journal
 from vcat._running.log import stored_log
-from vcat._running.provenance import describe_environment, describe_stages
+from vcat._running.provenance import describe_environment, describe_names, describe_stages
 from vcat._running.source import source_archive
 from vcat.errors import VcatError
 from vcat.records import JobRecord
@@ -123,9 +123,15 @@ class _RunningJob:
             return None
         from vcat._running.caching import ResultCache
 
-        here, configuration = self.places.here, self.configuration
-        find = configuration.value_types.find
-        return ResultCache(configuration.cache, here, self.name, self.journal.warn, find)
+        configuration, places = self.configuration, self.places
+        return ResultCache(
+            configuration.cache,
+            places.here,
+            self.name,
+            self.journal.warn,
+            submitted=places.submitted,
+            find=configuration.value_types.find,
+        )
 
     def _restore_paths(self) -> None:
         """Let the project's modules be imported by the names the script imported them by."""
@@ -159,6 +165,7 @@ class _RunningJob:
             **describe_environment(),
             "stages": stages,
             "codes": journal.codes,
+            "names": describe_names(journal.names, self.places),
         }
         self.archive.store_document("provenance", provenance)
         self.archive.store_log("output.log", stored_log(self.directory))

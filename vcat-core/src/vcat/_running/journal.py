@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
-from vcat._plugins.secret import MASK, is_secret
 from vcat._running.failure import first_line
+from vcat._running.provenance import describe_code, describe_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,7 @@ class Journal:
     def __init__(self, log: EventLog, archive: JobArchive) -> None:
         self.details: dict[int, dict[str, Any]] = {}
         self.codes: dict[str, dict[str, Any]] = {}
+        self.names: dict[str, dict[str, Any]] = {}
         self.values: dict[int, dict[str, Any]] = {}
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.metrics: dict[str, Any] = {}
@@ -79,6 +80,10 @@ class Journal:
             "max_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
         }
 
+    def counted(self, number: int, digest: str) -> None:
+        """Take note of what the result of a stage counts by."""
+        self.details[number].setdefault("counts_as", digest)
+
     def _say(self, text: str) -> None:
         with suppress(Exception):  # a stage may have closed it, or put anything in its place
             print(f"vcat: {text}", file=sys.stderr, flush=True)  # noqa: T201  # the job's log is its stderr
@@ -86,14 +91,8 @@ class Journal:
     def _parts(self, key: Key | None) -> dict[str, Any] | None:
         if key is None:
             return None
-        code = key.code
-        if code.digest not in self.codes:
-            self.codes[code.digest] = {"parts": code.parts, "fallbacks": list(code.fallbacks)}
-        parts = key.parts
-        for name, argument in parts["arguments"].items():
-            if "shown" in argument and is_secret(name):
-                argument["shown"] = MASK
-        return parts
+        describe_code(key.code, self.codes, self.names)
+        return describe_key(key)
 
     def reported(self, number: int, event: dict[str, Any]) -> None:
         """Write down a metric, a parameter or a tag."""

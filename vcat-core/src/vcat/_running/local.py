@@ -30,7 +30,9 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
     if needs_cache(graph, default):
         from vcat._running.caching import ResultCache
 
-        cache = ResultCache(configuration.cache, project, "", _warn, configuration.value_types.find)
+        cache = ResultCache(
+            configuration.cache, project, "", _warn, find=configuration.value_types.find
+        )
     engine = Engine(
         graph, parameters, configuration.executor, cache=cache, cached_by_default=default
     )

@@ -7,11 +7,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.signature import code_of
+from vcat._plugins.secret import MASK, is_secret, scrub
 
 if TYPE_CHECKING:
     from types import CodeType
 
     from vcat._authoring.graph import Graph
+    from vcat._keys.code import CodeDigest
+    from vcat._keys.recipe import Key
     from vcat._running.failure import Places
 
 #: The only variables whose values are recorded: they change results and hold no secrets.
@@ -62,7 +65,7 @@ def describe_stages(
             source = "".join(places.lines(code.co_filename)[line - 1 : _last_line(code)]) or None
         outcome = details.get(number, {"status": "not run"})
         inputs = [
-            {"stage": ids[each], "digest": details.get(each, {}).get("output")}
+            {"stage": ids[each], "digest": _counts_as(details.get(each, {}))}
             for each in graph.upstream[number]
         ]
         described.append(
@@ -78,6 +81,46 @@ def describe_stages(
             }
         )
     return described
+
+
+def describe_key(key: Key) -> dict[str, Any]:
+    """Return what a key is made of, without secrets."""
+    parts = key.parts
+    for name, argument in parts["arguments"].items():
+        if "shown" in argument:
+            argument["shown"] = MASK if is_secret(name) else scrub(argument["shown"])
+    return parts
+
+
+def describe_code(
+    code: CodeDigest, codes: dict[str, dict[str, Any]], names: dict[str, dict[str, Any]]
+) -> None:
+    """Add to *codes* what is in *code*, and to *names* what is to be said of each part."""
+    if code.digest in codes:
+        return
+    from vcat._keys.naming import add_names  # a job without a cache does not pay for it
+
+    parts = code.parts
+    own = add_names(names, code)
+    codes[code.digest] = {"function": own, "parts": parts, "fallbacks": list(code.fallbacks)}
+
+
+def describe_names(names: dict[str, dict[str, Any]], places: Places) -> dict[str, dict[str, Any]]:
+    """Return *names* without secrets, their files relative to the project."""
+    described = {}
+    for label, each in names.items():
+        known = {name: value for name, value in each.items() if value}
+        if "file" in known:
+            known["file"] = places.shown(known["file"])
+        if "shown" in known:
+            secret = is_secret(label.rpartition(".")[2])
+            known["shown"] = MASK if secret else scrub(known["shown"])
+        described[label] = known
+    return described
+
+
+def _counts_as(details: dict[str, Any]) -> str | None:
+    return details.get("counts_as") or details.get("output")
 
 
 def _last_line(code: CodeType) -> int:

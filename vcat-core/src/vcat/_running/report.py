@@ -52,6 +52,9 @@ class StageObserver(Protocol):
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """The stage is ``completed``, ``cached`` or ``failed``."""
 
+    def counted(self, number: int, digest: str) -> None:
+        """The result of the stage counts by *digest* in the key of one that is given it."""
+
     def reported(self, number: int, event: dict[str, Any]) -> None:
         """The stage logged a metric, a parameter or a tag."""
 

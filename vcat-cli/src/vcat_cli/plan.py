@@ -1,0 +1,85 @@
+"""``vcat run --plan``: what a script's pipelines would run, and what of them is cached."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+
+import vcat
+from vcat_cli.problem import INTERRUPTED, say
+from vcat_cli.script import run_to_end
+from vcat_cli.text import escape, pairs, to_json
+from vcat_cli.why import describe, stage_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+    from vcat._looking.why import Explanation, Plan
+
+
+def plan(arguments: Namespace, params: dict[str, Any]) -> int:
+    """Run a script without its stages and print what they would do."""
+    plans: list[Plan] = []
+    ended_at: int | None = None
+
+    def run() -> None:
+        nonlocal ended_at
+        # The plan is what goes to standard output, and nothing else.
+        with redirect_stdout(sys.stderr):
+            ended_at = vcat.plan_script(arguments.script, arguments.arguments, params, plans.append)
+
+    try:
+        code = run_to_end(arguments.script, run, whole_traceback=arguments.traceback)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    for problem in dict.fromkeys(each for made in plans for each in made.problems):
+        say(problem)
+    if arguments.json:
+        print(to_json(_as_json(plans, ended_at)))
+    else:
+        for number, each in enumerate(plans):
+            if number:
+                print()
+            for line in _lines(each, number):
+                print(line)
+    if ended_at is not None:
+        where = f" in {arguments.script}:{ended_at}" if ended_at else ""
+        say(f"the script asks for what only a job has{where}; what it does then is not planned")
+    elif not plans and not code:
+        say("the script runs no pipeline")
+    return code
+
+
+def _lines(made: Plan, number: int) -> list[str]:
+    shown = [e for e in made.stages if not e.is_item]
+    runs, cached = (sum(e.status == each for e in shown) for each in ("runs", "cached"))
+    counts = f"{runs} to run, {cached} cached, {len(shown) - runs - cached} undecided"
+    title = f"job {escape(made.job_name)}" if made.job_name else f"pipeline {number + 1}"
+    given = f"  {pairs(made.parameters)}" if made.parameters else ""
+    return [f"{title}: {counts}{given}", *(f"  {escape(e.id)}: {_becomes(e)}" for e in shown)]
+
+
+def _becomes(stage: Explanation) -> str:
+    if stage.status == "depends":
+        return f"runs or cached: depends on {escape(', '.join(stage.depends_on))}"
+    return f"runs: {describe(stage)}" if stage.status == "runs" else describe(stage)
+
+
+def _as_json(plans: list[Plan], ended_at: int | None) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "record": "plan",
+        "pipelines": [
+            {
+                "job_name": each.job_name,
+                "parameters": each.parameters,
+                "stages": [stage_json(stage) for stage in each.stages],
+            }
+            for each in plans
+        ],
+        "complete": ended_at is None,
+        "ended_at": ended_at or None,
+    }

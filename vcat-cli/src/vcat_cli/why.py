@@ -1,0 +1,97 @@
+"""``vcat why``: what each stage of a job ran for, and how a plan says it of those to come."""
+
+from __future__ import annotations
+
+import vcat
+from vcat_cli.jobs import add_job, named_job
+from vcat_cli.problem import DONE, FAILED, say
+from vcat_cli.text import escape, moment, to_json
+from vcat_cli.usage import UsageError, advice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+    from vcat._looking.why import Explanation, JobExplanation
+
+DESCRIPTION = """\
+Say for each stage of a job that ran what had changed since the last job of its script that came to
+it; for a stage that is named and was cached, whose result it got. Nothing is executed."""
+
+EXAMPLES = """\
+  vcat why @                  what the stages of the newest job ran for
+  vcat why train-2026 fit     and one stage of another
+  vcat why @ --json | jq -r '.stages[] | select(.reasons[].kind == "library") | .id'"""
+
+#: Of more reasons the first ones are shown; ``--json`` has all.
+_MOST = 8
+
+
+def add_arguments(parser: Any) -> None:
+    """Add what ``vcat why`` takes."""
+    add_job(parser)
+    parser.add_argument("stage", metavar="STAGE", nargs="?", help="the id of one stage")
+    parser.add_argument("--json", action="store_true", help="as JSON, with every stage")
+
+
+def execute(arguments: Namespace) -> int:
+    """Say why the stages of a job ran."""
+    name = named_job(arguments.job).job_name
+    explained = vcat.explain_job(name)
+    stages = explained.stages
+    if arguments.stage is not None:
+        stages = [each for each in stages if each.id == arguments.stage]
+        if not stages:
+            ids = [each.id for each in explained.stages]
+            known = advice(arguments.stage, ids, "stages")
+            raise UsageError(f"job {name} has no stage {arguments.stage!r}{known}")
+    for problem in explained.problems:
+        say(problem)
+    if arguments.json:
+        print(to_json(_as_json(explained, stages)))
+    else:
+        wanted = [e for e in stages if arguments.stage is not None or (e.reasons and not e.is_item)]
+        for each in wanted:
+            print(f"{escape(each.id)}: {describe(each)}")
+        if not wanted:
+            say(f"no stage of job {name} ran" if stages else f"job {name} has no stages yet")
+    if explained.complete:
+        return DONE
+    say(f"job {name} is {explained.state} and has left no provenance: only its events tell")
+    return FAILED
+
+
+def describe(stage: Explanation) -> str:
+    """Return what became, or would become, of a stage and why, on one line."""
+    if stage.reasons:
+        texts = [escape(each.text) for each in stage.reasons[:_MOST]]
+        more = len(stage.reasons) - len(texts)
+        return "; ".join(texts) + (f"; and {more} more" if more else "")
+    if stage.status != "cached":
+        return stage.status
+    if stage.same_as is not None:
+        what = escape(stage.same_as) if stage.same_as else "a pipeline before"
+        return f"cached by then: {what} computes it"
+    if stage.computed_by is None:
+        return "cached, computed by a run in one process"
+    when = "not listed any more" if stage.computed_at is None else moment(stage.computed_at)
+    return f"cached, computed by job {escape(stage.computed_by)} ({when})"
+
+
+def stage_json(stage: Explanation) -> dict[str, Any]:
+    """Return an explained stage as a JSON object."""
+    described = stage._asdict()
+    del described["is_item"]
+    return described | {"reasons": [each._asdict() for each in stage.reasons]}
+
+
+def _as_json(explained: JobExplanation, stages: list[Explanation]) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "record": "why",
+        "job_name": explained.job_name,
+        "state": explained.state,
+        "complete": explained.complete,
+        "stages": [stage_json(each) for each in stages],
+    }

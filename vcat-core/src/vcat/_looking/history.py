@@ -1,0 +1,144 @@
+"""What earlier jobs of a script left: read newest first, and no more than is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from vcat._keeping.archive import JobArchive
+from vcat._keeping.guard import call, iterate
+from vcat._looking.reason import mapping, text
+from vcat.errors import VcatError
+from vcat.records import JOB_NAME, JobRecord
+
+if TYPE_CHECKING:
+    from vcat._plugins.configuration import Configuration
+
+#: How many earlier jobs are read for a stage that none of them has: what is older is not "the last
+#: time" to anybody, and thousands of jobs would take seconds.
+DEPTH = 100
+
+Stages = list[Mapping[str, Any]]
+
+
+class History:
+    """The earlier jobs of a script that have left a provenance.
+
+    Args:
+        configuration: Where they are listed and archived.
+        project: The directory that they were submitted from.
+        script: The script that submitted them.
+        before: The job that they are earlier than; ``None`` for all.
+
+    Attributes:
+        problems: What could not be read.
+        is_cut: Whether there are more than were read.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        project: str,
+        script: str,
+        before: JobRecord | None = None,
+    ) -> None:
+        self.problems: list[str] = []
+        self.is_cut = False
+        self._configuration = configuration
+        self._script = project, script
+        self._before = before
+        self._read: list[tuple[str, Mapping[str, Any], Stages]] = []
+        self._unread = self._documents()
+        self._times: dict[str, float | None] = {}
+        self._items: dict[tuple[str, str], str] = {}
+        self._unseen = self._taken()
+
+    def jobs(self) -> Iterator[tuple[str, Mapping[str, Any], Stages]]:
+        """Yield name, provenance and stages of each, newest first."""
+        index = 0
+        while True:
+            if index == len(self._read):
+                found = next(self._unread, None)
+                if found is None:
+                    return
+                self._read.append(found)
+            yield self._read[index]
+            index += 1
+
+    def submitted_at(self, job_name: str) -> float | None:
+        """Return when a job was submitted; ``None`` where it is not listed any more."""
+        if job_name not in self._times:
+            row = None
+            try:
+                if JOB_NAME.fullmatch(job_name):
+                    row = call(self._configuration.listing, "get", job_name)
+            except VcatError as error:
+                self.problems.append(str(error))
+            self._times[job_name] = None if row is None else row.submitted_at
+        return self._times[job_name]
+
+    def item(self, name: str, digest: str) -> str | None:
+        """Return what an item counts by that is taken of a result; ``None`` where no job knows.
+
+        Args:
+            name: The stage that takes it: ``split[0]``.
+            digest: What the result counts by.
+        """
+        while (name, digest) not in self._items:
+            found = next(self._unseen, None)
+            if found is None:
+                return None
+            self._items.setdefault(*found)
+        return self._items[name, digest]
+
+    def _taken(self) -> Iterator[tuple[tuple[str, str], str]]:
+        for _, _, stages in self.jobs():
+            for stage in stages:
+                counts_as = text(stage.get("counts_as"))
+                if counts_as and is_item(stage):
+                    yield (text(stage.get("name")), _first_input(stage)[1]), counts_as
+
+    def _documents(self) -> Iterator[tuple[str, Mapping[str, Any], Stages]]:
+        before, count = self._before, 0
+        for row in iterate(self._configuration.listing, "records"):
+            if (row.project, row.script) != self._script:
+                continue
+            if before is not None and (
+                row.submitted_at > before.submitted_at or row.job_name == before.job_name
+            ):
+                continue
+            if count == DEPTH:
+                self.is_cut = True
+                return
+            count += 1
+            try:
+                archive = JobArchive(self._configuration.archives, row.job_name)
+                document = archive.fetch_document("provenance")
+            except VcatError as error:
+                self.problems.append(str(error))
+                continue
+            if document is not None:
+                yield row.job_name, document, stages_of(document)
+
+
+def stages_of(document: Mapping[str, Any]) -> Stages:
+    """Return the stages in a provenance, those that are none left out."""
+    stages = document.get("stages")
+    known = [mapping(each) for each in stages] if isinstance(stages, list) else []
+    return [each for each in known if text(each.get("id"))]
+
+
+def is_item(stage: Mapping[str, Any]) -> bool:
+    """Return whether a stage does nothing but take an item of another's result."""
+    name, upstream = text(stage.get("name")), _first_input(stage)[0]
+    return (
+        stage.get("file") is None
+        and name.endswith("]")
+        and name.startswith(f"{upstream.partition('#')[0]}[")
+    )
+
+
+def _first_input(stage: Mapping[str, Any]) -> tuple[str, str]:
+    inputs = stage.get("inputs")
+    first = mapping(inputs[0]) if isinstance(inputs, list) and inputs else {}
+    return text(first.get("stage")), text(first.get("digest"))

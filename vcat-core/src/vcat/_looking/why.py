@@ -1,0 +1,336 @@
+"""Why the stages of a job ran: each compared with the last time it was reached."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from vcat._keeping.event import to_json
+from vcat._looking.deployment import find
+from vcat._looking.history import DEPTH, History, Stages, is_item, stages_of
+from vcat._looking.reason import Comparison, Reason, file_reason, mapping, text, texts
+from vcat._plugins.configuration import load
+from vcat.records import StageRecord
+
+#: Of more stages of one name than this, those that nothing tells apart are compared in order.
+_MOST_ALIKE = 50
+
+
+class Explanation(NamedTuple):
+    """What became of a stage, or would become of it, and why.
+
+    Attributes:
+        id: The stage.
+        status: ``completed``, ``failed``, ``cached``, ``running`` or ``not run``; of a plan
+            ``cached``, ``runs`` or ``depends``.
+        reasons: Why it ran, the most specific first; none for a stage that did not.
+        last_job: The job that it was compared with.
+        computed_by: The job that computed a cached result; ``None`` where no job did.
+        computed_at: When that job was submitted; ``None`` where it is not listed any more.
+        depends_on: The stages whose results decide whether it runs; of a plan only.
+        same_as: The stage that computes the same before it, empty for one of an earlier pipeline;
+            of a plan only.
+        is_item: Whether it only takes an item of another stage's result.
+    """
+
+    id: str
+    status: str
+    reasons: tuple[Reason, ...] = ()
+    last_job: str | None = None
+    computed_by: str | None = None
+    computed_at: float | None = None
+    depends_on: tuple[str, ...] = ()
+    same_as: str | None = None
+    is_item: bool = False
+
+
+class JobExplanation(NamedTuple):
+    """Why the stages of a job ran.
+
+    Attributes:
+        job_name: The job.
+        state: Its state.
+        complete: Whether the job has left what tells it all.
+        stages: A line for each stage, in the order of execution.
+        problems: What could not be read.
+    """
+
+    job_name: str
+    state: str
+    complete: bool
+    stages: list[Explanation]
+    problems: list[str]
+
+
+class Plan(NamedTuple):
+    """What a job of a pipeline would do.
+
+    Attributes:
+        job_name: What the script calls the job, if it does.
+        parameters: Values of the hyperparameters, as JSON values, else as their ``repr``.
+        stages: A line for each stage, in the order of execution.
+        problems: What could not be read, and why stages are not cached.
+    """
+
+    job_name: str | None
+    parameters: dict[str, Any]
+    stages: list[Explanation]
+    problems: list[str]
+
+
+def explain_job(name: str) -> JobExplanation:
+    """Return why the stages of a job ran; see :func:`vcat.explain_job`."""
+    job = find(name)
+    record = job.record()
+    document = job.provenance()
+    history = History(load(os.getcwd()), record.project, record.script, record)
+    if document is None:
+        stages = _explain_events(job.stages(), history)
+    else:
+        stages = explain(document, history)
+    problems = history.problems
+    return JobExplanation(record.job_name, record.state, document is not None, stages, problems)
+
+
+def past_of(script: str) -> dict[str, Any]:
+    """Return the configuration and the project here, and the earlier jobs of *script*, a file."""
+    project = os.getcwd()
+    configuration = load(project)
+    inside = script.startswith(project + os.sep)
+    history = History(configuration, project, script[len(project) + 1 :] if inside else script)
+    return {"configuration": configuration, "project": project, "history": history}
+
+
+def explain_plan(document: Mapping[str, Any], history: History, job_name: str | None) -> Plan:
+    """Return what a pipeline would do, whose plan has the shape of a provenance."""
+    parameters = {name: to_json(value) for name, value in document["parameters"].items()}
+    stages = explain(document, history)
+    return Plan(job_name, parameters, stages, [*document["warnings"], *history.problems])
+
+
+def explain(document: Mapping[str, Any], history: History) -> list[Explanation]:
+    """Return why the stages ran, or would run, that a provenance or a plan describes."""
+    stages = stages_of(document)
+    causes = {number: _cause(each) for number, each in enumerate(stages) if _ran(each)}
+    unknown = {number for number, cause in causes.items() if cause is None}
+    found: dict[int, tuple[str, list[Reason]]] = {}
+    for job_name, then, earlier in history.jobs():
+        if not unknown:
+            break
+        comparison = Comparison(document, then)
+        for number, last in _pairs(stages, unknown, earlier).items():
+            reasons = _compare(comparison, stages[number], last, job_name)
+            found[number] = job_name, reasons
+            unknown.discard(number)
+    explained = []
+    for number, stage in enumerate(stages):
+        cause = causes.get(number)
+        last_job, reasons = found.get(number, (None, []))
+        if cause is not None:
+            reasons = [cause]
+        elif number in unknown:
+            reasons = [_first(history)]
+        explained.append(_explanation(stage, reasons, last_job, history))
+    return explained
+
+
+def _explanation(
+    stage: Mapping[str, Any], reasons: list[Reason], last_job: str | None, history: History
+) -> Explanation:
+    computed_by = text(stage.get("computed_by")) or None
+    return Explanation(
+        id=text(stage.get("id")),
+        status=text(stage.get("status")) or "not run",
+        reasons=tuple(reasons),
+        last_job=last_job,
+        computed_by=computed_by,
+        computed_at=None if computed_by is None else history.submitted_at(computed_by),
+        depends_on=tuple(texts(stage.get("depends_on"))),
+        same_as=stage.get("same_as"),
+        is_item=is_item(stage),
+    )
+
+
+def _ran(stage: Mapping[str, Any]) -> bool:
+    return stage.get("status") in ("completed", "failed", "runs")
+
+
+def _cause(stage: Mapping[str, Any]) -> Reason | None:
+    """Return why a stage ran whatever it was the last time; ``None`` where that tells."""
+    lookup, reason = mapping(stage.get("lookup")), stage.get("not_cached")
+    outcome = lookup.get("outcome")
+    if reason == "off" or (reason is None and not lookup and stage.get("key") is None):
+        return _off(stage)
+    if stage.get("key") is None:
+        said = text(reason) or "its key is not known"
+        return Reason("not cached", None, None, None, f"it is not cached: {said}")
+    if outcome == "damaged":
+        return Reason("damaged", None, None, None, "its cache entry was damaged")
+    if outcome == "unavailable":
+        return Reason("unavailable", None, None, None, "the cache did not answer")
+    return None
+
+
+def _off(stage: Mapping[str, Any]) -> Reason:
+    if is_item(stage):
+        return Reason("off", None, None, None, "an item is taken every time")
+    where = ""
+    if mapping(stage.get("options")).get("cache") is False:
+        where = " (cache=False)"
+    elif stage.get("not_cached") == "off":
+        where = " (default_cache_enabled: false)"
+    return Reason("off", None, None, None, f"it is not cached{where}")
+
+
+def _compare(
+    comparison: Comparison, now: Mapping[str, Any], then: Mapping[str, Any], job_name: str
+) -> list[Reason]:
+    """Return why a stage that is cached ran, compared with the last time."""
+    lookup = mapping(now.get("lookup"))
+    if lookup.get("outcome") == "changed":
+        # There was an entry under this very key: what the stage read itself has changed since.
+        return [_observed(each, then, now) for each in texts(lookup.get("changed"))]
+    if now.get("key") != then.get("key") and then.get("key") is not None:
+        reasons = comparison.reasons(now, then)
+        if then.get("status") == "failed":
+            reasons.append(_failed(job_name))
+        return reasons or [
+            Reason("unknown", None, None, None, "its key is another, and no part of it tells why")
+        ]
+    if then.get("status") == "failed":
+        return [_failed(job_name)]
+    if then.get("key") is None or then.get("not_cached") is not None:
+        said = text(then.get("not_cached"))
+        detail = f": {said}" if said not in ("", "off") else ""
+        said = f"it was not cached the last time{detail}"
+        return [Reason("not cached before", None, None, None, said)]
+    return [Reason("gone", None, None, None, "its result is not in the cache any more")]
+
+
+def _first(history: History) -> Reason:
+    said = f"first time in the last {DEPTH} jobs" if history.is_cut else "first time"
+    return Reason("first", None, None, None, said)
+
+
+def _failed(job_name: str) -> Reason:
+    return Reason("failed before", job_name, None, None, "it failed the last time")
+
+
+def _observed(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Reason:
+    old, new = mapping(then.get("observed")), mapping(now.get("observed"))
+    if name in texts(old.get("absent")):
+        return file_reason(name, None, text(mapping(new.get("files")).get(name)))
+    for kind, what in (("directories", f"the listing of {name}"), ("files", name)):
+        before = mapping(old.get(kind)).get(name)
+        if before is None:
+            continue
+        after = mapping(new.get(kind)).get(name)
+        if kind == "files" and name in texts(new.get("absent")):
+            return file_reason(name, text(before), None)
+        return Reason("file", name, text(before) or None, text(after) or None, f"{what} changed")
+    return file_reason(name, "", "")
+
+
+def _pairs(stages: Stages, wanted: Iterable[int], earlier: Stages) -> dict[int, Mapping[str, Any]]:
+    """Return for the *wanted* stages those of an earlier job that they were, where they were.
+
+    Ids are numbered in the order of execution, so one more call of a function shifts those of all
+    that follow: what is the same by its key comes first, then what is most alike, and of what is
+    equally alike, or too much, what has the same id.
+    """
+    then: dict[str, list[int]] = {}
+    for number, each in enumerate(earlier):
+        if each.get("status") not in (None, "not run"):
+            then.setdefault(text(each.get("name")), []).append(number)
+    now: dict[str, list[int]] = {}
+    for number, each in enumerate(stages):
+        now.setdefault(text(each.get("name")), []).append(number)
+    needed, found = set(wanted), {}
+    for name in {text(stages[number].get("name")) for number in needed} & then.keys():
+        pairs = _pairs_of_name(stages, now[name], earlier, then[name])
+        found.update({n: earlier[last] for n, last in pairs.items() if n in needed})
+    return found
+
+
+def _pairs_of_name(
+    stages: Stages, now: list[int], earlier: Stages, then: list[int]
+) -> dict[int, int]:
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    by_id = {earlier[number]["id"]: number for number in then}
+
+    def pair(number: int, last: int | None) -> None:
+        if last is not None and last not in taken and number not in found:
+            found[number] = last
+            taken.add(last)
+
+    same_id = {number: by_id.get(stages[number]["id"]) for number in now}
+    for number, last in same_id.items():
+        if last is not None and text(stages[number].get("key")) == earlier[last].get("key"):
+            pair(number, last)
+    by_key = {text(earlier[last].get("key")): last for last in then if last not in taken}
+    by_key.pop("", None)
+    for number in now:
+        pair(number, by_key.get(text(stages[number].get("key"))))
+    left = [number for number in now if number not in found]
+    free = [last for last in then if last not in taken]
+    if max(len(left), len(free)) <= _MOST_ALIKE:
+        alike = [
+            (-_likeness(stages[number], earlier[last]), same_id[number] != last, number, last)
+            for number in left
+            for last in free
+        ]
+        for *_, number, last in sorted(alike):
+            pair(number, last)
+        return found
+    for number, last in same_id.items():
+        pair(number, last)
+    rest = iter([last for last in free if last not in taken])
+    for number in left:
+        if number not in found:
+            pair(number, next(rest, None))
+    return found
+
+
+def _likeness(now: Mapping[str, Any], then: Mapping[str, Any]) -> int:
+    """Return how many ingredients of two keys are the same."""
+    parts, earlier = mapping(now.get("key_parts")), mapping(then.get("key_parts"))
+    same = sum(bool(parts.get(e) == earlier.get(e)) for e in ("code", "version"))
+    old = mapping(earlier.get("arguments"))
+    arguments = mapping(parts.get("arguments"))
+    return same + sum(bool(old.get(name) == each) for name, each in arguments.items())
+
+
+def _explain_events(records: list[StageRecord], history: History) -> list[Explanation]:
+    """Return what the events tell of a job that has left no provenance."""
+    last: dict[str, tuple[str, str]] = {}
+    for job_name, _, stages in history.jobs():
+        for stage in stages:
+            if text(stage.get("key")):
+                last.setdefault(text(stage["id"]), (job_name, text(stage["key"])))
+        if all(each.id in last for each in records if each.key is not None):
+            break
+    explained = []
+    for each in records:
+        reasons: list[Reason] = []
+        last_job, key = last.get(each.id, (None, None))
+        if each.status in ("completed", "failed", "running"):
+            reasons = [_by_key(each, key, history)]
+        when = None if each.computed_by is None else history.submitted_at(each.computed_by)
+        item = each.file is None and each.name.endswith("]")
+        line = Explanation(each.id, each.status, tuple(reasons), last_job, each.computed_by, when)
+        explained.append(line._replace(is_item=item))
+    return explained
+
+
+def _by_key(stage: StageRecord, last: str | None, history: History) -> Reason:
+    if stage.key is None:
+        said = "which part of its key is another is not recorded"
+    elif last is None:
+        return _first(history)
+    elif last == stage.key:
+        said = "its key is what it was the last time"
+    else:
+        return Reason("key", None, last, stage.key, "its key is another than the last time")
+    return Reason("unknown", None, last, stage.key, said)

@@ -1,0 +1,164 @@
+"""What a run would do: the keys are made and looked up, and nothing is executed or loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from operator import getitem
+from typing import Any
+
+from vcat._authoring.graph import Graph
+from vcat._authoring.stage import Stage
+from vcat._keys.recipe import Key
+from vcat._plugins.configuration import Configuration
+from vcat._running.caching import ResultCache
+from vcat._running.failure import Places
+from vcat._running.provenance import describe_code, describe_key, describe_names
+
+#: Stands for a result that only running its stage would tell.
+_UNKNOWN = "unknown:"
+
+
+def plan(
+    end: Stage,
+    given: dict[str, Any],
+    configuration: Configuration,
+    project: str,
+    item: Callable[[str, str], str | None],
+    pending: dict[str, str],
+) -> dict[str, Any]:
+    """Return what a job of *end* would do, as the provenance of one that did would have it.
+
+    Of each stage ``status`` is ``cached``, ``runs``, or ``depends`` with ``depends_on``, the
+    stages that run before it and whose results decide.
+
+    Args:
+        end: The last stage.
+        given: Values of hyperparameters.
+        configuration: Where results are cached.
+        project: The directory whose code counts by content.
+        item: Gives what an item of a result counts by, from the name of the stage that takes it and
+            the digest of the result, where an earlier job tells.
+        pending: What the pipelines before this one would compute, by key; this one's is added.
+
+    Raises:
+        GraphError: A hyperparameter is unknown or missing, or the graph has a cycle.
+    """
+    graph = Graph.ending_in(end)
+    planning = _Planning(graph, graph.fill_parameters(given), configuration, project, item, pending)
+    stages = [planning.stage(number, each) for number, each in enumerate(graph.stages)]
+    pending.update(dict.fromkeys(planning.running, ""))
+    return {
+        "parameters": planning.parameters,
+        "stages": stages,
+        "codes": planning.codes,
+        "names": describe_names(planning.names, Places(project, project)),
+        "warnings": planning.warnings,
+    }
+
+
+class _Planning:
+    def __init__(
+        self,
+        graph: Graph,
+        parameters: dict[str, Any],
+        configuration: Configuration,
+        project: str,
+        item: Callable[[str, str], str | None],
+        pending: dict[str, str],
+    ) -> None:
+        self.parameters = parameters
+        self.running: dict[str, str] = dict(pending)
+        self.codes: dict[str, dict[str, Any]] = {}
+        self.names: dict[str, dict[str, Any]] = {}
+        self.warnings: list[str] = []
+        self._graph = graph
+        self._ids = graph.ids()
+        self._default = configuration.default_cache_enabled
+        self._item = item
+        self._project = project
+        # What a result counts by where that is known, else the stages it depends on.
+        self._outputs: list[str | None] = []
+        self._depends: list[list[str]] = []
+        self._cache = ResultCache(
+            configuration.cache,
+            project,
+            "",
+            self.warnings.append,
+            find=configuration.value_types.find,
+        )
+        self._cache.prepare(graph.stages)
+
+    def stage(self, number: int, stage: Stage) -> dict[str, Any]:
+        unique, upstream = self._ids[number], self._graph.upstream[number]
+        described: dict[str, Any] = {
+            "id": unique,
+            "name": stage.name,
+            "file": self._file(stage),
+            "options": stage.options.as_dict(),
+            "inputs": [{"stage": self._ids[e], "digest": self._outputs[e]} for e in upstream],
+        }
+        outcome, output, depends = self._outcome(stage, unique, upstream)
+        self._outputs.append(output)
+        # What this one's readers wait for: the stage itself, unless it only hands on.
+        self._depends.append(depends or ([] if output else [unique]))
+        return described | outcome
+
+    def _outcome(
+        self, stage: Stage, unique: str, upstream: tuple[int, ...]
+    ) -> tuple[dict[str, Any], str | None, list[str]]:
+        """Return what becomes of a stage, what its result counts by, and what that depends on."""
+        waiting = list(
+            dict.fromkeys(
+                on for each in upstream if self._outputs[each] is None for on in self._depends[each]
+            )
+        )
+        wanted = stage.options.cache
+        if not (self._default if wanted is None else wanted):
+            output = None
+            if stage.function is getitem and len(upstream) == 1:
+                digest = self._outputs[upstream[0]]
+                output = None if digest is None else self._item(stage.name, digest)
+                return {"status": "runs", "not_cached": "off"}, output, waiting
+            return {"status": "runs", "not_cached": "off"}, output, []
+        key = self._cache.key(stage, self._digested)
+        if isinstance(key, str):
+            return {"status": "runs", "not_cached": key}, None, []
+        parts = describe_key(key)
+        if _is_unknown(parts):
+            return {"status": "depends", "depends_on": waiting}, None, waiting
+        describe_code(key.code, self.codes, self.names)
+        return self._looked_up(key, parts, unique)
+
+    def _looked_up(
+        self, key: Key, parts: dict[str, Any], unique: str
+    ) -> tuple[dict[str, Any], str | None, list[str]]:
+        found = self._cache.get(key)
+        outcome = {"key": key.hex, "key_parts": parts, "lookup": found.as_json()}
+        if found.entry is None and key.hex in self.running:
+            first = self.running[key.hex]
+            return outcome | {"status": "cached", "same_as": first}, None, [first] * bool(first)
+        if found.entry is None:
+            self.running[key.hex] = unique
+            return outcome | {"status": "runs"}, None, []
+        by = found.entry.job or None
+        return outcome | {"status": "cached", "computed_by": by}, found.entry.output, []
+
+    def _digested(self, promise: Any) -> tuple[bool, Any]:
+        if type(promise) is not Stage:
+            return False, self.parameters[promise.name]
+        number = self._graph.number[id(promise)]
+        return True, self._outputs[number] or f"{_UNKNOWN}{number}"
+
+    def _file(self, stage: Stage) -> str | None:
+        if stage.place is None:
+            return None
+        return Places(self._project, self._project).shown(os.path.abspath(stage.place[0]))
+
+
+def _is_unknown(parts: dict[str, Any]) -> bool:
+    return any(
+        result.startswith(_UNKNOWN)
+        for argument in parts["arguments"].values()
+        for result in argument.get("results", ())
+    )

@@ -425,6 +425,21 @@ def test_what_no_edit_of_a_test_can_change(make_job, command, before, after, lin
     assert compared(make_job, command, then, now).out == f"fit: {line}\n"
 
 
+def test_a_library_is_named_beside_another_python(make_job, command):
+    """Versions are compared even where no digest of code can be: the function is not named."""
+
+    def code(version, digest):
+        return {"function": "a.fit", "parts": {"numbat": version, "a.fit": digest}}
+
+    known = {"names": {"numbat": {"kind": "library"}, "a.fit": {"kind": "function"}}}
+    then = described(key="k1", parts={"python": "cpython 3.10", "code": "old"})
+    provenance(make_job("job-1"), [then], codes={"old": code("1.0", "1")}, **known)
+    later = make_job("job-2", submitted_at=make_job.submitted + 60)
+    now = described(key="k2", parts={"code": "new"})
+    provenance(later, [now], codes={"new": code("2.0", "2")}, **known)
+    assert command("why", "@").out == "fit: numbat 1.0 -> 2.0; Python 3.10 -> 3.11\n"
+
+
 @pytest.mark.parametrize(
     ("observed", "now", "line"),
     [

@@ -122,10 +122,15 @@ def references(code: CodeType, modules: Collection[str] = ()) -> list[Reference]
     bound.update({name: (Reference(name, CLOSURE),) for name in modules})
     imported: list[Reference] = []
     found = dict.fromkeys(_reach(code, bound, imported))
-    roots = {each[:3] for each in found}
-    # What is imported and not used is imported for what else that does: all of it counts.
-    roots |= {(root, level, attributes[:n]) for root, level, attributes in roots for n in range(9)}
-    found.update(dict.fromkeys(each for each in imported if each[:3] not in roots))
+    # What is imported and not used is imported for what else that does, or for others to find: all
+    # of it counts.
+    used = {
+        (root, level, attributes[:number])
+        for root, level, attributes, _ in found
+        if attributes != (IMPORTED,)
+        for number in range(len(attributes) + 1)
+    }
+    found.update(dict.fromkeys(each for each in imported if each[:3] not in used))
     return list(found)
 
 
@@ -143,6 +148,8 @@ def _reach(
             # One name may have several imports: `except ImportError` has another one.
             own[name] = (*own.get(name, ()), reference)
             imported.append(reference)
+            if name not in code.co_varnames and name not in code.co_cellvars:
+                yield reference  # a global, say: others may use any of it
         bound |= own
     nested: list[CodeType] = []
     index, last = 0, len(steps)

@@ -110,15 +110,14 @@ def normal_form(code: CodeType) -> tuple[list[object], list[Body]]:
         if not flags & 0x01:
             raw.clear()
             used = _unoptimized(each)
-        elif name[0] == "<":
+        elif name[:1] == "<":
             used = constants  # lambdas and comprehensions have no docstring, so nothing moves
         elif len(constants) > _ONE_BYTE:
             used = _unnumber(each, raw)
         else:
-            used = []
-            for found in _CONSTANT_LOAD.finditer(operations):
-                place = 2 * found.start() + 1
-                used.append(constants[raw[place]])
+            places = [2 * load.start() + 1 for load in _CONSTANT_LOAD.finditer(operations)]
+            used = [constants[raw[place]] for place in places]
+            for place in places:
                 raw[place] = 0
         if not _PLAIN.issuperset(map(type, used)):
             used = [c if type(c) in _PLAIN else _plain(c, waiting) for c in used]

@@ -83,6 +83,8 @@ class Scope:
             for load in GLOBAL_LOAD.finditer(operations):
                 name = names[raw[2 * load.start() + 1] >> GLOBAL_SHIFT]
                 node = known.get(name, _UNKNOWN)
+                if node is None:
+                    continue
                 if node is _UNKNOWN and load[1]:
                     attribute = names[raw[2 * load.start(1) + 1] >> ATTRIBUTE_SHIFT]
                     name = f"{name}.{attribute}"

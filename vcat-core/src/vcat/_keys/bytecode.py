@@ -45,9 +45,10 @@ _ONE_BYTE = 256
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
 
 # Caches between instructions are zeros in `co_code`, so an opcode is found by its byte. Measured on
-# functions of 20 lines, this takes an eighth of what a loop over all instructions takes.
-_CONSTANT_LOAD = re.compile(b"[" + re.escape(bytes(sorted(_CONSTANT))) + b"]")
-
+# functions of 20 lines, this takes an eighth of what a loop over all instructions takes, and a
+# search for one byte half of what a search for any of several takes.
+_ALIKE = bytes([min(_CONSTANT) if number in _CONSTANT else number for number in range(256)])
+_CONSTANT_LOAD = re.compile(re.escape(bytes([min(_CONSTANT)])))
 
 #: A code object and the opcodes in it, caches included.
 Body = tuple[CodeType, bytes]
@@ -115,7 +116,8 @@ def normal_form(code: CodeType) -> tuple[list[object], list[Body]]:
         elif len(constants) > _ONE_BYTE:
             used = _unnumber(each, raw)
         else:
-            places = [2 * load.start() + 1 for load in _CONSTANT_LOAD.finditer(operations)]
+            loads = _CONSTANT_LOAD.finditer(operations.translate(_ALIKE))
+            places = [2 * load.start() + 1 for load in loads]
             used = [constants[raw[place]] for place in places]
             for place in places:
                 raw[place] = 0

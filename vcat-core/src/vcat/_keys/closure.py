@@ -120,7 +120,7 @@ def settle(root: Node, expand: Callable[[Node], None]) -> None:
         root: Where to begin.
         expand: Fills in content and references of a node when it is first met.
     """
-    if root.component is not None:
+    if root.component is not None or _settled_alone(root, expand):
         return
     number: dict[Node, int] = {}
     low: dict[Node, int] = {}
@@ -128,13 +128,7 @@ def settle(root: Node, expand: Callable[[Node], None]) -> None:
     calls: list[tuple[Node, Iterator[Node]]] = []
 
     def enter(node: Node) -> None:
-        expand(node)
-        for each in node.references:
-            if each.component is None:
-                break
-        else:
-            # Most nodes reach only what is settled: helpers after the first of their users.
-            node.settle_alone()
+        if _settled_alone(node, expand):
             return
         number[node] = low[node] = len(number)
         path.append(node)
@@ -165,6 +159,16 @@ def settle(root: Node, expand: Callable[[Node], None]) -> None:
                 _spread(component)
                 for member in component:
                     member.settle(component)
+
+
+def _settled_alone(node: Node, expand: Callable[[Node], None]) -> bool:
+    """Settle *node* if it reaches only what is settled, as most do that share their helpers."""
+    expand(node)
+    for each in node.references:
+        if each.component is None:
+            return False
+    node.settle_alone()
+    return True
 
 
 def _spread(component: list[Node]) -> None:

@@ -76,7 +76,7 @@ class CodeDigester:
         known = self._digests.get(id(function))
         if known is not None:
             return known[0]
-        subject = plain_function(function)
+        subject = function if type(function) is FunctionType else plain_function(function)
         node = self.node_of(subject)
         if node is None:
             # A partial, a bound method, a callable object: a value that contains code.
@@ -181,13 +181,15 @@ class CodeDigester:
 
     def constant(self, namespace: dict[str, Any], name: str, value: Any) -> Node:
         """Return the node of what *name* means in the namespace of a project module."""
-        value = plain_function(value)
-        try:
-            direct = self.node_of(value)
-        except Unhashable:
-            direct = None  # and again where it is known under which name
-        if direct is not None:
-            return direct
+        scalar = self._root.scalars.get(type(value))
+        if scalar is None:
+            value = plain_function(value)
+            try:
+                direct = self.node_of(value)
+            except Unhashable:
+                direct = None  # and again where it is known under which name
+            if direct is not None:
+                return direct
         if value is sys.modules:
             return self.sources("sys.modules")
         known = self._constants.get((id(namespace), name))
@@ -195,7 +197,6 @@ class CodeDigester:
             return known[0]
         node = Node(f"{self.name_of(namespace.get('__name__'))}.{name}")
         self._constants[id(namespace), name] = node, namespace
-        scalar = self._root.scalars.get(type(value))
         if scalar is not None:
             node.local = sha256(scalar(value)).digest()
         else:

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import itertools
 import marshal
+import math
 import shutil
 import statistics
 import subprocess
@@ -435,6 +436,16 @@ def test_the_short_way_finds_what_the_long_way_finds(module, monkeypatch):
             assert sorted(short) == sorted(other.reach(function, bodies, {})), function
         checked += bool(short)
     assert checked > 20
+
+
+def test_a_function_of_many_names_counts_all_of_them():
+    """Where names have more than one byte, they are found another way."""
+    names = [f"n{number}" for number in range(400)]
+    source = f"def f(): return {' + '.join(names)}, math.pi\n"
+    values = dict.fromkeys(names, 1)
+    digests = {code(defined(source, **values, math=math).f)}
+    digests |= {code(defined(source, **values | {name: 2}, math=math).f) for name in names[::57]}
+    assert len(digests) == 1 + len(names[::57])
 
 
 def test_a_long_function_is_the_same_with_a_docstring():

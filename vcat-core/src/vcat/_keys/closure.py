@@ -22,7 +22,6 @@ class Node:
 
     Attributes:
         label: What it is called in messages and records: ``clean.outliers``.
-        subject: The object itself, so that nothing else gets its id.
         local: The digest of its own content, without what it refers to.
         references: What it refers to, in an order that its content decides.
         shown: What a record says of it, the version of a library; ``None`` for the digest of its
@@ -40,12 +39,10 @@ class Node:
         "problem",
         "references",
         "shown",
-        "subject",
     )
 
-    def __init__(self, label: str, subject: object = None) -> None:
+    def __init__(self, label: str) -> None:
         self.label = label
-        self.subject = subject
         self.local: bytes = b""
         self.references: list[Node] = []
         self.shown: str | None = None
@@ -123,7 +120,7 @@ def settle(root: Node, expand: Callable[[Node], None]) -> None:
         root: Where to begin.
         expand: Fills in content and references of a node when it is first met.
     """
-    if root.component is not None:
+    if root.component is not None or _settled_alone(root, expand):
         return
     number: dict[Node, int] = {}
     low: dict[Node, int] = {}
@@ -131,13 +128,7 @@ def settle(root: Node, expand: Callable[[Node], None]) -> None:
     calls: list[tuple[Node, Iterator[Node]]] = []
 
     def enter(node: Node) -> None:
-        expand(node)
-        for each in node.references:
-            if each.component is None:
-                break
-        else:
-            # Most nodes reach only what is settled: helpers after the first of their users.
-            node.settle_alone()
+        if _settled_alone(node, expand):
             return
         number[node] = low[node] = len(number)
         path.append(node)
@@ -168,6 +159,16 @@ def settle(root: Node, expand: Callable[[Node], None]) -> None:
                 _spread(component)
                 for member in component:
                     member.settle(component)
+
+
+def _settled_alone(node: Node, expand: Callable[[Node], None]) -> bool:
+    """Settle *node* if it reaches only what is settled, as most do that share their helpers."""
+    expand(node)
+    for each in node.references:
+        if each.component is None:
+            return False
+    node.settle_alone()
+    return True
 
 
 def _spread(component: list[Node]) -> None:

@@ -178,7 +178,11 @@ def write_class(digester: CodeDigester, recorder: Recorder, kind: type, origin: 
     # What a class declares may be read in the order in which it stands there; methods are not.
     for name, value in (*data, *sorted(methods, key=itemgetter(0))):
         recorder.write(name)
-        recorder.write(value, f"{label}.{name}")
+        function = digester.node_of(value) if type(value) is FunctionType else None
+        if function is not None:
+            recorder.refer(function)
+        else:
+            recorder.write(value, f"{label}.{name}")
     if isinstance(kind, ABCMeta):
         for each in _registered(kind):
             recorder.write(each, f"{label} of {each.__qualname__}")

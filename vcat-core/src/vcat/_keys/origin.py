@@ -39,6 +39,7 @@ class OriginFinder:
 
     def __init__(self) -> None:
         self._origins: dict[str, Origin] = {}
+        self._contents: dict[str, bytes] = {}
         self._packages: dict[tuple[str, str], Origin] = {}
         self._files: dict[str, Origin] = {}
         self._listings: dict[str, tuple[str, ...]] = {}
@@ -132,12 +133,40 @@ class OriginFinder:
         wanted = _normal(top)
         likely = [each for each in metadata if _normal(each.partition("-")[0]) == wanted]
         for candidates in (likely, metadata):
-            claiming = [each for each in candidates if _claims(os.path.join(root, each), top)]
+            claiming = [each for each in candidates if self._claims(os.path.join(root, each), top)]
             if claiming:
                 return [_identity(each) for each in claiming]
         # Debian and conda leave out the list of files, distutils wrote one file only.
         silent = [each for each in likely if not _lists_files(os.path.join(root, each))]
         return [_identity(each) for each in silent]
+
+    def _claims(self, metadata: str, top: str) -> bool:
+        name = b"\n" + os.fsencode(top)
+        if name + b"\n" in self._lines(os.path.join(metadata, "top_level.txt")):
+            return True
+        files = self._lines(os.path.join(metadata, "RECORD"))
+        place = files.find(name)
+        while place >= 0:
+            after = place + len(name)
+            if files[after : after + 1] in (b"/", b"."):
+                return True
+            place = files.find(name, after)
+        return False
+
+    def _lines(self, path: str) -> bytes:
+        """Return the content of a file with a line break around it; one where there is no file."""
+        # As a whole and once: line by line, where many libraries are installed, this took longer
+        # than the code of a thousand stages.
+        content = self._contents.get(path)
+        if content is None:
+            content = b"\n"
+            try:
+                with open(path, "rb") as file:
+                    content = b"\n%b\n" % file.read().replace(b"\r", b"")
+            except OSError:
+                pass
+            self._contents[path] = content
+        return content
 
 
 def _specification(name: str) -> Any:
@@ -185,27 +214,9 @@ def _identity(metadata: str) -> tuple[str, str]:
     return name, version.partition("-py")[0]
 
 
-def _claims(metadata: str, top: str) -> bool:
-    names = _read(os.path.join(metadata, "top_level.txt"))
-    if f"\n{top}\n" in names:
-        return True
-    # Not line by line: where many libraries are installed, that was a third of a thousand keys.
-    files = _read(os.path.join(metadata, "RECORD"))
-    return f"\n{top}/" in files or f"\n{top}." in files
-
-
 def _lists_files(metadata: str) -> bool:
     names = ("RECORD", "top_level.txt")
     return any(os.path.exists(os.path.join(metadata, each)) for each in names)
-
-
-def _read(path: str) -> str:
-    """Return the lines of a file with a line break around each; none where there is no file."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return f"\n{file.read()}\n"
-    except OSError:
-        return ""
 
 
 def _content(package: str, file: str) -> str:

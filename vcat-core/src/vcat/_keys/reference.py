@@ -46,6 +46,7 @@ _ATTRIBUTES = frozenset(
     _OP[name] for name in ("LOAD_ATTR", "LOAD_METHOD") if _OP.get(name, 999) < 256
 )
 _REVEALING_LOADS = _ATTRIBUTES | {_OP.get("LOAD_SUPER_ATTR", -1)}
+_CACHE = 0
 _STORE_ATTR = _OP["STORE_ATTR"]
 _IMPORT_NAME = _OP["IMPORT_NAME"]
 _IMPORT_FROM = _OP["IMPORT_FROM"]
@@ -68,17 +69,11 @@ _REVEALING = frozenset({"__annotations__", "__doc__", "__globals__", "__subclass
 _FEW = 127
 
 
-def _any(numbers: Collection[int]) -> bytes:
-    return b"[" + re.escape(bytes(sorted(numbers))) + b"]"
+#: Finds the loads of globals among opcodes; a search for one byte.
+GLOBAL_LOAD = re.compile(re.escape(bytes([_OP["LOAD_GLOBAL"]])))
 
-
-#: Finds among opcodes, between which caches are zeros, the loads of globals: the first attribute
-#: that is loaded from it, the second, or the one that is assigned.
-GLOBAL_LOAD = re.compile(
-    _any([_OP["LOAD_GLOBAL"]])
-    + b"(?:\\0*(%b)(\\0*%b)?|\\0*(%b))?"
-    % (_any(_ATTRIBUTES), _any(_ATTRIBUTES), _any([_STORE_ATTR]))
-)
+#: Behind one, within so many opcodes, caches end, and an attribute of it may be loaded.
+_CACHES = 12
 
 #: By how many bits the number of the name is shifted where a global or an attribute is loaded.
 GLOBAL_SHIFT = 1 if "RESUME" in _OP else 0
@@ -99,16 +94,29 @@ def names_only_globals(bodies: Sequence[Body]) -> bool:
     return True
 
 
-def chain_at(name: str, body: Body, load: re.Match[bytes]) -> Reference:
-    """Return the names that begin with a global which :data:`GLOBAL_LOAD` found."""
+def attribute_after(operations: bytes, place: int) -> int:
+    """Return where the attribute of a global is loaded that is loaded at *place*; 0 if nowhere."""
+    window = operations[place + 1 : place + 1 + _CACHES]
+    following = window.lstrip(b"\0")
+    if following and following[0] in _ATTRIBUTES:
+        return place + 1 + len(window) - len(following)
+    return 0
+
+
+def chain_at(name: str, body: Body, place: int) -> Reference:
+    """Return the names that begin with a global which is loaded at *place*."""
     code, operations = body
-    raw, place = code.co_code, load.start() + 1
-    attributes: list[str] = []
-    while place < len(operations) and (not operations[place] or operations[place] in _ATTRIBUTES):
-        if operations[place]:
-            attributes.append(name_of(code, operations[place], raw[2 * place + 1]))
+    raw, attributes = code.co_code, list[str]()
+    operation = _CACHE
+    while operation == _CACHE or operation in _ATTRIBUTES:
         place += 1
-    return Reference(name, GLOBAL, tuple(attributes), load[3] is not None)
+        if place == len(operations):
+            break
+        operation = operations[place]
+        if operation in _ATTRIBUTES:
+            attributes.append(name_of(code, operation, raw[2 * place + 1]))
+    assigned = operation == _STORE_ATTR and not attributes
+    return Reference(name, GLOBAL, tuple(attributes), assigned)
 
 
 def references(code: CodeType, modules: Collection[str] = ()) -> list[Reference]:
@@ -122,10 +130,15 @@ def references(code: CodeType, modules: Collection[str] = ()) -> list[Reference]
     bound.update({name: (Reference(name, CLOSURE),) for name in modules})
     imported: list[Reference] = []
     found = dict.fromkeys(_reach(code, bound, imported))
-    roots = {each[:3] for each in found}
-    # What is imported and not used is imported for what else that does: all of it counts.
-    roots |= {(root, level, attributes[:n]) for root, level, attributes in roots for n in range(9)}
-    found.update(dict.fromkeys(each for each in imported if each[:3] not in roots))
+    # What is imported and not used is imported for what else that does, or for others to find: all
+    # of it counts.
+    used = {
+        (root, level, attributes[:number])
+        for root, level, attributes, _ in found
+        if attributes != (IMPORTED,)
+        for number in range(len(attributes) + 1)
+    }
+    found.update(dict.fromkeys(each for each in imported if each[:3] not in used))
     return list(found)
 
 
@@ -143,6 +156,8 @@ def _reach(
             # One name may have several imports: `except ImportError` has another one.
             own[name] = (*own.get(name, ()), reference)
             imported.append(reference)
+            if name not in code.co_varnames and name not in code.co_cellvars:
+                yield reference  # a global, say: others may use any of it
         bound |= own
     nested: list[CodeType] = []
     index, last = 0, len(steps)

@@ -19,6 +19,7 @@ from vcat._keys.reference import (
     IMPORTED,
     REVEALED,
     Reference,
+    attribute_after,
     chain_at,
     names_only_globals,
     references,
@@ -81,16 +82,22 @@ class Scope:
             if not names:
                 continue
             for load in GLOBAL_LOAD.finditer(operations):
-                name = names[raw[2 * load.start() + 1] >> GLOBAL_SHIFT]
+                place = load.start()
+                name = names[raw[2 * place + 1] >> GLOBAL_SHIFT]
                 node = known.get(name, _UNKNOWN)
-                if node is _UNKNOWN and load[1]:
-                    attribute = names[raw[2 * load.start(1) + 1] >> ATTRIBUTE_SHIFT]
-                    name = f"{name}.{attribute}"
-                    node = decided.get(name, _UNKNOWN)
+                if node is None:
+                    continue
+                spelled = name
                 if node is _UNKNOWN:
-                    self._add(found, chain_at(name.partition(".")[0], body, load), function, {})
+                    # Most often a module, of which an attribute is loaded.
+                    after = attribute_after(operations, place)
+                    if after:
+                        spelled = f"{name}.{names[raw[2 * after + 1] >> ATTRIBUTE_SHIFT]}"
+                        node = decided.get(spelled, _UNKNOWN)
+                if node is _UNKNOWN:
+                    self._add(found, chain_at(name, body, place), function, modules)
                 elif node is not None:
-                    found[name] = node
+                    found[spelled] = node
         return found
 
     def _add(

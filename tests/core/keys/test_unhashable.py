@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import functools
 import pathlib
+import sys
 import threading
 import zoneinfo
 
@@ -106,3 +107,42 @@ def test_code_needs_somebody_to_read_it():
         digest([deep_set])
     assert caught.value.path == "[0]"
     assert caught.value.reason.startswith("is code (<function deep_set")
+
+
+class Hostile(dict):
+    """Raises something else than what callers expect, when it is looked at."""
+
+    def __getattribute__(self, name):
+        raise KeyError(name)
+
+
+def test_what_raises_while_it_is_looked_at_is_not_half_hashed():
+    """Asked a second time, it is as unhashable as the first time: its content is no empty one."""
+    namespace = {"__name__": "hostile_module", "HOSTILE": Hostile()}
+    exec("def function(): return HOSTILE", namespace)
+    digester = CodeDigester("/nowhere")
+    for _ in range(2):
+        with pytest.raises(Unhashable) as caught:
+            digester.digest_of(namespace["function"])
+        assert str(caught.value).startswith(
+            "the code of 'hostile_module.function' cannot be hashed"
+        )
+
+
+def test_modules_are_not_asked_for_what_they_make_on_demand(monkeypatch):
+    """A module's own __getattr__ may raise anything for names that every module has or has not."""
+    import types
+
+    module = types.ModuleType("on_demand")
+    exec(
+        "TABLE = {'RATE': 1}\n"
+        "def __getattr__(name): return TABLE[name]\n"
+        "def one(): import on_demand; return on_demand.RATE\n"
+        "def two(): import on_demand; return on_demand.RATE + 1\n"
+        "def three(): import on_demand; return on_demand.MISSING\n",
+        module.__dict__,
+    )
+    monkeypatch.setitem(sys.modules, "on_demand", module)
+    digester = CodeDigester("/nowhere")
+    digests = {digester.digest_of(getattr(module, name)).digest for name in ("one", "two", "three")}
+    assert len(digests) == 3

@@ -22,6 +22,7 @@ class Node:
 
     Attributes:
         label: What it is called in messages and records: ``clean.outliers``.
+        subject: The object itself, for what records say of it; ``None`` where it is none.
         local: The digest of its own content, without what it refers to.
         references: What it refers to, in an order that its content decides.
         shown: What a record says of it, the version of a library; ``None`` for the digest of its
@@ -39,10 +40,12 @@ class Node:
         "problem",
         "references",
         "shown",
+        "subject",
     )
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, subject: object = None) -> None:
         self.label = label
+        self.subject = subject
         self.local: bytes = b""
         self.references: list[Node] = []
         self.shown: str | None = None

@@ -285,13 +285,14 @@ class CodeDigester:
         found = {}
         inside = os.path.join(os.path.realpath(self._project), "")
         for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
+            own = getattr(module, "__dict__", {})
+            file = own.get("__file__")
             # Plugins of vcat's lie elsewhere in a job, and no result depends on them.
             if "." in name or name == "__main__" or name.startswith("vcat_"):
                 continue
             if not isinstance(file, str):
                 continue
-            place = os.path.dirname(file) if hasattr(module, "__path__") else file
+            place = os.path.dirname(file) if "__path__" in own else file
             outside = not os.path.realpath(place).startswith(inside)
             if outside and self.origins.of(name).kind == PROJECT and os.path.exists(place):
                 found[name] = place
@@ -308,6 +309,10 @@ class CodeDigester:
                 expand(node)
             except Unhashable as error:
                 node.problem = error
+            except Exception as error:  # noqa: BLE001  # of users' objects; half a content is none
+                node.problem = Unhashable(
+                    node.label, f"cannot be looked at ({error!r}); make it plainer", rooted=True
+                )
 
     def _later(
         self,

@@ -181,10 +181,11 @@ def _specification(name: str) -> Any:
 def _place(name: str) -> tuple[str | None, bool]:
     """Return the file or directory of a module, and whether it is a package."""
     module = sys.modules.get(name)
-    file = getattr(module, "__file__", None)
-    paths = getattr(module, "__path__", None)
+    # Not by asking it: a module may have a __getattr__ that answers, or raises, whatever it likes.
+    own = getattr(module, "__dict__", {})
+    file, paths = own.get("__file__"), own.get("__path__")
     if module is None or (file is None and paths is None):
-        specification = getattr(module, "__spec__", None) or (
+        specification = own.get("__spec__") or (
             _specification(name.partition(".")[0]) if module is None else None
         )
         if specification is not None and specification.origin is None and "." in name:

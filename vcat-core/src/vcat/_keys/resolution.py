@@ -219,8 +219,10 @@ def _attribute(module: ModuleType, name: str) -> Any:
         return getattr(module, name)
     except AttributeError:
         submodule = f"{module.__name__}.{name}"
+    except Exception:  # noqa: BLE001  # a module's __getattr__ may raise anything, then as in the body
+        return _ABSENT
     try:
         __import__(submodule)
-    except ImportError:
+    except (Exception, SystemExit):  # noqa: BLE001  # its code may raise anything; the body imports nothing
         return _ABSENT
     return sys.modules[submodule]

@@ -314,3 +314,166 @@ class _Evil:
 
     def __reduce__(self):
         return open, (self.path, "w")
+
+
+def squat(place, kind):
+    """Put something else where the cache is to be; return what puts it right for cleaning up."""
+    elsewhere = place.parent / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    if kind == "link":
+        place.symlink_to(elsewhere)
+    elif kind == "file":
+        place.write_text("mine")
+    elif kind == "open":
+        place.mkdir()
+        place.chmod(0o777)
+    elif kind == "full":
+        place.mkdir(mode=0o700)
+        (place / "notes.txt").write_text("mine")
+    elif kind == "another user's":
+        place.mkdir(mode=0o700)
+        os.chown(place, 12345, 12345)
+    return {each: each.lstat().st_mtime_ns for each in (place, elsewhere)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("link", "is a symbolic link; name the directory itself"),
+        ("file", "is a file; name a directory"),
+        ("open", "can be written by other users"),
+        ("full", "is not empty and not a vcat store"),
+        ("another user's", "belongs to another user"),
+    ],
+)
+def test_a_squatted_cache_is_worked_without(project, start, counted, kind, said):
+    """64: nothing is read or written there, the result is right, and one warning says why."""
+    if kind == "another user's" and os.geteuid() != 0:
+        pytest.skip("only root can give a directory away")
+    before = squat(project.directory / "store", kind)
+    for runs in (1, 2):
+        code, out, err = outcome(start())
+        assert (code, out) == RIGHT[:2]
+        assert said in err
+        assert err.count("RuntimeWarning: vcat: cache entry") == 2  # one for each key
+        assert len(counted()) == runs
+    assert {each: each.lstat().st_mtime_ns for each in before} == before
+
+
+def test_a_job_with_a_squatted_cache_completes(project):
+    """64: the job's log says what the script would have warned of."""
+    project.write("vcat.config.yaml", CONFIG)
+    squat(project.directory / "store", "file")
+    project.write(
+        "train.py",
+        """
+        from vcat import *
+
+        @stage
+        def one():
+            return 1
+
+        if __name__ == "__main__":
+            job = one().run()
+            print(job.fetch_job_results())
+            print(job.logs())
+        """,
+    )
+    done = project.run("train.py")
+    assert done.stdout.startswith("1\nvcat: warning: cache entry ")
+    assert "is a file; name a directory" in done.stdout
+
+
+OTHER = """
+    import runpy
+    import vcat._keeping.entry as entry
+    import vcat._keys.recipe as recipe
+
+    entry.FORMAT = recipe.RECIPE = 99
+    runpy.run_path("work.py", run_name="__main__")
+"""
+
+
+def test_two_versions_share_a_store(project, start, environment, counted):
+    """61: each finds its own results, collecting by one leaves those of the other."""
+    project.write("other.py", OTHER)
+    assert outcome(start()) == RIGHT
+    for _ in range(2):
+        done = project.run("other.py", env=environment)
+        assert (done.stdout, done.stderr) == RIGHT[1:]
+    assert len(counted()) == 2
+    done = subprocess.run(
+        [sys.executable, "-m", "vcat_cli", "gc"],
+        cwd=project.directory,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("removed nothing; ")
+    assert outcome(start()) == RIGHT
+    assert project.run("other.py", env=environment).stderr == ""
+    assert len(counted()) == 2
+
+
+@pytest.mark.slow
+def test_collecting_beside_jobs_harms_nobody(project, environment, counted):
+    """58: everything is removed again and again while stages read and write; results are right."""
+    project.write("vcat.config.yaml", CONFIG)
+    project.write(
+        "busy.py",
+        """
+        import sys
+        from vcat import *
+
+        @stage
+        def made(number):
+            return bytes([number % 256]) * 300_000
+
+        @stage
+        def joined(data, number):
+            return data + bytes([number % 256])
+
+        if __name__ == "__main__":
+            for turn in range(15):
+                pipe = made(turn)
+                for number in range(8):
+                    pipe = joined(pipe, number)
+                value = pipe.run_same_process()
+                assert value == bytes([turn]) * 300_000 + bytes(range(8)), turn
+            print("right")
+        """,
+    )
+    busy = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "busy.py"],
+            cwd=project.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    collect = """
+        import time
+        for _ in range(10_000):
+            vcat.collect_cache(max_size=1_000_000)
+            time.sleep(0.01)
+            if __import__("os").path.exists("stop"):
+                break
+        print("1")
+    """
+    collector = subprocess.Popen(
+        [sys.executable, "-c", "import vcat\n" + textwrap.dedent(collect)],
+        cwd=project.directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        ended = [outcome(each) for each in busy]
+        (project.directory / "stop").touch()
+        assert ended == [(0, "right\n", "")] * 3
+        assert outcome(collector) == (0, "1\n", "")
+    finally:
+        for each in [*busy, collector]:
+            each.kill()

@@ -152,6 +152,9 @@ def test_looking_runs_nothing_and_needs_no_project(finished, tmp_path):
     planted = b"cos\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR."
     for path in (finished.directory / ".vcat").rglob("*.pickle"):
         path.write_bytes(planted)
+    for path in (finished.directory / ".vcat" / "cache").rglob("*"):
+        if path.is_file() and path.name != "vcat-store.json":
+            path.write_bytes(planted)
     (finished.directory / "train.py").unlink()
     kind, _ = message_of(finished, 'get_job("job").fetch_job_results()')
     assert kind == "FormatError"
@@ -161,6 +164,9 @@ def test_looking_runs_nothing_and_needs_no_project(finished, tmp_path):
         job = get_job("job")
         job.stages(), job.metrics(), job.logs(), job.provenance(), job.artifact("plot.txt")
         list_jobs()
+        vcat.explain_job("job")
+        vcat.collect_cache(dry_run=True)
+        vcat.collect_cache(older_than=0.0)
         print(json.dumps([name for name in ("dill", "yaml", "pluggy") if name in sys.modules]))
         """
     )

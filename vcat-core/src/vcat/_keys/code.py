@@ -7,7 +7,6 @@ library by name. ``docs/formats.md`` says what of each counts.
 from __future__ import annotations
 
 import builtins
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -23,7 +22,7 @@ from vcat._keys.origin import DISTRIBUTION, PROJECT, Origin, OriginFinder
 from vcat._keys.recorder import Recorder, Root
 from vcat._keys.registered import Finder
 from vcat._keys.resolution import Scope
-from vcat._keys.source import DYNAMIC, digest_sources
+from vcat._keys.source import DYNAMIC, digest_sources, find_beside
 from vcat._keys.unhashable import Unhashable
 from vcat._keys.value import Refer
 
@@ -269,7 +268,7 @@ class CodeDigester:
             )
             return node
         if self._sources is None:
-            self._sources = digest_sources(self._project, self._beside())
+            self._sources = digest_sources(self._project, find_beside(self._project, self.origins))
         content = ("sources", self._sources.hex(), what)
         if content in self._leaves:
             return self._leaves[content]
@@ -279,24 +278,6 @@ class CodeDigester:
         if origin is not None and origin.kind == DISTRIBUTION:
             self._later(node, lambda recorder: recorder.refer_after(content, self.library(origin)))
         return node
-
-    def _beside(self) -> dict[str, str]:
-        """Return the packages that count by content and lie elsewhere: those in editable mode."""
-        found = {}
-        inside = os.path.join(os.path.realpath(self._project), "")
-        for name, module in list(sys.modules.items()):
-            own = getattr(module, "__dict__", {})
-            file = own.get("__file__")
-            # Plugins of vcat's lie elsewhere in a job, and no result depends on them.
-            if "." in name or name == "__main__" or name.startswith("vcat_"):
-                continue
-            if not isinstance(file, str):
-                continue
-            place = os.path.dirname(file) if "__path__" in own else file
-            outside = not os.path.realpath(place).startswith(inside)
-            if outside and self.origins.of(name).kind == PROJECT and os.path.exists(place):
-                found[name] = place
-        return found
 
     def recorder(self, node: Node, namespace: Mapping[str, object] = _NOWHERE) -> Recorder:
         """Return what writes the content of *node*, which is named in *namespace*."""

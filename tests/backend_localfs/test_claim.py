@@ -150,6 +150,10 @@ def test_stores_opened_again_keep_their_claims(cache, tmp_path):
         cache.claim(OTHER).release()
     gc.collect()
     assert not is_free(cache)
+    if sys.platform == "linux":
+        links = [f"/proc/self/fd/{each}" for each in os.listdir("/proc/self/fd")]
+        targets = [os.readlink(each) for each in links if os.path.lexists(each)]
+        assert targets.count(f"{cache.path}/claims/lock") == 1
     claim.release()
 
 

@@ -47,18 +47,33 @@ def collect(
     if older_than is not None:
         before = oldest - int(older_than * 1e9)
         chosen.update(each for each in candidates if each.used < before)
+    # An entry without one of its blobs is a miss: it goes with it, and before it.
+    users: dict[str, list[Item]] = {}
+    for each in entries:
+        for digest in needs[each.place]:
+            users.setdefault(digest, []).append(each)
+    for each in [each for each in chosen if each.digest]:
+        chosen.update(users.get(each.digest, ()))
     if max_size is not None:
+        there = {each.digest: each for each in blobs}
+
+        def choose(item: Item) -> int:
+            if item in chosen:
+                return 0
+            chosen.add(item)
+            if item.digest:
+                useless = users.get(item.digest, [])
+            else:  # its blobs too, but for those that others need
+                digests = there.keys() & needs[item.place]
+                useless = [there[each] for each in digests if chosen.issuperset(users[each])]
+            return item.size + sum(choose(each) for each in useless)
+
         total = sum(each.size for each in usage.entries + usage.blobs)
         total -= sum(each.size for each in chosen)
         for each in candidates:
             if total <= max_size:
                 break
-            if each not in chosen:
-                chosen.add(each)
-                total -= each.size
-    # An entry without one of its blobs is a miss: it goes with it, and before it.
-    gone = {each.digest for each in chosen if each.digest}
-    chosen.update(each for each in entries if not gone.isdisjoint(needs[each.place]))
+            total -= choose(each)
 
     def removed(items: Iterable[Item]) -> list[Item]:
         return [each for each in items if dry_run or remove(directory, each)]

@@ -30,7 +30,7 @@ def make_room(directory: Directory, limit: int, place: str, written: int) -> Non
         return
     _written[directory.path] = 0
     usage = Usage(directory)
-    items = usage.entries + usage.blobs
+    items = usage.blobs + usage.entries  # of those used at one time, what makes more room
     total = sum(each.size for each in items)
     if total <= limit:
         return

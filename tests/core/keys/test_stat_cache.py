@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vcat._keys import file, stat_cache
+from vcat._keys import file, identity, stat_cache
 from vcat._keys.file import digest_path
 
 SIZE = 100_000
@@ -22,7 +22,7 @@ SIZE = 100_000
 def reads(tmp_path, monkeypatch):
     """Return the names of the files that are read; all files count as old, the table is empty."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(file, "_TICK", 0)
+    monkeypatch.setattr(identity, "_TICK", 0)
     monkeypatch.setattr(stat_cache, "_kept", {})
     found = []
     real = file._read
@@ -74,7 +74,7 @@ def test_a_large_file_is_read_once(reads, large, tmp_path):
 def test_another_process_finds_it(large, tmp_path):
     """The table is on the disk."""
     code = (
-        "import sys; from vcat._keys import file; file._TICK = 0; real = file._read\n"
+        "import sys; from vcat._keys import file, identity; identity._TICK = 0; real = file._read\n"
         "file._read = lambda path: print('read') or real(path)\n"
         "print(file.digest_path(sys.argv[1]))"
     )
@@ -150,7 +150,7 @@ def test_an_edited_file_is_read(reads, large, edit):
 
 def test_a_file_that_has_just_been_written_is_not_trusted(reads, large, table, monkeypatch):
     """A second write within the same tick of the clock, of the same size, gives the same times."""
-    monkeypatch.setattr(file, "_TICK", 2_000_000_000)
+    monkeypatch.setattr(identity, "_TICK", 2_000_000_000)
     first = digest_path(large)
     assert not table.exists()
     status = os.stat(large)
@@ -171,9 +171,9 @@ FIELDS = ("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 def test_all_that_the_system_says_must_agree(field):
     """A file that differs in one of it is another."""
     status = SimpleNamespace(**dict.fromkeys(FIELDS, 1))
-    before = file.identity(status)
+    before = identity.identity(status)
     setattr(status, field, 2)
-    assert file.identity(status) != before
+    assert identity.identity(status) != before
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_all_that_the_system_says_must_agree(field):
 def test_both_times_must_lie_back(modified, changed, racy):
     """A time of the future is by a clock that is not ours."""
     status = SimpleNamespace(st_mtime_ns=modified * 10**9, st_ctime_ns=changed * 10**9)
-    assert file.is_racy(status, 100.0) == racy
+    assert identity.is_racy(status, 100.0) == racy
 
 
 DAMAGE = {
@@ -227,7 +227,7 @@ def test_a_table_that_is_damaged_or_open_to_others_is_not_used(reads, large, tab
 def test_each_flipped_bit_of_a_record_is_seen(reads, large, table):
     """A digest is never another one: the record has a check of its own."""
     expected = digest_path(large)
-    name = stat_cache._name(file.identity(os.stat(large)))
+    name = stat_cache._name(identity.identity(os.stat(large)))
     start = stat_cache._offset(name)
     whole = table.read_bytes()
     assert whole[start : start + 24] == name

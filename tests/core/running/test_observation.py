@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-import vcat._keys.file
+import vcat._keys.identity
 from vcat import stage
 
 _MAIN = """
@@ -72,7 +72,7 @@ def run(body: str, *, tick: int | None = None) -> Outcome:
         outcome = None
         try:
             if tick is not None:
-                vcat._keys.file._TICK = tick
+                vcat._keys.identity._TICK = tick
             with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always")
                 warnings.simplefilter("ignore", ResourceWarning)  # the bodies are short

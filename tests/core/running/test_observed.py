@@ -17,7 +17,7 @@ import pytest
 
 from vcat import stage
 from vcat._keeping.guard import call
-from vcat._keys import file
+from vcat._keys import identity
 from vcat._keys.unhashable import Unhashable
 from vcat._running import audit
 from vcat._running.change import changes
@@ -202,7 +202,7 @@ def _outside_the_stage(function, *args):
 )
 def test_a_file_that_something_else_changes_meanwhile_is_refused(project, monkeypatch, code):
     """What is there at the end is not what the stage read, and what it read is gone."""
-    monkeypatch.setattr(file, "_TICK", 0)
+    monkeypatch.setattr(identity, "_TICK", 0)
 
     def work():
         read("data/a.txt")

@@ -22,7 +22,7 @@ from vcat._keys.origin import DISTRIBUTION, PROJECT, Origin, OriginFinder
 from vcat._keys.recorder import Recorder, Root
 from vcat._keys.registered import Finder
 from vcat._keys.resolution import Scope
-from vcat._keys.source import DYNAMIC, digest_sources, find_beside
+from vcat._keys.source import DYNAMIC, digest_sources
 from vcat._keys.unhashable import Unhashable
 from vcat._keys.value import Refer
 
@@ -268,7 +268,7 @@ class CodeDigester:
             )
             return node
         if self._sources is None:
-            self._sources = digest_sources(self._project, find_beside(self._project, self.origins))
+            self._sources = digest_sources(self._project, self.origins.beside(self._project))
         content = ("sources", self._sources.hex(), what)
         if content in self._leaves:
             return self._leaves[content]

@@ -7,6 +7,7 @@ import stat
 from hashlib import sha256
 from time import time
 
+from vcat._keys.identity import identity
 from vcat._keys.scalar import length
 from vcat._keys.unhashable import Unhashable
 
@@ -17,32 +18,8 @@ _BLOCK = 1 << 20
 #: measured, reading takes twice that at 16 KiB, five times at 64 KiB. Small ones are always read.
 _LARGE = 64 << 10
 
-#: How long ago, in nanoseconds, a file's times must be for the next write to give it others: more
-#: than the tick of any file system's clock.
-_TICK = 2_000_000_000
-
 #: How often a file is read again that was written to while it was read.
 _ATTEMPTS = 3
-
-
-#: What changes when a file is written to or replaced.
-Identity = tuple[int, int, int, int, int]
-
-
-def identity(status: os.stat_result) -> Identity:
-    """Return device, inode, size, and the times of the last modification and the last change."""
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )
-
-
-def is_racy(status: os.stat_result, now: float) -> bool:
-    """Return whether a write after *now*, in seconds, may leave the file's identity as it is."""
-    return max(status.st_mtime_ns, status.st_ctime_ns) > now * 1e9 - _TICK
 
 
 def digest_path(path: str | os.PathLike[str]) -> str:

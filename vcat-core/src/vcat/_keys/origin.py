@@ -72,6 +72,27 @@ class OriginFinder:
             self._files[file] = origin
         return origin
 
+    def beside(self, project: str) -> dict[str, str]:
+        """Return where packages lie that count by content and are not below *project*, by name.
+
+        Those in editable mode, as far as they are imported.
+        """
+        found = {}
+        inside = os.path.join(os.path.realpath(project), "")
+        for name, module in list(sys.modules.items()):
+            own = getattr(module, "__dict__", {})
+            file = own.get("__file__")
+            # Plugins of vcat's lie elsewhere in a job, and no result depends on them.
+            if "." in name or name == "__main__" or name.startswith("vcat_"):
+                continue
+            if not isinstance(file, str):
+                continue
+            place = os.path.dirname(file) if "__path__" in own else file
+            outside = not os.path.realpath(place).startswith(inside)
+            if outside and self.of(name).kind == PROJECT and os.path.exists(place):
+                found[name] = place
+        return found
+
     def _find(self, name: str) -> Origin:
         top = name.partition(".")[0]
         if name == "__main__":

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from vcat._keys.file import digest_path
-from vcat._keys.origin import PROJECT, OriginFinder
 from vcat._keys.scalar import length
 
 #: Functions and objects that lead to code by a name which is only known when they run.
@@ -89,25 +87,6 @@ def digest_sources(project: str, beside: Mapping[str, str] = _NONE) -> bytes:
         paths = _files(place) if os.path.isdir(place) else [place]
         found += [(f"{name}:{os.path.relpath(path, place)}", path) for path in paths]
     return _digest(found)
-
-
-def find_beside(project: str, origins: OriginFinder) -> dict[str, str]:
-    """Return the packages that count by content and lie elsewhere: those in editable mode."""
-    found = {}
-    inside = os.path.join(os.path.realpath(project), "")
-    for name, module in list(sys.modules.items()):
-        own = getattr(module, "__dict__", {})
-        file = own.get("__file__")
-        # Plugins of vcat's lie elsewhere in a job, and no result depends on them.
-        if "." in name or name == "__main__" or name.startswith("vcat_"):
-            continue
-        if not isinstance(file, str):
-            continue
-        place = os.path.dirname(file) if "__path__" in own else file
-        outside = not os.path.realpath(place).startswith(inside)
-        if outside and origins.of(name).kind == PROJECT and os.path.exists(place):
-            found[name] = place
-    return found
 
 
 def digest_files(place: str) -> bytes:

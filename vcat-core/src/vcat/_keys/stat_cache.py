@@ -19,7 +19,7 @@ import stat
 from contextlib import suppress
 from hashlib import sha256
 
-from vcat._keys.file import Identity, identity, is_racy
+from vcat._keys.identity import Identity, identity, is_racy
 
 #: What the table begins with; with another beginning or size it is replaced by an empty one.
 _MAGIC = b"vcat file digests 1\n"

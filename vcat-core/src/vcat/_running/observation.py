@@ -16,7 +16,8 @@ from functools import cache
 from time import time
 from typing import Any
 
-from vcat._keys.file import Identity, digest_path, identity, is_racy
+from vcat._keys.file import digest_path
+from vcat._keys.identity import Identity, identity, is_racy
 from vcat._keys.unhashable import Unhashable
 from vcat._running.audit import unwatch, watch
 from vcat._running.listing import digest_listing

@@ -105,15 +105,20 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
         nobody waits.
         """
         from vcat_backend_localfs.claim import FileClaim, claim
+        from vcat_backend_localfs.lock import known_lock_file, lock_file
 
         check_key(key)
         try:
-            store = create_store(self.path)
+            store = remembered_store(self.path)
+            locks = None if store is None else known_lock_file(store)
+            if store is None or locks is None:
+                store = create_store(self.path)
+                locks = lock_file(store)
         except OSError as error:
             if error.errno is None:  # a refusal of ours, with what to do
                 raise
-            return FileClaim(None, waited=False)
-        return claim(store, key, self.lease)
+            return FileClaim(None, waited=False)  # read-only, full, or without descriptors
+        return claim(store, locks, key, self.lease)
 
     def collect(
         self,

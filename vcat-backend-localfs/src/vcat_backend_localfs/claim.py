@@ -18,7 +18,7 @@ import threading
 import time
 
 from vcat_backend_localfs.directory import Directory
-from vcat_backend_localfs.lock import LockFile, lock_file
+from vcat_backend_localfs.lock import LockFile
 
 FOLDER = "claims"
 
@@ -187,19 +187,17 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def claim(directory: Directory, key: str, lease: float) -> FileClaim:
+def claim(directory: Directory, locks: LockFile, key: str, lease: float) -> FileClaim:
     """Return the right to compute *key* once nobody else has it.
 
     Args:
         directory: The store.
+        locks: Its file with the locks.
         key: The key.
         lease: For how many seconds a holder without a sign of life is waited for.
     """
     deadline = time.monotonic() + _LIMIT
-    try:
-        holding = _Holding(directory, lock_file(directory), key, lease)
-    except OSError:  # read-only, full, or without locks
-        return FileClaim(None, waited=False)
+    holding = _Holding(directory, locks, key, lease)
     waited = False
     try:
         while True:

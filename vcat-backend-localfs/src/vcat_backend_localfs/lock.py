@@ -86,11 +86,16 @@ class LockFile:
         fcntl.lockf(self._descriptor, fcntl.LOCK_UN, end - start, start)
 
 
-def lock_file(directory: Directory) -> LockFile:
-    """Return the file with the locks of the store *directory*; make it where there is none."""
+def known_lock_file(directory: Directory) -> LockFile | None:
+    """Return the file that :func:`lock_file` returned for *directory*, if it is still there."""
     known = _file_of.get(id(directory))
     if known is not None and known[0] is directory and known[1].is_intact():
         return known[1]
+    return None
+
+
+def lock_file(directory: Directory) -> LockFile:
+    """Return the file with the locks of the store *directory*; make it where there is none."""
     status = directory.status(NAME)
     found = None if status is None else _files.get((status.st_dev, status.st_ino))
     if found is None or not found.is_intact():

@@ -18,6 +18,7 @@ import pytest
 from vcat import stage
 from vcat._keeping.guard import call
 from vcat._keys import identity
+from vcat._keys.file import digest_path
 from vcat._keys.unhashable import Unhashable
 from vcat._running import audit
 from vcat._running.change import changes
@@ -74,7 +75,7 @@ def test_names_are_relative_inside_of_the_project(project):
 
     record = observe(project, work).record()
     assert list(record["files"]) == ["data/a.txt", outside]
-    assert record["files"]["data/a.txt"] == file.digest_path("data/a.txt")
+    assert record["files"]["data/a.txt"] == digest_path("data/a.txt")
     assert record["absent"] == ["data/b.txt", f"{outside}2"]
     assert list(record["directories"]) == [".", "data"]
     assert record["own"] == {".": ["own.txt"], "data": ["own.txt"]}

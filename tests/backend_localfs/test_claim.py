@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -503,3 +504,31 @@ def test_of_thirty_two_processes_one_computes(cache, tmp_path):
     assert {answer[0] for answer in answers} == {"result"}
     assert any(answer[1] == "True" for answer in answers)
     assert [each.name for each in Path(cache.path, "claims").iterdir()] == ["lock"]
+
+
+def test_a_waiter_that_did_not_run_itself_learns_nothing(monkeypatch):
+    """A machine that has no time for either leaves the holder its key: silence is not its own."""
+    clock = [0.0]
+
+    def sleep(seconds):
+        clock[0] += 100.0  # and nobody knows whether the holder ran meanwhile
+
+    asked = []
+
+    def take(key, generation):
+        asked.append(generation)
+        return generation == 1
+
+    holding = SimpleNamespace(
+        locks=SimpleNamespace(take=take, next=lambda key: 1),
+        key="a" * 64,
+        lease=60.0,
+        seen_beat=lambda: b"",
+        begin=lambda generation: None,
+    )
+    monkeypatch.setattr(
+        "vcat_backend_localfs.claim.time",
+        SimpleNamespace(monotonic=lambda: clock[0], sleep=sleep),
+    )
+    assert claim_module._wait(holding, deadline=1e9)
+    assert asked.count(0) >= 10

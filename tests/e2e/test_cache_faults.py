@@ -103,8 +103,10 @@ RIGHT = (0, f"{sum(range(1000))}\n", "")
 
 
 @pytest.mark.slow
-def test_thirty_two_processes_compute_once(start, counted):
+def test_thirty_two_processes_compute_once(project, start, counted):
     """55: whoever comes first computes; the others wait and get the same."""
+    # As users have it: a lease of a second may pass while so many start.
+    project.write("vcat.config.yaml", CONFIG.replace("{lease: 1.5}", "{}"))
     started = [start(SLEEP="2") for _ in range(32)]
     assert [outcome(each) for each in started] == [RIGHT] * 32
     assert len(counted()) == 1
@@ -355,7 +357,7 @@ def test_a_squatted_cache_is_worked_without(project, start, counted, kind, said)
         code, out, err = outcome(start())
         assert (code, out) == RIGHT[:2]
         assert said in err
-        assert err.count("RuntimeWarning: vcat: cache entry") == 2  # one for each key
+        assert err.count("RuntimeWarning: vcat: cache entry ") == 1
         assert len(counted()) == runs
     assert {each: each.lstat().st_mtime_ns for each in before} == before
 

@@ -24,6 +24,7 @@ FOLDER = "claims"
 
 _LIMIT = 86_400.0  # nothing is waited for longer than a day
 _BEATS = 5  # in a lease
+_LOOKS = 10  # at the least, before the lease is over
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
 
 
@@ -233,17 +234,19 @@ def _wait(holding: _Holding, deadline: float) -> bool:
     locks, key = holding.locks, holding.key
     pause = _SHORTEST_PAUSE
     seen: tuple[int, bytes | None] = 0, None  # no generation that comes next
-    since = time.monotonic()
+    silence, last = 0.0, time.monotonic()
     while not locks.take(key, 0):
         now = time.monotonic()
+        # Of a time in which this process did not run either, nothing can be told of the holder.
+        silence, last = silence + min(now - last, holding.lease / _LOOKS), now
         there = locks.next(key), holding.seen_beat()
         # Who took over has ended before who was taken over from; or nothing has moved for long.
-        is_free = there[0] < seen[0] or (there == seen and now - since > holding.lease)
+        is_free = there[0] < seen[0] or (there == seen and silence > holding.lease)
         if is_free and locks.take(key, there[0]):
             holding.begin(there[0])
             return True
         if there != seen:
-            seen, since = there, now
+            seen, silence = there, 0.0
         if now > deadline:
             return False
         time.sleep(pause)

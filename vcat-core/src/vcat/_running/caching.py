@@ -92,6 +92,7 @@ class ResultCache:
         self._job_name = job_name
         self._warn = warn
         self._warned: set[str] = set()
+        self._causes: set[str] = set()
         self._foreign: set[str] = set()
 
     def prepare(self, stages: Iterable[Stage]) -> None:
@@ -145,8 +146,12 @@ class ResultCache:
         """
         try:
             data = call(self._backend, "get", key.hex)
-            if data is None:
-                return Lookup(None, "absent")
+        except VcatError as error:
+            self._complain(f"cache entry {key.hex[:16]} is not used", error)
+            return Lookup(None, "unavailable")
+        if data is None:
+            return Lookup(None, "absent")
+        try:
             entry = unpack(key.hex, data)
             if not all(each.data is not None or self._has(each) for each in entry.contents):
                 return Lookup(None, "absent")
@@ -154,10 +159,8 @@ class ResultCache:
             # Another version's, which still needs it: nothing is put in its place.
             self._foreign.add(key.hex)
             return self._unusable(key, error, "absent")
-        except FormatError as error:
-            return self._unusable(key, error, "damaged")
         except VcatError as error:
-            return self._unusable(key, error, "unavailable")
+            return self._unusable(key, error, "damaged")
         if entry.observed and (changed := changes(self._project, entry.observed)):
             return Lookup(None, "changed", tuple(changed))
         return Lookup(entry, "hit")
@@ -198,7 +201,7 @@ class ResultCache:
         try:
             claim: Claim = call(self._claims, "claim", key.hex)
         except VcatError as error:
-            self.warn(f"others may compute the same: {error}")
+            self._complain("others may compute the same", error)
             return None
         return claim
 
@@ -267,10 +270,18 @@ class ResultCache:
             entry = Entry(output, stage.name, self._job_name, reports.events, observed, contents)
             call(self._backend, "put", key.hex, pack(key.hex, entry))
         except VcatError as error:
-            return self._not_filed(stage, str(error))
+            self._complain(f"{stage.label} is not cached", error)
+            return str(error)
         except Unhashable as error:
             return self._not_filed(stage, f"result: {error}")
         return entry
+
+    def _complain(self, what: str, error: VcatError) -> None:
+        """Say that the cache failed, once for each thing that is wrong with it."""
+        cause = str(error.__cause__ or error)
+        if cause not in self._causes:
+            self._causes.add(cause)
+            self.warn(f"{what}: {error}")
 
     def _not_filed(self, stage: Stage, reason: str) -> str:
         self.warn(f"{stage.label} is not cached: {reason}")

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from vcat._running.observation import Observation
 from vcat_backend_localfs import claim as claim_module
 from vcat_backend_localfs import directory as directory_module
 from vcat_backend_localfs import store as store_module
@@ -286,6 +287,19 @@ def test_long_claim_beats(cache, clock):
     assert claim.is_current()
     claim.release()
     assert not Path(cache.path, BEAT).exists()
+
+
+def test_beats_are_not_what_a_stage_does(cache, clock, tmp_path):
+    """A store may be anywhere in the project; what lives longer than a beat is cached too."""
+    claim = cache.claim(KEY)
+    with Observation(str(tmp_path)) as seen:
+        clock.now += 2
+        thread = threading.Thread(target=claim_module._state._beat_once)
+        thread.start()
+        thread.join()
+    assert Path(cache.path, BEAT).exists()
+    assert seen.record() == {}
+    claim.release()
 
 
 def test_claim_that_did_not_beat_in_time_is_over(cache, clock):

@@ -103,6 +103,14 @@ RIGHT = (0, f"{sum(range(1000))}\n", "")
 
 
 @pytest.mark.slow
+def test_a_stage_that_beats_is_cached(start, counted):
+    """What a claim writes beside a long stage is no file of the stage."""
+    assert outcome(start(SLEEP="1")) == RIGHT
+    assert outcome(start(SLEEP="1")) == RIGHT
+    assert len(counted()) == 1
+
+
+@pytest.mark.slow
 def test_thirty_two_processes_compute_once(project, start, counted):
     """55: whoever comes first computes; the others wait and get the same."""
     # As users have it: a lease of a second may pass while so many start.

@@ -17,6 +17,7 @@ import os
 import threading
 import time
 
+from vcat.abc import unobserved
 from vcat_backend_localfs.directory import Directory
 from vcat_backend_localfs.lock import LockFile
 
@@ -173,8 +174,9 @@ class _State:
     def _beat_once(self) -> None:
         with self.table:
             holdings = list(self.holdings.values())
-        for each in holdings:
-            each.beat()
+        with unobserved():
+            for each in holdings:
+                each.beat()
 
 
 _state = _State()

@@ -12,8 +12,10 @@ the class and the operation.
 from __future__ import annotations
 
 import time
+from _thread import get_ident
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
 from vcat.records import (
@@ -38,10 +40,32 @@ __all__ = [
     "SupportsCollection",
     "SupportsParts",
     "parse_size",
+    "unobserved",
 ]
 
 #: What a store takes as content: anything with the buffer of its bytes, C-contiguous.
 Data = bytes | bytearray | memoryview
+
+
+#: The threads in which vcat itself is at work: what they open is not what a stage reads.
+_at_work: set[int] = set()
+
+
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """Do in the block what is not of the stage that may be running meanwhile.
+
+    What a thread of this process opens counts as read by the running stage. In the methods of a
+    backend it does not; what a backend does in threads of its own it does in this block.
+    """
+    thread = get_ident()
+    outermost = thread not in _at_work
+    try:  # from here on, because an interrupt may come with the very next call
+        _at_work.add(thread)
+        yield
+    finally:
+        if outermost:
+            _at_work.discard(thread)
 
 
 _UNITS = {"B": 1}

@@ -1,11 +1,13 @@
 """What a stage tells about itself while it runs: metrics, parameters, tags and artifacts.
 
 The functions here belong to the script; who listens is set by the engine. One stage runs at a time
-in a process, so the listener is plain module state: threads that a stage starts report too, which a
-context variable would lose.
+in a thread, and as a rule in a process: threads that a stage starts report too, which a context
+variable would lose.
 """
 
 from __future__ import annotations
+
+from _thread import get_ident
 
 from vcat.errors import VcatError
 
@@ -22,13 +24,16 @@ if TYPE_CHECKING:
         def artifact(self, path: Any, name: str | None) -> None: ...
 
 
-_listener: Listener | None = None
+#: Who listens, by the thread of the stage; who came last listens to threads without a stage.
+_listeners: dict[int, Listener] = {}
 
 
 def listen(listener: Listener | None) -> Listener | None:
-    """Send what is reported to *listener* from now on; return who listened before."""
-    global _listener
-    before, _listener = _listener, listener
+    """Send what this thread reports to *listener* from now on; return who listened before."""
+    thread = get_ident()
+    before = _listeners.pop(thread, None)
+    if listener is not None:
+        _listeners[thread] = listener
     return before
 
 
@@ -85,12 +90,13 @@ def log_artifact(path: Any, name: str | None = None) -> None:
 def _heard(function: str, name: str) -> Listener:
     if not isinstance(name, str):
         raise TypeError(f"{function}(): the name is a string, not {name!r}")
-    if _listener is None:
+    listener = _listeners.get(get_ident()) or next(reversed(_listeners.values()), None)
+    if listener is None:
         raise VcatError(
             f"{function}(): no stage is running in this process; call it in a function that is a"
             " stage of the pipeline"
         )
-    return _listener
+    return listener
 
 
 def _number(name: str, value: Any) -> float | int:

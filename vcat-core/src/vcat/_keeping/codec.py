@@ -90,6 +90,24 @@ def loads(data: Bytes, expected: str) -> Any:
     """
     if not matches(data, expected):
         raise FormatError(f"stored value is damaged: its digest is not {expected}")
+    return _read(data)
+
+
+def check_readable(serialized: Serialized) -> None:
+    """See that a value can be read back from what it has just been serialised as.
+
+    Raises:
+        UnpicklableError: It cannot.
+    """
+    try:
+        _read(serialized.joined())
+    except Exception as error:
+        raise UnpicklableError(
+            f"it is pickled but cannot be read back: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _read(data: Bytes) -> Any:
     rebuild.begin()
     pickle, buffers = take_apart(data)
     return _Unpickler(io.BytesIO(pickle), buffers=buffers).load()

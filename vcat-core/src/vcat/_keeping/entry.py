@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vcat._keeping.digest import digest, matches
-from vcat.errors import FormatError
+from vcat.errors import FormatError, VcatError
 
 FORMAT = 2
 
@@ -93,6 +93,15 @@ def unpack(key: str, data: bytes) -> Entry:
         ForeignEntryError: It is of another format.
         FormatError: It is damaged, or belongs to another key.
     """
+    try:
+        return _unpacked(key, data)
+    except VcatError:
+        raise
+    except Exception as error:  # whose bytes these are nobody knows, nor what they can do to json
+        raise FormatError(f"it is not what it says ({type(error).__name__})") from error
+
+
+def _unpacked(key: str, data: bytes) -> Entry:
     header, start = _header(data)
     if header["key"] != key:
         raise FormatError("it belongs to another key")
@@ -108,6 +117,8 @@ def unpack(key: str, data: bytes) -> Entry:
             if not matches(inline, expected):
                 raise FormatError("its content is damaged")
         contents.append(Content(kind, name, size, expected, inline))
+    if not contents or contents[0].kind != VALUE:
+        raise FormatError("it has no result")
     return Entry(
         output, header["stage"], header["job"], header["reports"], header["observed"], contents
     )

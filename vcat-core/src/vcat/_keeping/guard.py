@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from _thread import get_ident
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from vcat.abc import _at_work, unobserved
 from vcat.errors import BackendError, VcatError
 
-#: The threads in which vcat itself is at work: what they open is not what a stage reads.
-at_work: set[int] = set()
+at_work = _at_work
+
+# A child has one thread; another that it starts may get the number of one that was at work.
+os.register_at_fork(after_in_child=at_work.clear)
 
 
 def call(backend: Any, operation: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -23,8 +27,8 @@ def call(backend: Any, operation: str, /, *args: Any, **kwargs: Any) -> Any:
     """
     thread = get_ident()
     outermost = thread not in at_work
-    at_work.add(thread)
-    try:
+    try:  # as unobserved(), which as a generator costs several times as much
+        at_work.add(thread)
         return getattr(backend, operation)(*args, **kwargs)
     except Exception as error:  # noqa: BLE001  # a backend may raise anything
         _raise(backend, operation, error)
@@ -35,17 +39,27 @@ def call(backend: Any, operation: str, /, *args: Any, **kwargs: Any) -> Any:
 
 @contextmanager
 def guarded(backend: Any, operation: str) -> Iterator[None]:
-    """Raise in the block as :func:`call` does, for an operation that is several calls."""
-    thread = get_ident()
-    outermost = thread not in at_work
-    at_work.add(thread)
+    """Raise in the block as :func:`ask` does, for an operation that is several calls."""
     try:
-        yield
-    except Exception as error:  # noqa: BLE001  # a backend may raise anything
-        _raise(backend, operation, error)
-    finally:
-        if outermost:
-            at_work.discard(thread)
+        with unobserved():
+            yield
+    except VcatError:
+        raise
+    except Exception as error:  # a backend may raise anything
+        raise _told(backend, operation, error) from error
+
+
+def ask(backend: Any, operation: str, /, *args: Any) -> Any:
+    """Return what :func:`call` does, of an operation that has no ``LookupError`` as an answer.
+
+    Raises:
+        BackendError: The backend raised; as :func:`call` has it.
+        VcatError: As the backend raised it.
+    """
+    try:
+        return call(backend, operation, *args)
+    except LookupError as error:
+        raise _told(backend, operation, error) from error
 
 
 def iterate(backend: Any, operation: str, /, *args: Any) -> Iterator[Any]:
@@ -60,9 +74,13 @@ def _raise(backend: Any, operation: str, error: Exception) -> NoReturn:
     # Just LookupError is an answer of the roles; its subclasses are mistakes of a backend.
     if isinstance(error, VcatError) or type(error) is LookupError:
         raise error
+    raise _told(backend, operation, error) from error
+
+
+def _told(backend: Any, operation: str, error: Exception) -> BackendError:
     try:
         text = str(error)
     except Exception:  # noqa: BLE001  # a backend's exception may fail to show itself
         text = ""
     reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    raise BackendError(f"{type(backend).__name__}.{operation}: {reason}") from error
+    return BackendError(f"{type(backend).__name__}.{operation}: {reason}")

@@ -79,9 +79,10 @@ class Key:
     Attributes:
         hex: 64 hexadecimal digits.
         code: The code that counts in it.
+        files: The files and directories that the arguments name, with the digests of what is there.
     """
 
-    __slots__ = ("_arguments", "_files", "_version", "code", "hex")
+    __slots__ = ("_arguments", "_version", "code", "files", "hex")
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class Key:
         self.hex = digest
         self.code = code
         self._arguments = arguments
-        self._files = files
+        self.files = files
         self._version = version
 
     @property
@@ -109,7 +110,7 @@ class Key:
             "version": self._version,
             "code": self.code.digest,
             "arguments": {each.name: _described(each) for each in self._arguments},
-            "files": dict(self._files),
+            "files": dict(self.files),
         }
 
     def __repr__(self) -> str:

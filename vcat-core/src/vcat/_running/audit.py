@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.guard import at_work
+from vcat.abc import unobserved
 
 if TYPE_CHECKING:
     from vcat._running.observation import Observation
@@ -22,7 +23,8 @@ _SOURCES = (".py", ".pyc", ".so", ".pyd", ".dylib")
 _IMPORTING = frozenset({"importlib._bootstrap_external", "_frozen_importlib_external"})
 _LISTING = _IMPORTING | {"importlib.metadata", "importlib_metadata"}
 
-_watching: list[Observation] = []
+#: What is told, and in which thread its stage runs.
+_watching: list[tuple[int, Observation]] = []
 _hooked = False
 
 
@@ -32,12 +34,12 @@ def watch(observation: Observation) -> None:
     if not _hooked:
         sys.addaudithook(_hook)  # for ever: a hook cannot be taken away
         _hooked = True
-    _watching.append(observation)
+    _watching.append((get_ident(), observation))
 
 
 def unwatch(observation: Observation) -> None:
     """Tell *observation* nothing more."""
-    _watching.remove(observation)
+    _watching.remove((get_ident(), observation))
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -46,19 +48,58 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     thread = get_ident()
     if thread in at_work:
         return
-    at_work.add(thread)
     try:
-        for each in tuple(_watching):
-            try:
-                _TOLD[event](each, arguments)
-            except TimeoutError as error:  # of the stage, which hears of it again
-                each.fail(error)
-            except (OSError, ValueError):
-                pass  # a name or a descriptor of nothing: the attempt is in vain
-            except Exception as error:  # noqa: BLE001  # what is raised here fails the stage's call
-                each.fail(error)
+        at_work.add(thread)
+        _tell(thread, _TOLD[event], arguments)
     finally:
         at_work.discard(thread)
+
+
+def met(project: str, record: Mapping[str, Any], files: Iterable[str]) -> None:
+    """Tell the stage that runs a pipeline what it depends on without having read it itself.
+
+    Args:
+        project: What the names in *record* are relative to.
+        record: What a stage met whose result is used again, as its entry has it.
+        files: The files and directories that the arguments of a stage name.
+    """
+    if not _watching:
+        return
+    from vcat._running.project import Project
+
+    thread, path = get_ident(), Project(project).path
+    with unobserved():
+        for each in (*record.get("files", ()), *record.get("absent", ())):
+            _tell(thread, _told("read"), (path(each),))
+        for each in record.get("directories", ()):
+            _tell(thread, _told("scan"), (path(each),))
+        for each in record.get("marks", ()):
+            _tell(thread, _met_mark, each)
+        for each in files:
+            _tell(thread, _told("read"), (each,))
+            for directory, _, names in os.walk(each, followlinks=True):
+                _tell(thread, _told("scan"), (directory,))
+                for name in names:
+                    _tell(thread, _told("read"), (os.path.join(directory, name),))
+
+
+def _met_mark(observation: Observation, mark: str) -> None:
+    observation.mark(mark)
+
+
+def _tell(thread: int, tell: Callable[[Observation, Any], None], about: Any) -> None:
+    """Tell the observations of stages in *thread*; all of them if that is of none of the stages."""
+    watching = tuple(_watching)
+    own = [each for of, each in watching if of == thread]
+    for each in own or [each for _, each in watching]:
+        try:
+            tell(each, about)
+        except TimeoutError as error:  # of the stage, which hears of it again
+            each.fail(error)
+        except (OSError, ValueError):
+            pass  # a name or a descriptor of nothing: the attempt is in vain
+        except Exception as error:  # noqa: BLE001  # what is raised here fails the stage's call
+            each.fail(error)
 
 
 def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
@@ -69,7 +110,7 @@ def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
     if not flags & _CHANGING and not (mode and mode[0] in "wax"):
         path = _path(name)
         # Modules in an archive are looked up in it, by whatever name the archive has.
-        archived = _callers(3)[:1] == ["zipimport"]
+        archived = _callers(4)[:1] == ["zipimport"]
         if not archived and not (path.endswith(_SOURCES) and _is_import()):
             observation.read(path)
     elif flags & os.O_TRUNC or (mode and mode[0] == "w"):
@@ -108,14 +149,14 @@ def _loaded(observation: Observation, arguments: tuple[Any, ...]) -> None:
 
 
 def _listed(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    if not _LISTING.issuperset(_callers(3)[:1]):
+    if not _LISTING.issuperset(_callers(4)[:1]):
         observation.scan(_path(arguments[0]))
 
 
 def _is_import() -> bool:
     # A module's get_data(), which pkgutil.get_data() calls, opens data; where an import calls it,
     # its caller is importing too.
-    callers = _callers(4)
+    callers = _callers(5)
     return callers[1:] == ["linecache"] or _IMPORTING.issuperset(callers)
 
 

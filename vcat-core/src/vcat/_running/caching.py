@@ -23,18 +23,20 @@ from vcat._keeping.entry import (
     pack,
     unpack,
 )
-from vcat._keeping.guard import call
+from vcat._keeping.guard import ask
+from vcat._keeping.layout import Data
 from vcat._keys.recipe import KeyMaker, Upstream
 from vcat._keys.value import Unhashable
+from vcat._running.audit import met
 from vcat._running.change import changes
 from vcat._running.filing import Filing
 from vcat._running.observation import Observation
-from vcat.abc import SupportsBlobs, SupportsClaims
+from vcat.abc import SupportsBlobs, SupportsClaims, unobserved
 from vcat.errors import FormatError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
-    from vcat._keeping.layout import Data, Serialized
+    from vcat._keeping.layout import Serialized
     from vcat._keys.recipe import Key
     from vcat._keys.registered import Finder
     from vcat._running.printed import Printed
@@ -100,9 +102,10 @@ class ResultCache:
 
         What cannot be taken in is said when the stage's own key is asked for.
         """
-        for function in {id(each.function): each.function for each in stages}.values():
-            with suppress(Exception):
-                self._keys.prepare(function)
+        with unobserved():  # where a library is installed is nothing that a stage has read
+            for function in {id(each.function): each.function for each in stages}.values():
+                with suppress(Exception):
+                    self._keys.prepare(function)
 
     def warn(self, text: str) -> None:
         """Say *text*, once."""
@@ -127,7 +130,7 @@ class ResultCache:
         try:
             args = tuple([fill(each, marked) for each in stage.args])
             kwargs = {k: fill(v, marked) for k, v in (stage.kwargs or {}).items()}
-            return self._keys.key(
+            key = self._keys.key(
                 stage.function, args, kwargs, version=options.version, ignore=options.ignore
             )
         except Unhashable as error:
@@ -136,6 +139,9 @@ class ResultCache:
             reason = f"an upstream result has no digest: {error}"
         except Exception as error:  # noqa: BLE001  # users' objects and files may raise anything
             reason = f"{type(error).__name__}: {error}"
+        else:
+            met(self._project, {}, key.files)
+            return key
         self.warn(f"{stage.label} is not cached: {reason}")
         return reason
 
@@ -145,7 +151,7 @@ class ResultCache:
         An entry whose stage met files that have changed since is none.
         """
         try:
-            data = call(self._backend, "get", key.hex)
+            data = ask(self._backend, "get", key.hex)
         except VcatError as error:
             self._complain(f"cache entry {key.hex[:16]} is not used", error)
             return Lookup(None, "unavailable")
@@ -184,10 +190,10 @@ class ResultCache:
         """
         if content.data is not None:
             return content.data
-        view: memoryview | None = call(self._blobs, "map_blob", content.digest)
+        view = ask(self._blobs, "map_blob", content.digest)
         if view is None:
             raise FormatError(f"cache entry {key.hex[:16]} has lost its {content.kind}")
-        if len(view) != content.size:
+        if not isinstance(view, Data) or len(view) != content.size:
             raise FormatError(f"cache entry {key.hex[:16]}: its {content.kind} is damaged")
         return view
 
@@ -199,7 +205,7 @@ class ResultCache:
         if self._claims is None:
             return None
         try:
-            claim: Claim = call(self._claims, "claim", key.hex)
+            claim: Claim = ask(self._claims, "claim", key.hex)
         except VcatError as error:
             self._complain("others may compute the same", error)
             return None
@@ -208,13 +214,17 @@ class ResultCache:
     def contains(self, key: Key) -> bool:
         """Return whether something is filed under *key* by now."""
         try:
-            return bool(call(self._backend, "contains", key.hex))
+            return bool(ask(self._backend, "contains", key.hex))
         except VcatError:
             return False
 
     def filing(self, key: Key, stage: Stage) -> Filing:
         """Return what becomes of *key* in this run."""
         return Filing(self, key, stage)
+
+    def met(self, entry: Entry) -> None:
+        """Let a stage that runs this pipeline depend on what the stage of *entry* depends on."""
+        met(self._project, entry.observed, ())
 
     def observation(self) -> Observation:
         """Return what takes note of the files that a stage reads while it is entered."""
@@ -268,7 +278,7 @@ class ResultCache:
                 contents.append(self._stored(PRINTED, "", [lines], len(lines)))
             output = self.digest_result(value, serialized, contents[0].digest)
             entry = Entry(output, stage.name, self._job_name, reports.events, observed, contents)
-            call(self._backend, "put", key.hex, pack(key.hex, entry))
+            ask(self._backend, "put", key.hex, pack(key.hex, entry))
         except VcatError as error:
             self._complain(f"{stage.label} is not cached", error)
             return str(error)
@@ -295,7 +305,7 @@ class ResultCache:
         return Content(kind, name, size, digest(data), data)
 
     def _has(self, content: Content) -> bool:
-        return self._blobs is not None and bool(call(self._blobs, "has_blob", content.digest))
+        return self._blobs is not None and bool(ask(self._blobs, "has_blob", content.digest))
 
     def _unusable(self, key: Key, error: VcatError, outcome: str) -> Lookup:
         self.warn(f"cache entry {key.hex[:16]} is not used: {error}")

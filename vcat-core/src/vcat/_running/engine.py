@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from vcat._authoring.graph import Graph, fill
 from vcat._authoring.reporting import listen
 from vcat._authoring.stage import Stage
-from vcat._keeping.codec import loads, serialize
-from vcat._keeping.digest import digest, digest_parts
+from vcat._keeping.codec import check_readable, serialize
+from vcat._keeping.digest import digest_parts
 from vcat._running.holding import UNCHANGING, Held, LostValueError, Values
 from vcat._running.report import Ending, Reports, StageObserver
 from vcat.errors import GraphError, UnpicklableError, VcatError
@@ -167,7 +167,12 @@ class Engine:
             self._compute_uncached(number, stage, "its value was needed once more")
             return
         cache.warn(f"{stage.label} runs again: {error}")
-        filing = cache.filing(error.held.key, stage)
+        key = self._key(cache, stage)
+        if isinstance(key, str):
+            self._compute_uncached(number, stage, key)
+            return
+        # Inputs that were computed again as well may be others: then it has another key.
+        filing = cache.filing(key, stage)
         filing.lookup = {"outcome": "damaged"}
         with filing:
             self._compute_cached(cache, number, stage, filing)
@@ -356,13 +361,7 @@ def _readable(value: Any) -> Serialized:
     """
     data = serialize(value)
     if type(value) not in UNCHANGING and data.size <= _PROBE_SIZE:
-        joined = data.joined()
-        try:
-            loads(joined, digest(joined))
-        except Exception as error:
-            raise UnpicklableError(
-                f"it is pickled but cannot be read back: {type(error).__name__}: {error}"
-            ) from error
+        check_readable(data)
     return data
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.entry import ARTIFACT, PRINTED
+from vcat._keeping.guard import ask
 from vcat._running.holding import Held
 from vcat._running.printed import Printed, print_again
 from vcat.errors import VcatError
@@ -54,7 +55,10 @@ class Filing:
 
     def __exit__(self, *exception: object) -> None:
         if self._claim is not None:
-            self._claim.release()
+            try:
+                ask(self._claim, "release")
+            except VcatError as error:
+                self._cache.warn(f"others may wait in vain: {error}")
 
     def look(self) -> Entry | None:
         """Return what is filed under the key, if it may be used."""
@@ -89,7 +93,7 @@ class Filing:
         """File a result and return where it is: this one, or that of whoever was first."""
         if self.reason is not None or self._observation is None:
             return None
-        if self._claim is not None and not self._claim.is_current():
+        if not self._is_current():
             entry = self._cache.get(self.key).entry
             if entry is not None:
                 self.is_adopted = True
@@ -102,6 +106,12 @@ class Filing:
             return None
         self._filed = filed
         return Held(self.key, filed)
+
+    def _is_current(self) -> bool:
+        try:
+            return self._claim is None or bool(ask(self._claim, "is_current"))
+        except VcatError:
+            return False
 
     def fetch(self, entry: Entry, *, for_observer: bool, for_archive: bool) -> bool:
         """Get what a hit needs at once; return whether all of it is undamaged.
@@ -125,7 +135,8 @@ class Filing:
         return True
 
     def restore(self, entry: Entry, number: int, observer: StageObserver | None) -> None:
-        """Tell again what the stage reported, made and printed when it ran."""
+        """Tell again what the stage reported, made, printed and read when it ran."""
+        self._cache.met(entry)
         if observer is not None:
             made = {name: d for (kind, name), d in self._fetched.items() if kind == ARTIFACT}
             observer.restored(number, entry, made)

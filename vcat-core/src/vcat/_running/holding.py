@@ -90,7 +90,7 @@ class Values:
             said = (
                 str(error) if isinstance(error, VcatError) else f"{type(error).__name__}: {error}"
             )
-            raise LostValueError(number, f"{said}{error}", held) from error
+            raise LostValueError(number, said, held) from error
         self._values[number] = value
         self._remember(number, held.entry.output, loaded=True)
         return value

@@ -11,6 +11,7 @@ from vcat._authoring.stage import Stage
 from vcat._plugins.configuration import load
 from vcat._running.engine import Engine, StageFailure, needs_cache
 from vcat._running.failure import first_line
+from vcat.abc import unobserved
 from vcat.errors import StageError
 
 
@@ -24,7 +25,8 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
     graph = Graph.ending_in(end)
     parameters = graph.fill_parameters(given)
     project = os.getcwd()
-    configuration = load(project)
+    with unobserved():  # a stage that runs a pipeline does not depend on where the cache is
+        configuration = load(project)
     cache = None
     default = configuration.default_cache_enabled
     if needs_cache(graph, default):
@@ -38,10 +40,10 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
     )
     try:
         engine.run()
+        return engine.result()
     except StageFailure as failure:
         cause = failure.__cause__
         raise StageError(f"{failure.stage.label}: {first_line(cause or failure)}") from cause
-    return engine.result()
 
 
 def _warn(text: str) -> None:

@@ -7,6 +7,8 @@ other processes write to the descriptors beneath is not.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
+from contextlib import suppress
 from typing import Any
 
 #: More than this of one stage is not kept, in characters.
@@ -14,11 +16,14 @@ MAX_SIZE = 1 << 20
 
 STDOUT, STDERR = "stdout", "stderr"
 
+#: The threads in which a stage runs; one more time for each pipeline that a stage runs.
+_threads: list[int] = []
+
 
 class Printed:
     """Keeps what is printed while it is entered."""
 
-    __slots__ = ("_before", "_left_out", "_pieces", "_size", "_tees")
+    __slots__ = ("_before", "_left_out", "_pieces", "_size", "_tees", "_thread")
 
     def __init__(self) -> None:
         self._pieces: list[tuple[str, str]] = []
@@ -26,23 +31,29 @@ class Printed:
         self._left_out = 0
 
     def __enter__(self) -> Printed:
+        self._thread = get_ident()
+        _threads.append(self._thread)
         self._before = sys.stdout, sys.stderr
         self._tees = self._tee(sys.stdout, STDOUT), self._tee(sys.stderr, STDERR)
         sys.stdout, sys.stderr = self._tees
         return self
 
     def __exit__(self, *exception: object) -> None:
-        # A stage that put something else in their place wanted it to stay there.
-        if sys.stdout is self._tees[0]:
-            sys.stdout = self._before[0]
-        if sys.stderr is self._tees[1]:
-            sys.stderr = self._before[1]
         for each in self._tees:
             if type(each) is _Tee:
                 each.close_keeper()
+        _threads.remove(self._thread)
+        # A stage that put something else in their place wanted it to stay there.
+        if sys.stdout is self._tees[0]:
+            sys.stdout = _open(self._before[0])
+        if sys.stderr is self._tees[1]:
+            sys.stderr = _open(self._before[1])
 
     def keep(self, stream: str, text: str) -> None:
-        """Take what was written to a stream."""
+        """Take what was written to a stream, unless by the stage of another thread."""
+        thread = get_ident()
+        if thread != self._thread and thread in _threads:
+            return
         room = MAX_SIZE - self._size
         self._left_out += max(0, len(text) - room)
         text = text[:room]
@@ -73,24 +84,40 @@ class Printed:
 
 
 def print_again(pieces: list[list[str]]) -> None:
-    """Write *pieces* to the streams that they were written to."""
+    """Write *pieces* to the streams that they were written to, where those can take them."""
     for stream, text in pieces:
         target = sys.stdout if stream == STDOUT else sys.stderr
         if target is not None:
-            target.write(text)
-            target.flush()
+            with suppress(Exception):  # closed, or a terminal that has gone: the result is there
+                _write(target, text)
+                target.flush()
+
+
+def _write(target: Any, text: str) -> None:
+    try:
+        target.write(text)
+    except UnicodeEncodeError:  # another console than that of the process that printed
+        encoding = getattr(target, "encoding", None) or "ascii"
+        target.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _open(stream: Any) -> Any:
+    """Return *stream*, or what is beneath it where stages of other threads have ended since."""
+    while type(stream) is _Tee and stream.is_closed:
+        stream = stream.original
+    return stream
 
 
 class _Tee:
     """A stream that keeps what is written to it, and is the original in all else."""
 
     def __init__(self, original: Any, name: str, keeper: Printed) -> None:
-        self._original = original
+        self.original = original
         self._name = name
         self._keeper: Printed | None = keeper
 
     def write(self, text: Any) -> Any:
-        written = self._original.write(text)
+        written = self.original.write(text)
         if self._keeper is not None and isinstance(text, str):
             self._keeper.keep(self._name, text)
         return written
@@ -99,19 +126,24 @@ class _Tee:
         for each in lines:
             self.write(each)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is kept any more."""
+        return self._keeper is None
+
     def close_keeper(self) -> None:
         """Keep nothing more: what goes on using this stream is not of the stage."""
         self._keeper = None
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._original, name)
+        return getattr(self.original, name)
 
     def __iter__(self) -> Any:
-        return iter(self._original)
+        return iter(self.original)
 
     def __enter__(self) -> Any:
-        self._original.__enter__()
+        self.original.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> Any:
-        return self._original.__exit__(*exception)
+        return self.original.__exit__(*exception)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import traceback
 import zipfile
 
@@ -276,9 +277,10 @@ def test_a_thread_without_python_is_seen(project):
     """Nobody's module asks, and the directory counts."""
     with Observation(str(project)) as observation:
         _thread.start_new_thread(os.listdir, ("data",))
-        for _ in range(1_000_000):  # in the end it fails instead of waiting for ever
-            if observation._directories:
-                break
+        deadline = time.monotonic() + 60
+        while not observation._directories:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
     assert list(observation.record()["directories"]) == ["data"]
 
 
@@ -313,6 +315,23 @@ def test_what_a_backend_opens_does_not_count(project):
     assert observe(project, lambda: call(Backend(), "put")).record() == {}
     record = observe(project, lambda: (call(Backend(), "put"), read("data/a.txt"))).record()
     assert list(record) == ["files"]
+
+
+@pytest.mark.parametrize(("name", "counts"), [("vcat-claims", False), ("mine", True)])
+def test_what_a_thread_of_a_backend_opens_does_not_count(project, name, counts):
+    """It works on while a stage runs; it is known by its name, those of the stage count."""
+
+    def work():
+        read("data/a.txt")
+        write("beat.tmp", "x")
+        os.rename("beat.tmp", "beat")
+
+    def wait():
+        thread = threading.Thread(target=work, name=name)
+        thread.start()
+        thread.join()
+
+    assert ("files" in observe(project, wait).record()) is counts
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -6,7 +6,8 @@ faster. Constructing one does no I/O and makes relative paths absolute, because 
 configuration that travels into the job is read from the constructed backend's fields. Instances may
 be used by many threads and many processes at once and survive pickling. Backends need no error
 handling of their own: the core wraps what they raise in :class:`~vcat.errors.BackendError`, naming
-the class and the operation.
+the class and the operation. What a backend opens while a stage runs is not taken for what the stage
+reads; a thread that a backend starts is known by its name, which begins with ``vcat-``.
 """
 
 from __future__ import annotations

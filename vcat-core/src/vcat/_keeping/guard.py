@@ -12,6 +12,9 @@ from vcat.errors import BackendError, VcatError
 #: The threads in which vcat itself is at work: what they open is not what a stage reads.
 at_work: set[int] = set()
 
+#: How the names of threads begin that backends start: they are at work as long as they live.
+HELPERS = "vcat-"
+
 
 def call(backend: Any, operation: str, /, *args: Any, **kwargs: Any) -> Any:
     """Return ``backend.operation(*args, **kwargs)``.

@@ -12,7 +12,7 @@ from _thread import get_ident
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from vcat._keeping.guard import at_work
+from vcat._keeping.guard import HELPERS, at_work
 
 if TYPE_CHECKING:
     from vcat._running.observation import Observation
@@ -44,7 +44,7 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if not _watching or event not in _TOLD:
         return
     thread = get_ident()
-    if thread in at_work:
+    if thread in at_work or _is_helper(thread):
         return
     at_work.add(thread)
     try:
@@ -59,6 +59,15 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
                 each.fail(error)
     finally:
         at_work.discard(thread)
+
+
+def _is_helper(thread: int) -> bool:
+    """Return whether a backend has started the thread, which its name says."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return False
+    found = threading._active.get(thread)  # noqa: SLF001  # to ask for it makes one up for others
+    return found is not None and found.name.startswith(HELPERS)
 
 
 def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:

@@ -24,7 +24,8 @@ def _possible(case) -> bool:
 
 def _wanted(request, test: str) -> list:
     """Return the cases that this session runs, so that ``-k`` runs one and not all."""
-    items = [each for each in request.session.items if each.name.startswith(f"{test}[")]
+    here = [each for each in request.session.items if each.path == request.path]
+    items = [each for each in here if each.name.startswith(f"{test}[")]
     return [case for case in (each.callspec.params["case"] for each in items) if _possible(case)]
 
 

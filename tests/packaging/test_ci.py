@@ -53,6 +53,14 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path / "checkout"
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Programs found before those of the machine; so that none is installed, all are there."""
+    _program(tmp_path / "bin" / "strace", "")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    return tmp_path / "bin"
+
+
 def _run(checkout: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [checkout / ".ci" / "run", *arguments],
@@ -83,9 +91,10 @@ def test_another_session_can_be_named(checkout: Path) -> None:
     assert _run(checkout, "demo").stdout == "-m nox --non-interactive -s demo\n"
 
 
-def test_a_missing_venv_module_is_installed_by_root(checkout: Path, tmp_path: Path) -> None:
+def test_a_missing_venv_module_is_installed_by_root(
+    checkout: Path, home: Path, tmp_path: Path
+) -> None:
     """On a bare Debian the environment is made after python3-venv is there."""
-    home = tmp_path / "bin"
     _program(home / "id", "echo 0")
     _program(home / "apt-get", f'echo "$@" >> {tmp_path}/apt.log; touch {tmp_path}/there')
     _program(tmp_path / "tool", 'echo "$@"')
@@ -94,7 +103,7 @@ def test_a_missing_venv_module_is_installed_by_root(checkout: Path, tmp_path: Pa
         f'[ -e {tmp_path}/there ] || exit 1; mkdir -p "$3/bin"; cp {tmp_path}/tool "$3/bin/python"',
     )
 
-    done = _run(checkout, PATH=f"{home}{os.pathsep}{os.environ['PATH']}")
+    done = _run(checkout)
 
     assert (tmp_path / "apt.log").read_text() == "update -qq\ninstall -qq -y python3-venv\n"
     assert done.stdout.splitlines() == [
@@ -102,6 +111,52 @@ def test_a_missing_venv_module_is_installed_by_root(checkout: Path, tmp_path: Pa
         "-m nox --non-interactive -s tests",
     ]
     assert done.returncode == 0
+
+
+@pytest.fixture
+def bare(checkout: Path, tmp_path: Path) -> Path:
+    """All programs of a machine without strace, where nox is there."""
+    _program(checkout / ".nox" / "ci" / "bin" / "python", 'echo "$@"')
+    home = tmp_path / "bare"
+    home.mkdir()
+    for name in ("bash", "env", "dirname", "mktemp", "tee", "sed", "awk", "rm"):
+        found = shutil.which(name)
+        assert found is not None
+        (home / name).symlink_to(found)
+    _program(home / "id", "echo 0")
+    _program(home / "python3", "exit 1")
+    return home
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [(0, ""), (1, ".ci/run: strace could not be installed\n")]
+)
+def test_strace_is_installed_by_root(
+    checkout: Path, bare: Path, tmp_path: Path, code: int, told: str
+) -> None:
+    """The tests that need it run on a fresh machine; where it cannot be had, all others do."""
+    _program(bare / "apt-get", f'echo "$@" >> {tmp_path}/apt.log; echo noise; exit {code}')
+
+    done = _run(checkout, PATH=str(bare))
+
+    first = "update -qq\n"
+    assert (tmp_path / "apt.log").read_text() == first + ("" if code else "install -qq -y strace\n")
+    assert done.stdout == "-m nox --non-interactive -s tests\n"
+    assert (done.returncode, done.stderr) == (0, told)
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_nothing_is_installed_for_others(
+    checkout: Path, bare: Path, tmp_path: Path, user: int
+) -> None:
+    """Sessions that trace nothing leave the system alone, and so does everybody but root."""
+    _program(bare / "apt-get", f"touch {tmp_path}/called")
+    _program(bare / "id", f"echo {user}")
+
+    done = _run(checkout, *(() if user else ("demo",)), PATH=str(bare))
+
+    assert not (tmp_path / "called").exists()
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_without_python_nothing_is_claimed(checkout: Path) -> None:

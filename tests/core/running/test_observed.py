@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import importlib
 import os
 import pkgutil
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import traceback
 import zipfile
 
@@ -23,6 +25,7 @@ from vcat._keys.unhashable import Unhashable
 from vcat._running import audit
 from vcat._running.change import changes
 from vcat._running.observation import Observation
+from vcat.abc import unobserved
 
 
 @pytest.fixture
@@ -277,9 +280,10 @@ def test_a_thread_without_python_is_seen(project):
     """Nobody's module asks, and the directory counts."""
     with Observation(str(project)) as observation:
         _thread.start_new_thread(os.listdir, ("data",))
-        for _ in range(1_000_000):  # in the end it fails instead of waiting for ever
-            if observation._directories:
-                break
+        deadline = time.monotonic() + 60
+        while not observation._directories:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
     assert list(observation.record()["directories"]) == ["data"]
 
 
@@ -314,6 +318,24 @@ def test_what_a_backend_opens_does_not_count(project):
     assert observe(project, lambda: call(Backend(), "put")).record() == {}
     record = observe(project, lambda: (call(Backend(), "put"), read("data/a.txt"))).record()
     assert list(record) == ["files"]
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_what_a_thread_of_a_backend_opens_does_not_count(project, counts):
+    """It works on while a stage runs, and says so; threads of the stage count."""
+
+    def work():
+        with contextlib.nullcontext() if counts else unobserved():
+            read("data/a.txt")
+            write("beat.tmp", "x")
+            os.rename("beat.tmp", "beat")
+
+    def wait():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    assert ("files" in observe(project, wait).record()) is counts
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -357,6 +357,21 @@ def test_code_that_cannot_be_hashed_is_not_guessed(source):
         assert str(caught.value) == f"the code of '{subject}' cannot be hashed: {PROBLEMS[source]}"
 
 
+def test_who_has_no_source_file_is_told_for_each_function_by_itself(project):
+    """A module's attribute that may reach any code is a problem of those without sources only."""
+    (project / "main.py").write_text("")
+    source = "import importlib\ndef {0}(n): return importlib.import_module(n)\n"
+    digester = CodeDigester(str(project))
+    for name in ("f", "g"):
+        names = defined(source.format(name), file="<cell>")
+        with pytest.raises(Unhashable, match=rf"notebook\.{name} uses importlib\.import_module"):
+            digester.digest_of(getattr(names, name))
+    names = defined(source.format("h"), str(project / "main.py"))
+    assert digester.digest_of(names.h).fallbacks == (
+        "every source file of the project: importlib.import_module may reach any",
+    )
+
+
 def test_a_set_of_functions_that_have_one_name_has_no_order():
     """Nothing tells them apart before they are read."""
     names = defined("T = {lambda: 1, lambda: 2}\ndef f(): return T\n")

@@ -70,6 +70,7 @@ class CodeDigester:
         self._nodes: dict[int, tuple[Node, object]] = {}
         self._constants: dict[tuple[int, str], tuple[Node, object]] = {}
         self._scopes: dict[int, Scope] = {}
+        self._members: dict[int, tuple[dict[str, Node | None], ModuleType]] = {}
         self._built_ins: dict[str, Node | None] | None = None
         self._annotations: dict[int, tuple[Node, object]] = {}
         self._leaves: dict[tuple[str, ...], Node] = {}
@@ -146,6 +147,13 @@ class CodeDigester:
             found = self._scopes[id(namespace)] = Scope(self, namespace)
         return found
 
+    def members(self, module: ModuleType) -> dict[str, Node | None]:
+        """Return what attributes of *module* mean that are no modules, as far as it is known."""
+        known = self._members.get(id(module))
+        if known is None:
+            known = self._members[id(module)] = {}, module
+        return known[0]
+
     def built_ins(self, namespace: Mapping[str, Any]) -> dict[str, Node | None]:
         """Return the built-in functions and classes that a module sees and that say it all."""
         if self._built_ins is None:
@@ -193,8 +201,7 @@ class CodeDigester:
 
     def constant(self, namespace: dict[str, Any], name: str, value: Any) -> Node:
         """Return the node of what *name* means in the namespace of a project module."""
-        scalar = self._root.scalars.get(type(value))
-        if scalar is None:
+        if type(value) not in self._root.scalars:
             value = plain_function(value)
             try:
                 direct = self.node_of(value)
@@ -209,8 +216,9 @@ class CodeDigester:
             return known[0]
         node = Node(f"{self.name_of(namespace.get('__name__'))}.{name}", value)
         self._constants[id(namespace), name] = node, namespace
-        if scalar is not None:
-            node.local = sha256(scalar(value)).digest()
+        data = self._root.data_of(value)
+        if data is not None:
+            node.local = sha256(data).digest()
         else:
             self._later(node, lambda recorder: recorder.write(value), namespace)
         return node

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from vcat._keys.scalar import SCALARS, text
+from vcat._keys.scalar import SCALARS, flat, text
 from vcat._keys.unhashable import Unhashable
 from vcat._keys.value import Encoder
 
@@ -136,6 +136,14 @@ class Root:
         places = {f(each) for each in directories for f in (os.path.abspath, os.path.realpath)}
         self._prefixes = tuple(os.path.join(each, "") for each in sorted(places))
         self.scalars: dict[type, Callable[[Any], bytes]] = {**SCALARS, str: self._text}
+
+    def data_of(self, value: Any) -> bytes | None:
+        """Return a primitive value, or a short sequence of such, as bytes; ``None`` for others."""
+        kind = type(value)
+        scalar = self.scalars.get(kind)
+        if scalar is not None:
+            return scalar(value)
+        return flat(value, self.scalars) if kind in (list, tuple) else None
 
     def path(self, value: Any) -> bytes:
         """Return a path as bytes."""

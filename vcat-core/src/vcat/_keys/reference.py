@@ -82,7 +82,7 @@ ATTRIBUTE_SHIFT = 1 if "LOAD_SUPER_ATTR" in _OP else 0
 
 def names_only_globals(bodies: Sequence[Body]) -> bool:
     """Return whether what a function names can be found by :data:`GLOBAL_LOAD` alone."""
-    for code, operations in bodies:
+    for code, operations, _ in bodies:
         names = code.co_names
         if not code.co_flags & 0x01 or (
             names
@@ -105,8 +105,8 @@ def attribute_after(operations: bytes, place: int) -> int:
 
 def chain_at(name: str, body: Body, place: int) -> Reference:
     """Return the names that begin with a global which is loaded at *place*."""
-    code, operations = body
-    raw, attributes = code.co_code, list[str]()
+    code, operations, arguments = body
+    attributes = list[str]()
     operation = _CACHE
     while operation == _CACHE or operation in _ATTRIBUTES:
         place += 1
@@ -114,7 +114,7 @@ def chain_at(name: str, body: Body, place: int) -> Reference:
             break
         operation = operations[place]
         if operation in _ATTRIBUTES:
-            attributes.append(name_of(code, operation, raw[2 * place + 1]))
+            attributes.append(name_of(code, operation, arguments[place]))
     assigned = operation == _STORE_ATTR and not attributes
     return Reference(name, GLOBAL, tuple(attributes), assigned)
 

@@ -53,10 +53,9 @@ class Scope:
     def __init__(self, digester: CodeDigester, namespace: dict[str, Any]) -> None:
         self._digester = digester
         self._namespace = namespace
-        # By name, and by module and attribute where that is no module; `None` where the name says
-        # it all. What falls back is not here: the function is named in messages.
+        # By name; `None` where the name says it all.
         self._known = digester.built_ins(namespace)
-        self._decided: dict[str, Node | None] = {}
+        self._modules: dict[str, dict[str, Node | None] | None] = {}
 
     def reach(
         self, function: FunctionType, bodies: Sequence[Body], modules: Mapping[str, ModuleType]
@@ -75,25 +74,29 @@ class Scope:
             return found
         # The inner loop of fingerprinting: some ten names in a function, all but the first few
         # uses in a module known by then. It takes a tenth of what `references` takes.
-        known, decided = self._known, self._decided
+        known, seen = self._known, self._modules
         for body in bodies:
-            code, operations = body
-            names, raw = code.co_names, code.co_code
+            code, operations, arguments = body
+            names = code.co_names
             if not names:
                 continue
             for load in GLOBAL_LOAD.finditer(operations):
                 place = load.start()
-                name = names[raw[2 * place + 1] >> GLOBAL_SHIFT]
+                name = names[arguments[place] >> GLOBAL_SHIFT]
                 node = known.get(name, _UNKNOWN)
                 if node is None:
                     continue
                 spelled = name
                 if node is _UNKNOWN:
-                    # Most often a module, of which an attribute is loaded.
+                    members = seen[name] if name in seen else self._see(name)
+                    if members is None:
+                        self._add(found, Reference(name, GLOBAL), function, modules)
+                        continue
                     after = attribute_after(operations, place)
                     if after:
-                        spelled = f"{name}.{names[raw[2 * after + 1] >> ATTRIBUTE_SHIFT]}"
-                        node = decided.get(spelled, _UNKNOWN)
+                        attribute = names[arguments[after] >> ATTRIBUTE_SHIFT]
+                        spelled = f"{name}.{attribute}"
+                        node = members.get(attribute, _UNKNOWN)
                 if node is _UNKNOWN:
                     self._add(found, chain_at(name, body, place), function, modules)
                 elif node is not None:
@@ -131,14 +134,21 @@ class Scope:
             if assigned:
                 return name, None  # which runs no code
             label, node = self._follow(name, value, attributes, function)
-            if label.count(".") == 1 and (node is None or node.fallback is None):
-                self._decided[label] = node
+            if label.count(".") == 1 and attributes and not _names_function(node):
+                self._digester.members(value)[attributes[0]] = node
             return label, node
         if value is _ABSENT and f"builtins.{name}" in DYNAMIC:
             return name, self._digester.sources(f"builtins.{name}", function)
         if name not in known:
             known[name] = self._meaning(name, value)
         return name, known[name]
+
+    def _see(self, name: str) -> dict[str, Node | None] | None:
+        """Return what attributes of a module mean, as far as known; ``None`` if *name* is none."""
+        value = self._namespace.get(name)
+        members = self._digester.members(value) if isinstance(value, ModuleType) else None
+        self._modules[name] = members
+        return members
 
     def _meaning(self, name: str, value: Any) -> Node | None:
         digester = self._digester
@@ -212,6 +222,11 @@ class Scope:
         if origin.kind == PROJECT:
             return label, digester.node_of(module)
         return label, digester.library(origin) if origin.kind == DISTRIBUTION else None
+
+
+def _names_function(node: Node | None) -> bool:
+    """Return whether messages and records say of *node* which function uses it."""
+    return node is not None and (node.fallback is not None or node.problem is not None)
 
 
 def _attribute(module: ModuleType, name: str) -> Any:

@@ -155,16 +155,6 @@ def test_least_recently_used_goes_first(cache):
     assert left(cache) == ([0, 3], [0, 3])
 
 
-def test_what_was_used_at_one_time_goes_entry_by_entry(cache):
-    """Results filed within one tick of the clock do not all lose their entries first."""
-    for number in range(4):
-        for file in (entry_file(cache, number), blob_file(cache, number)):
-            os.utime(file, (10**9, 10**9))
-    assert cache.collect(references, max_size=2000) == CollectionReport(2, 2, 0, 2000, 2000)
-    entries, blobs = left(cache)
-    assert entries == blobs
-
-
 def test_entry_goes_with_its_blob(cache):
     """A blob that has to go takes along the entries that need it, and before it."""
     age(entry_file(cache, 0), 0)

@@ -39,14 +39,10 @@ def collect(
     needs, unreadable = _needs(directory, usage.entries, references)
     needed = frozenset().union(*needs.values())
 
-    # What may go at all, what was used least recently first. The clock of files stands still for
-    # milliseconds: of what was used at one time, an entry goes together with its blobs.
+    # What may go at all, what was used least recently first.
     entries = [each for each in usage.entries if each.place not in unreadable]
     blobs = [each for each in usage.blobs if each.digest in needed or not unreadable]
-    users = {digest: place for place, digests in needs.items() for digest in digests}
-    candidates = sorted(
-        entries + blobs, key=lambda item: (item.used, users.get(item.digest, item.place))
-    )
+    candidates = sorted(entries + blobs, key=lambda item: item.used)
     chosen = {each for each in blobs if each.digest not in needed and each.used < grace}
     if older_than is not None:
         before = oldest - int(older_than * 1e9)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sized
+
 import pytest
 
 from vcat._plugins.problem import Place, Problems
 from vcat._plugins.reference import resolve
-from vcat._plugins.signature import check_arguments
+from vcat._plugins.signature import check_arguments, parameters_of
 from vcat._plugins.value import placed
 from vcat.errors import ConfigError, PluginError, VcatError
 
@@ -228,3 +231,31 @@ def test_annotations_that_name_nothing_are_not_checked():
             pass
 
     assert _problem(Odd, ["p", "not an integer"]) is None
+
+
+class _Meta(type):
+    def __call__(cls, key):
+        return key
+
+
+class _Bare(Sized):
+    pass
+
+
+class _Made:
+    def __new__(cls, host):
+        return host
+
+
+class _Called(metaclass=_Meta):
+    pass
+
+
+class _Declared:
+    __signature__ = inspect.signature(lambda url: url)
+
+
+@pytest.mark.parametrize("cls", [object, _Bare, _Made, _Called, _Declared])
+def test_the_parameters_of_a_class_are_those_that_inspect_tells(cls):
+    """A class without a constructor of its own has none; whatever else gives it some counts."""
+    assert parameters_of(cls) == inspect.signature(cls).parameters

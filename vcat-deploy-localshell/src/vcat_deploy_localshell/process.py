@@ -105,10 +105,22 @@ def _tree(group: int) -> set[Process]:
 
 
 def _signal(processes: set[Process], number: signal.Signals) -> None:
-    for each in processes:
+    # Who waits for its children must not see them end, and go on to an end of its own.
+    for each in _parents_first(processes):
         if _is_alive(each):  # its number may be another's by now
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(each.pid, number)
+
+
+def _parents_first(processes: set[Process]) -> list[Process]:
+    ordered: list[Process] = []
+    left = processes
+    while left:
+        numbers = {each.pid for each in left}
+        tops = {each for each in left if each.parent not in numbers} or left
+        ordered += tops
+        left = left - tops
+    return ordered
 
 
 def _is_alive(process: Process) -> bool:

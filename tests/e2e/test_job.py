@@ -167,7 +167,9 @@ def test_a_second_run_is_cached_and_reports_the_same(project):
     }
     assert (metrics, plot) == ({"sum": 3}, "a plot")
     assert re.fullmatch(
-        r"vcat: a cached stage printed this in job train-\S+:\nloading numbers.csv\n", log
+        r"vcat: stage 'load' \(train.py:\d+\) is cached; in job train-\S+ it printed:\n"
+        r"loading numbers.csv\n",
+        log,
     )
     project.write("helper.py", "def scaled(x, by):\n    return x * by + 1\n")
     result, name, _ = project.run("train.py").stdout.splitlines()

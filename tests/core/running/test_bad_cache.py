@@ -60,7 +60,7 @@ def test_a_cache_of_bytes_alone_is_a_cache():
 
 @pytest.mark.parametrize("error", [LookupError("x"), KeyError("x"), OSError(5, "io"), ValueError()])
 def test_a_cache_may_raise_anything_anywhere(error):
-    """Each operation of it, in every stage."""
+    """Each operation of it, in every stage; what is wrong is said once."""
 
     class Raising(CacheBackend):
         def fail(self, *arguments):
@@ -70,7 +70,7 @@ def test_a_cache_may_raise_anything_anywhere(error):
 
     result, said = run(Raising())
     assert result == [0, 2, 4, 6, 8]
-    assert len(said) == 5
+    assert len(said) == 1
     assert all(type(error).__name__ in each for each in said)
 
 

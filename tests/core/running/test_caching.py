@@ -13,8 +13,15 @@ def calls():
     return []
 
 
-def test_a_changed_input_does_not_poison_the_cache():
-    """A stage that writes to its argument changes what later readers get, not what is filed."""
+def changed(by, result):
+    """The warning of a stage that changed what it was given."""
+    return pytest.warns(
+        RuntimeWarning, match=rf"stage '{by}' .* changed the result of stage '{result}' .* in place"
+    )
+
+
+def test_a_changed_input_is_that_of_nobody_else():
+    """A stage that writes to its argument changes it for itself alone, cached or not."""
 
     def load():
         return [1, 2, 3]
@@ -30,12 +37,38 @@ def test_a_changed_input_does_not_poison_the_cache():
         return a, b
 
     loaded = stage(load)()
-    spoilt = stage(both)(stage(greedy)(loaded), stage(total)(loaded)).run_same_process()
-    assert spoilt == (4, 106)
+    with changed("greedy", "load"):
+        spoilt = stage(both)(stage(greedy)(loaded), stage(total)(loaded)).run_same_process()
+    assert spoilt == (4, 6)
+    again = stage(both)(stage(greedy)(loaded), stage(total)(loaded)).run_same_process()
+    assert again == (4, 6)
     assert stage(total)(stage(load)()).run_same_process() == 6
 
 
-def test_a_part_of_a_value_that_is_changed_changes_the_whole():
+def test_a_result_that_is_its_changed_argument_is_its_own():
+    """The commonest slip with frames: the stage returns what it was given, and changed it."""
+
+    def load():
+        return {"x": [1.0, 2.0, 30.0]}
+
+    def clean(frame):
+        frame["x"] = [min(each, 10) for each in frame["x"]]
+        return frame
+
+    def mean(frame):
+        return sum(frame["x"]) / 3
+
+    def both(a, b):
+        return a, b
+
+    frame = stage(load)()
+    pipe = stage(both)(stage(mean)(stage(clean)(frame)), stage(mean)(frame))
+    with changed("clean", "load"):
+        assert pipe.run_same_process() == (13 / 3, 11.0)
+    assert pipe.run_same_process() == (13 / 3, 11.0)
+
+
+def test_a_part_that_is_changed_is_changed_in_no_whole():
     """A stage need not be given a value to change it: it may hold a part, or the same object."""
 
     def pair():
@@ -54,16 +87,64 @@ def test_a_part_of_a_value_that_is_changed_changes_the_whole():
     whole = stage(pair)()
     alias = stage(same)(whole)
     spoil = stage(greedy)(whole[0])
-    assert stage(total)(alias, spoil).run_same_process() == 103
+    with pytest.warns(RuntimeWarning, match="a stage changed the result of stage 'same'"):
+        assert stage(total)(alias, spoil).run_same_process() == 3
     assert stage(total)(stage(pair)(), 0).run_same_process() == 3
     assert stage(total)(stage(same)(stage(pair)()), 0).run_same_process() == 3
 
 
-def test_a_failed_call_that_changed_its_input_is_not_cached():
-    """What a retry computes from a changed argument is not the result of the argument."""
+@pytest.mark.parametrize("cached", [True, False])
+def test_an_item_that_is_changed_is_taken_anew(cached):
+    """Whether the next reader is cached or not, and in whatever depth the item lies."""
+
+    def tree():
+        return {"a": ([1, 2], [3])}
+
+    def greedy(x):
+        x.append(100)
+        return len(x)
+
+    def total(x, after):
+        return sum(x)
+
+    item = stage(tree)()["a"][0]
+    pipe = stage(total, cache=cached)(item, stage(greedy)(item))
+    with pytest.warns(RuntimeWarning, match="changed the result of stage"):
+        assert pipe.run_same_process() == 3
+    assert pipe.run_same_process() == 3
+
+
+def test_a_call_that_failed_left_nothing_to_the_next():
+    """What a retry computes is the result of what was returned upstream, not of what is left."""
+    lengths = []
 
     def load():
         return [1, 2, 3]
+
+    def flaky(x):
+        import builtins
+
+        x.append(1)
+        builtins.lengths.append(len(x))
+        if len(builtins.lengths) < 3:
+            raise OSError("again")
+        return x
+
+    import builtins
+
+    builtins.lengths = lengths
+    try:
+        with changed("flaky", "load"):
+            found = stage(flaky, retries=2)(stage(load)()).run_same_process()
+        assert (found, lengths) == ([1, 2, 3, 1], [4, 4, 4])
+        assert stage(flaky, retries=2)(stage(load)()).run_same_process() == [1, 2, 3, 1]
+        assert lengths == [4, 4, 4]
+    finally:
+        del builtins.lengths
+
+
+def test_a_failed_call_that_changed_its_argument_is_not_cached():
+    """An argument that is no result is not to be had again: what is made of it is not filed."""
 
     def flaky(x):
         x.append(1)
@@ -72,10 +153,10 @@ def test_a_failed_call_that_changed_its_input_is_not_cached():
         return x
 
     with pytest.warns(RuntimeWarning, match="is not cached: a failed call changed its input"):
-        stage(flaky, retries=1)(stage(load)()).run_same_process()
+        assert stage(flaky, retries=1)([1, 2, 3]).run_same_process() == [1, 2, 3, 1, 1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert stage(flaky, retries=3)(stage(load)()).run_same_process() == [1, 2, 3, 1, 1]
+        assert stage(flaky, retries=3)([1, 2, 3]).run_same_process() == [1, 2, 3, 1, 1]
 
 
 @pytest.mark.parametrize("where", ["data/a.txt", "{tmp}/outside.txt"])

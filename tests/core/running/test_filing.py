@@ -385,7 +385,7 @@ def test_who_was_stopped_adopts_what_another_published(cache, run, calls):
     assert witness.told[-1] == ("completed", 0)
 
 
-def test_what_a_stage_printed_is_printed_again(run, calls, capsys):
+def test_what_a_stage_printed_is_printed_again(cache, run, calls, capsys):
     """In order, to the streams it was meant for, and kept once however often it is hit."""
 
     @stage
@@ -397,9 +397,17 @@ def test_what_a_stage_printed_is_printed_again(run, calls, capsys):
         return 1
 
     said = ("one\nthree\nfour\nfive\n", "two\n")
-    for _ in range(3):
-        run(talking())
-        assert capsys.readouterr() == said
+    run(talking())
+    assert capsys.readouterr() == said
+    marks = {"job-1": "in job job-1 it printed", "": "it had printed"}
+    for job, mark in marks.items():
+        cache.entries.clear()
+        run(talking(), job=job)
+        capsys.readouterr()
+        for _ in range(2):
+            run(talking())
+            shown = f"vcat: {talking().label} is cached; {mark}:\n"
+            assert capsys.readouterr() == (said[0], shown + said[1])
 
 
 def test_what_a_failed_call_printed_is_not_of_the_result(run, calls, capsys):
@@ -452,10 +460,9 @@ def test_a_flood_is_cut(run, calls, capsys, monkeypatch):
     run(flooding())
     assert capsys.readouterr().out == "abcd" * 5
     run(flooding())
-    assert capsys.readouterr() == (
-        "abcdabcdab",
-        "\n[vcat: 10 more characters were printed]\n",
-    )
+    out, err = capsys.readouterr()
+    assert out == "abcdabcdab"
+    assert err.endswith("\n\n[vcat: 10 more characters were printed]\n")
 
 
 def test_a_hit_is_a_whole_stage(run, calls, tmp_path):

@@ -5,16 +5,17 @@ Iterative and in order; each stage runs once, and its value is dropped when its 
 
 from __future__ import annotations
 
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph, fill
 from vcat._authoring.reporting import listen
 from vcat._authoring.stage import Stage
-from vcat._keeping.codec import check_readable, serialize
 from vcat._keeping.digest import digest_parts
-from vcat._running.holding import UNCHANGING, Held, LostValueError, Values
+from vcat._running.holding import Held, LostValueError, Values
 from vcat._running.report import Ending, Reports, StageObserver
-from vcat.errors import GraphError, UnpicklableError, VcatError
+from vcat._running.result import check_result, path_in_result, serialize_result
+from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -63,7 +64,7 @@ class Engine:
         self._cache = cache
         self._cached_by_default = cached_by_default
         self._observer = observer
-        self._values = Values(len(graph.stages), cache)
+        self._values = Values(len(graph.stages), cache, self._warn_of_change)
         self._readers = [0] * len(graph.stages)
         self._last = len(graph.stages) - 1
 
@@ -139,6 +140,8 @@ class Engine:
         A value that the cache has lost meanwhile is computed from its inputs, and so are those.
         """
         values, waiting = self._values, list(numbers)
+        for number in numbers:
+            values.restore(number)
         lost: dict[int, LostValueError] = {}
         while waiting:
             number = waiting[-1]
@@ -157,6 +160,17 @@ class Engine:
             if not self._readers[each] and each not in numbers:
                 values.drop(each)
         return not lost
+
+    def _warn_of_change(self, number: int, suspect: int) -> None:
+        """Say that the value of a stage was changed by one that was given it."""
+        stages = self._graph.stages
+        given = number in self._graph.upstream[suspect]
+        who = stages[suspect].label if given else "a stage"
+        if self._cache is not None:
+            self._cache.warn(
+                f"{who} changed the result of {stages[number].label} in place; whoever is next is"
+                " given what was returned, as when all is cached; work on a copy"
+            )
 
     def _compute_again(self, number: int, error: LostValueError) -> None:
         """Compute a stage whose value was there and is no more, and file it again."""
@@ -191,6 +205,11 @@ class Engine:
                     observer.value(number, data.parts, output)
             ending = Ending(output=output, attempts=attempts, not_cached=reason)
             observer.stage_ended(number, "completed", ending)
+        if stage.function is getitem and type(stage.args[0]) is Stage:
+            (whole,) = self._graph.upstream[number]
+            self._values.take(number, whole, stage.args[1])
+            if type(self._values.value(whole)) in _CONTAINERS:
+                return  # taking an item changes nothing
         self._values.distrust(number)
 
     def _compute_cached(
@@ -244,7 +263,7 @@ class Engine:
 
                     with limited(options.timeout):
                         value = self._call(stage.function, args, kwargs)
-                value = _checked(value, stage)
+                value = check_result(value, stage)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -256,6 +275,8 @@ class Engine:
                         reports.clear()
                     if filing is not None:
                         filing.printed.clear()
+                    self._values.distrust(number)
+                    self._load(self._graph.upstream[number])  # as they were, not as it left them
                     continue
                 raise self._failed(number, stage, error, attempts, filing) from error
             finally:
@@ -297,16 +318,16 @@ class Engine:
     ) -> Serialized | None:
         """Return the value as bytes; ``None`` where it has none and need not be kept."""
         try:
-            return _readable(self._values.value(number))
+            return serialize_result(self._values.value(number))
         except (UnpicklableError, GraphError) as error:
             if self._is_lasting(number, stage):
                 told = UnpicklableError(
-                    f"{stage.label}: result cannot be sent back: {_path(error)}; return"
+                    f"{stage.label}: result cannot be sent back: {path_in_result(error)}; return"
                     " something that can be pickled"
                 )
                 raise self._failed(number, stage, told, attempts, filing) from told
             if filing is not None:
-                filing.refuse(f"result: {_path(error)}")
+                filing.refuse(f"result: {path_in_result(error)}")
             return None
 
     def _is_lasting(self, number: int, stage: Stage) -> bool:
@@ -349,48 +370,5 @@ def needs_cache(graph: Graph, cached_by_default: bool) -> bool:  # noqa: FBT001 
     return True in wishes or (cached_by_default and None in wishes)
 
 
-#: How large a serialised value is read back at once to see that it can be.
-_PROBE_SIZE = 1 << 20
-
-
-def _readable(value: Any) -> Serialized:
-    """Return *value* serialised, having seen that it can be read back where that costs little.
-
-    Raises:
-        UnpicklableError: It cannot be serialised, or not be read back.
-    """
-    data = serialize(value)
-    if type(value) not in UNCHANGING and data.size <= _PROBE_SIZE:
-        check_readable(data)
-    return data
-
-
-def _checked(value: Any, stage: Stage) -> Any:
-    """Return *value* if a stage may return it.
-
-    Raises:
-        GraphError: It is a stage, or not as many values as were declared.
-    """
-    if isinstance(value, Stage):
-        raise GraphError(
-            f"{stage.label} returned {value!r}: stages are put together outside of functions;"
-            f" inside one, call {value.name}.function(...)"
-        )
-    outputs = stage.options.outputs
-    if outputs is None:
-        return value
-    try:
-        count = len(value)
-    except TypeError:
-        raise GraphError(
-            f"{stage.label} declares outputs={outputs} and returned {type(value).__name__}, which"
-            " has no length; return a tuple"
-        ) from None
-    if count != outputs:
-        raise GraphError(f"{stage.label} declares outputs={outputs} and returned {count} values")
-    return value
-
-
-def _path(error: VcatError) -> str:
-    text = str(error)
-    return f"result{text}" if text[:1] in "[. " else text
+#: What gives an item without changing itself.
+_CONTAINERS = frozenset({tuple, list, dict})

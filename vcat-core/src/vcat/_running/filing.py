@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vcat._keeping.entry import ARTIFACT, PRINTED
 from vcat._keeping.guard import ask
 from vcat._running.holding import Held
-from vcat._running.printed import Printed, print_again
+from vcat._running.printed import STDERR, Printed, print_again
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
@@ -142,4 +142,7 @@ class Filing:
             observer.restored(number, entry, made)
         printed = self._fetched.get((PRINTED, ""))
         if printed is not None:
-            print_again(json.loads(bytes(printed)))
+            # Whoever reads it must not take it for what is being computed.
+            where = f"in job {entry.job} it " if entry.job else "it had "
+            said = f"vcat: {self._stage.label} is cached; {where}printed:\n"
+            print_again([[STDERR, said], *json.loads(bytes(printed))])

@@ -9,6 +9,8 @@ from vcat._keeping.digest import digest_parts
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vcat._keeping.entry import Entry
     from vcat._keys.recipe import Key
     from vcat._running.caching import ResultCache
@@ -27,10 +29,17 @@ class LostValueError(Exception):
 
 
 class Held(NamedTuple):
-    """Where a value is that nobody has asked for yet, or nobody asks for any more."""
+    """Where a value is that nobody has asked for yet, or nobody asks for any more.
+
+    Attributes:
+        key: What it is filed under.
+        entry: What is filed there.
+        path: Which item of the filed value it is, of which item, and so on; empty for the whole.
+    """
 
     key: Key
     entry: Entry
+    path: tuple[Any, ...] = ()
 
 
 class _Gone:
@@ -44,19 +53,27 @@ class Values:
     """The values of the stages of one run, by number.
 
     A value that the cache holds is loaded when it is first asked for; one that nobody asks for is
-    never loaded.
+    never loaded. One that was changed in place by a stage that was given it is loaded again, so
+    that the next reader gets what was returned, as it will in a run that computes nothing.
 
     Args:
         count: How many stages there are.
         cache: What holds values; ``None`` where nothing does.
+        changed: Told that the value of a stage was changed, and the stage that ran since it was
+            known not to be.
     """
 
-    def __init__(self, count: int, cache: ResultCache | None) -> None:
+    def __init__(
+        self, count: int, cache: ResultCache | None, changed: Callable[[int, int], None]
+    ) -> None:
         self._values: list[Any] = [_GONE] * count
         self._digests: list[str | None] = [None] * count
         self._held: dict[int, Held] = {}
+        self._expected: dict[int, str] = {}
         self._trusted: set[int] = set()
+        self._suspects: dict[int, int] = {}
         self._cache = cache
+        self._changed = changed
 
     def set(self, number: int, value: Any) -> None:
         """Take the value of a stage that has just been computed."""
@@ -68,7 +85,14 @@ class Values:
         if not loaded:
             self._values[number] = _GONE
         self._held[number] = held
+        self._expected[number] = held.entry.output
         self._remember(number, held.entry.output, loaded=loaded)
+
+    def take(self, number: int, whole: int, item: Any) -> None:
+        """Take note that the value of a stage is an item of the value of another one."""
+        held = self._held.get(whole)
+        if held is not None:
+            self._held[number] = held._replace(path=(*held.path, item))
 
     def value(self, number: int) -> Any:
         """Return the value of a stage.
@@ -85,14 +109,18 @@ class Values:
         try:
             content = held.entry.value
             value = loads(self._cache.unverified(held.key, content), content.digest)
+            for item in held.path:
+                value = value[item]
         except Exception as error:  # a class that has gone raises anything
             del self._held[number]
             said = (
                 str(error) if isinstance(error, VcatError) else f"{type(error).__name__}: {error}"
             )
-            raise LostValueError(number, said, held) from error
+            raise LostValueError(number, said, None if held.path else held) from error
         self._values[number] = value
-        self._remember(number, held.entry.output, loaded=True)
+        expected = self._expected.get(number)
+        if expected is not None:
+            self._remember(number, expected, loaded=True)
         return value
 
     def is_in_memory(self, number: int) -> bool:
@@ -108,23 +136,31 @@ class Values:
         """
         known = self._digests[number]
         if known is None:
-            serialized = serialize(self.value(number))
-            known = (
-                digest_parts(serialized.parts)
-                if self._cache is None
-                else self._cache.digest_result(self._values[number], serialized)
-            )
+            known = self._expected.get(number)
+            if known is None:
+                known = self._told(number)
+                if number in self._held:
+                    self._expected[number] = known
+            elif self.is_in_memory(number) and not self._is_still(number, known):
+                self._values[number] = _GONE
+                self._changed(number, self._suspects.get(number, number))
+                self.value(number)
             self._remember(number, known, loaded=True)
         return known
+
+    def restore(self, number: int) -> None:
+        """See that a value is what its stage returned, as far as that can be told."""
+        if self._digests[number] is None and number in self._expected:
+            self.digest(number)
 
     def distrust(self, number: int) -> None:
         """Forget the digests of values that a stage may have changed in place.
 
-        Of all but its own: what it was given may be part of others. The next reader's key is then
-        made from what it really gets.
+        Of all but its own: what it was given may be part of others.
         """
         for each in self._trusted - {number}:
             self._digests[each] = None
+            self._suspects[each] = number
         self._trusted &= {number}
 
     def drop(self, number: int) -> None:
@@ -132,9 +168,22 @@ class Values:
         self._values[number] = _GONE
         self._trusted.discard(number)
         held = self._held.get(number)
-        if held is not None and held.entry.value.data is not None:
+        if held is not None and (held.path or held.entry.value.data is not None):
             del self._held[number]  # the entry has the value in it
             self._digests[number] = None
+            self._expected.pop(number, None)
+
+    def _told(self, number: int) -> str:
+        serialized = serialize(self.value(number))
+        if self._cache is None:
+            return digest_parts(serialized.parts)
+        return self._cache.digest_result(self._values[number], serialized)
+
+    def _is_still(self, number: int, expected: str) -> bool:
+        try:
+            return self._told(number) == expected
+        except Exception:  # noqa: BLE001  # as it was returned it could be told
+            return False
 
     def _remember(self, number: int, digest: str, *, loaded: bool) -> None:
         self._digests[number] = digest

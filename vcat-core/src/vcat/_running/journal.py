@@ -7,7 +7,6 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
 from vcat._running.failure import first_line
 from vcat._running.provenance import describe_code, describe_key
@@ -48,7 +47,8 @@ class Journal:
     def warn(self, text: str) -> None:
         """Write down what went wrong without failing anything, and say it in the log."""
         self._log.append("warning", text=text)
-        self._say(f"warning: {text}")
+        with suppress(Exception):  # a stage may have closed it, or put anything in its place
+            print(f"vcat: warning: {text}", file=sys.stderr, flush=True)  # noqa: T201  # the job's log is its stderr
 
     def stage_started(self, number: int) -> None:
         """Write down that a stage was reached."""
@@ -83,10 +83,6 @@ class Journal:
     def counted(self, number: int, digest: str) -> None:
         """Take note of what the result of a stage counts by."""
         self.details[number].setdefault("counts_as", digest)
-
-    def _say(self, text: str) -> None:
-        with suppress(Exception):  # a stage may have closed it, or put anything in its place
-            print(f"vcat: {text}", file=sys.stderr, flush=True)  # noqa: T201  # the job's log is its stderr
 
     def _parts(self, key: Key | None) -> dict[str, Any] | None:
         if key is None:
@@ -125,10 +121,6 @@ class Journal:
             self.reported(number, event)
         for name, data in artifacts.items():
             self.artifact(number, name, data)
-        if any(each.kind == PRINTED for each in entry.contents):
-            # It follows in the log: whose it is stands above it.
-            where = f"job {entry.job}" if entry.job else "a process without a job"
-            self._say(f"a cached stage printed this in {where}:")
 
     def value(self, number: int, parts: Sequence[Data], digest: str) -> None:
         """Archive a value, then write down that it is there."""

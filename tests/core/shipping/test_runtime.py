@@ -127,6 +127,15 @@ def test_its_compiled_form_is_used(add, tmp_path):
     assert done.stdout.splitlines() == [str(source)]
 
 
+def test_what_submits_jobs_and_looks_at_them_travels_as_source_only(add):
+    """Nearly no job imports it, and each makes a file for everything that travels."""
+    files, _, _ = add("vcat-core")
+    for name in ("_looking", "_shipping"):
+        inside = [each for each in files if each.startswith(f"runtime/vcat/{name}/")]
+        assert f"runtime/vcat/{name}/__init__.py" in inside
+        assert [each for each in inside if not each.endswith((".py", ".sh"))] == []
+
+
 def test_equal_runtimes_are_equal_bytes(add, tmp_path):
     """Made anew, by a process with another hash seed and history, the parts are the same bytes."""
     code = (

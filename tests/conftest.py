@@ -1,18 +1,24 @@
-"""Where tests stand, what signals their children find, and their order."""
+"""Where tests stand, what signals their children find, how patient they are, and their order."""
 
 from __future__ import annotations
 
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 
 def pytest_configure() -> None:
-    """Let children be interrupted, even where this process cannot be.
+    """Let children be interrupted, even where this process cannot be, and examples take their time.
 
     A shell starts background commands with SIGINT ignored, and processes inherit that: a test that
-    sends it to a child would wait for ever.
+    sends it to a child would wait for ever. Hypothesis fails an example that takes a fifth of a
+    second, as any may on a machine that has other things to do.
     """
+    settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("patient")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 
 import pytest
 
@@ -93,3 +95,23 @@ def test_a_cache_that_cannot_be_collected_says_so(command, tmp_path, monkeypatch
         "vcat: cache vcat.NullCacheBackend: it cannot say what it holds, so nothing can be removed"
         " from it; delete where it keeps its values\n",
     )
+
+
+def test_a_cache_that_cannot_be_written_says_so(command, results, monkeypatch):
+    """Nothing that should go has gone: the exit code tells, and the error says where."""
+    before = files(results)
+
+    def refuse(name, **keywords):
+        raise PermissionError(errno.EACCES, "Permission denied", name)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    ended = command("gc", "--max-size", "0")
+    assert (ended.code, ended.out) == (1, "")
+    assert re.fullmatch(
+        r"vcat: LocalFileSystemCacheBackend.collect: PermissionError: 3 of 3 files that should go"
+        rf" cannot be removed, the first one from '{results}/cache/cache/[0-9a-f]{{2}}': Permission"
+        rf" denied; let this user write in the directories of '{results}/cache', or collect as a"
+        r" user who can\n",
+        ended.err,
+    )
+    assert files(results) == before

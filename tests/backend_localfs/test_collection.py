@@ -157,6 +157,16 @@ def test_least_recently_used_goes_first(cache):
     assert left(cache) == ([0, 3], [0, 3])
 
 
+def test_the_limit_of_the_cache_holds_unasked(cache):
+    """A cache that has got a smaller limit is brought down to it; a bound asked for wins."""
+    limited = LocalFileSystemCacheBackend(cache.path, max_size="3 kB")
+    assert limited.collect(references, max_size=10**6).entries == 0
+    assert limited.collect(references, dry_run=True).entries == 1
+    assert limited.collect(references).kept == 3000
+    assert left(cache) == ([1, 2, 3], [1, 2, 3])
+    assert limited.collect(references, max_size=0).kept == 0
+
+
 def test_entry_goes_with_its_blob(cache):
     """A blob that has to go takes along the entries that need it, and before it."""
     age(entry_file(cache, 0), 0)

@@ -56,6 +56,19 @@ def test_everything_goes_with_no_room(command, results):
     assert stage(lambda given: given)(1).run_same_process() == 1
 
 
+def test_the_configured_limit_holds(command, results, tmp_path):
+    """What is beyond the `max_size` of the configuration goes without being asked for."""
+    cache = "{cache_type: vcat.LocalFileSystemCacheBackend, constructor_keyword_arguments: "
+    (tmp_path / "vcat.config.yaml").write_text(
+        f"cache_implementation: {cache}{{path: .vcat/cache, max_size: 100 kB}}}}\n"
+    )
+    (large,) = (each for each in results.rglob("*") if each.stat().st_size > 100_000)
+    os.utime(large, (1, 1))
+    report = json.loads(command("gc", "--json").out)
+    assert (report["entries"], report["blobs"]) == (1, 1)
+    assert 0 < report["kept"] < 100_000
+
+
 def test_what_was_not_used_for_long_goes(command, results):
     """What was used lately stays."""
     written = (each for each in results.rglob("*") if each.is_file())

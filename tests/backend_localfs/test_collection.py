@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from vcat_backend_localfs import collection as collection_module
 from vcat_backend_localfs import store as store_module
 from vcat_backend_localfs import usage as usage_module
 from vcat_backend_localfs.cache import LocalFileSystemCacheBackend
+from vcat_backend_localfs.directory import Directory
 
 DAY = 86_400
 
@@ -153,6 +155,16 @@ def test_least_recently_used_goes_first(cache):
     age(blob_file(cache, 0), 0)
     assert cache.collect(references, max_size=2000) == CollectionReport(2, 2, 0, 2000, 2000)
     assert left(cache) == ([0, 3], [0, 3])
+
+
+def test_the_limit_of_the_cache_holds_unasked(cache):
+    """A cache that has got a smaller limit is brought down to it; a bound asked for wins."""
+    limited = LocalFileSystemCacheBackend(cache.path, max_size="3 kB")
+    assert limited.collect(references, max_size=10**6).entries == 0
+    assert limited.collect(references, dry_run=True).entries == 1
+    assert limited.collect(references).kept == 3000
+    assert left(cache) == ([1, 2, 3], [1, 2, 3])
+    assert limited.collect(references, max_size=0).kept == 0
 
 
 def test_entry_goes_with_its_blob(cache):
@@ -298,6 +310,55 @@ def test_removed_by_another_collection_is_gone(cache, monkeypatch):
     monkeypatch.setattr(collection_module, "_needs", meanwhile)
     cache.collect(references, max_size=0)
     assert left(cache) == ([], [])
+
+
+def test_what_cannot_be_removed_is_an_error(cache, monkeypatch):
+    """What may not be removed stays with its blobs; the rest goes, and where it failed is told."""
+    kept, unlink = key(1)[2:], os.unlink
+
+    def refuse(name, **keywords):
+        if name == f"cache/{key(1)[:2]}/{kept}":
+            raise PermissionError(errno.EACCES, "Permission denied", name)
+        unlink(name, **keywords)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(PermissionError) as caught:
+        cache.collect(references, max_size=0)
+    assert str(caught.value) == (
+        f"1 of 7 files that should go cannot be removed, the first one from"
+        f" '{cache.path}/cache/00': Permission denied; let this user write in the directories of"
+        f" '{cache.path}', or collect as a user who can"
+    )
+    assert left(cache) == ([1], [1])
+    assert cache.collect(references, max_size=0, dry_run=True).entries == 1
+
+
+def test_a_file_system_that_can_only_be_read_is_an_error(cache, monkeypatch):
+    """Where not even times can be set nothing is looked for, and nothing claimed to be gone."""
+
+    def refuse(*arguments, **keywords):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    with pytest.raises(OSError) as caught:
+        cache.collect(references, max_size=0)
+    assert str(caught.value) == (
+        f"store '{cache.path}' is on a file system that can only be read: nothing can be removed;"
+        " collect where it can be written"
+    )
+
+
+def test_gone_with_its_directory_is_no_error(cache, monkeypatch):
+    """NFS has words of its own for a file that somebody else has removed."""
+    status = Directory.status
+
+    def stale(directory, name):
+        if name == f"cache/{key(1)[:2]}/{key(1)[2:]}":
+            raise OSError(errno.ESTALE, "Stale file handle", name)
+        return status(directory, name)
+
+    monkeypatch.setattr(Directory, "status", stale)
+    assert cache.collect(references, max_size=0).entries == 4
 
 
 KILLED = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -216,6 +217,20 @@ def test_what_others_removed_meanwhile_counts_as_gone(cache, monkeypatch):
     monkeypatch.setattr(eviction_module, "remove", after_another)
     limited(cache, 7000).put(OTHER[:-2] + "ff", bytes(500))
     assert left(cache) == [3, 4, 5, 6, 7]
+
+
+def test_what_cannot_be_removed_does_not_fail_a_write(cache, monkeypatch):
+    """A new result is kept though nothing can make room for it."""
+    fill(cache)
+    before = left(cache)
+
+    def refuse(name, **keywords):
+        raise PermissionError(errno.EACCES, "Permission denied", name)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    limited(cache, 5000).put(key(9), b"new")
+    assert cache.get(key(9)) == b"new"
+    assert left(cache) == before
 
 
 def test_what_is_used_meanwhile_stays(cache, monkeypatch):

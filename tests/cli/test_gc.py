@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 
 import pytest
 
@@ -54,6 +56,19 @@ def test_everything_goes_with_no_room(command, results):
     assert stage(lambda given: given)(1).run_same_process() == 1
 
 
+def test_the_configured_limit_holds(command, results, tmp_path):
+    """What is beyond the `max_size` of the configuration goes without being asked for."""
+    cache = "{cache_type: vcat.LocalFileSystemCacheBackend, constructor_keyword_arguments: "
+    (tmp_path / "vcat.config.yaml").write_text(
+        f"cache_implementation: {cache}{{path: .vcat/cache, max_size: 100 kB}}}}\n"
+    )
+    (large,) = (each for each in results.rglob("*") if each.stat().st_size > 100_000)
+    os.utime(large, (1, 1))
+    report = json.loads(command("gc", "--json").out)
+    assert (report["entries"], report["blobs"]) == (1, 1)
+    assert 0 < report["kept"] < 100_000
+
+
 def test_what_was_not_used_for_long_goes(command, results):
     """What was used lately stays."""
     written = (each for each in results.rglob("*") if each.is_file())
@@ -93,3 +108,23 @@ def test_a_cache_that_cannot_be_collected_says_so(command, tmp_path, monkeypatch
         "vcat: cache vcat.NullCacheBackend: it cannot say what it holds, so nothing can be removed"
         " from it; delete where it keeps its values\n",
     )
+
+
+def test_a_cache_that_cannot_be_written_says_so(command, results, monkeypatch):
+    """Nothing that should go has gone: the exit code tells, and the error says where."""
+    before = files(results)
+
+    def refuse(name, **keywords):
+        raise PermissionError(errno.EACCES, "Permission denied", name)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    ended = command("gc", "--max-size", "0")
+    assert (ended.code, ended.out) == (1, "")
+    assert re.fullmatch(
+        r"vcat: LocalFileSystemCacheBackend.collect: PermissionError: 3 of 3 files that should go"
+        rf" cannot be removed, the first one from '{results}/cache/cache/[0-9a-f]{{2}}': Permission"
+        rf" denied; let this user write in the directories of '{results}/cache', or collect as a"
+        r" user who can\n",
+        ended.err,
+    )
+    assert files(results) == before

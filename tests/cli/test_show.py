@@ -175,6 +175,80 @@ key parts
     assert shown["provenance"] is None
 
 
+def observing(make_job, observed, status="completed"):
+    """A job whose one stage met *observed*."""
+    stages, events = [make_job.fit()], [make_job.ended(0, status=status)]
+    archive = make_job(stages=stages, events=events)
+    described = {"id": "fit", "observed": observed, "key_parts": {"recipe": 2, "files": {}}}
+    archive.store_document("provenance", {"stages": [described]})
+
+
+def test_what_a_stage_read(command, make_job):
+    """Files, directories and names looked for have a line each, and no empty `files` denies it."""
+    observed = {
+        "files": {"a.csv": "12", "b\x1b[2J\n": "34"},
+        "absent": ["local.ini"],
+        "directories": {"data": "56"},
+        "own": {"data": ["made"]},
+        "marks": ["network", "process"],
+    }
+    observing(make_job, observed)
+    shown = command("show", "train-1", "--stage", "fit").out
+    assert shown.partition("attempts")[2] == (
+        """\
+    0
+used        network, process
+
+read
+  file       a.csv
+  file       b\\x1b[2J\\n
+  directory  data
+  not there  local.ini
+
+key parts
+  {
+    "recipe": 2
+  }
+"""
+    )
+    shown = json.loads(command("show", "train-1", "--stage", "fit", "--json").out)
+    assert shown["provenance"]["observed"] == observed
+    assert shown["provenance"]["key_parts"]["files"] == {}
+
+
+def test_a_stage_that_read_much(command, make_job):
+    """Twenty lines of what was read are enough; how much more there is is told."""
+    observing(make_job, {"files": {f"{each:02}": "" for each in range(19)}, "absent": ["x"]})
+    assert "more" not in command("show", "train-1", "--stage", "fit").out
+    observing(make_job, {"files": {f"{each:02}": "" for each in range(19)}, "absent": ["x", "y"]})
+    lines = command("show", "train-1", "--stage", "fit").out.splitlines()
+    start = lines.index("read")
+    assert lines[start + 19 : start + 23] == [
+        "  file       18",
+        "  not there  x",
+        "  and 1 more; --json has all",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "marks", "shown"),
+    [
+        ("completed", ["network"], "completed (network)  "),
+        ("cached", ["process\x1b"], "cached (process\\x1b)  "),
+        ("cached", ["network", "process"], "cached (network, process)  "),
+        ("completed", [], "completed  "),
+        ("completed", "network", "completed  "),
+        ("failed", ["network"], "failed  "),
+    ],
+)
+def test_results_that_nobody_can_check_are_marked(command, make_job, status, marks, shown):
+    """The table of stages says which results depend on the network or on other processes."""
+    observing(make_job, {"marks": marks}, status)
+    (row,) = [each for each in command("show", "train-1").out.splitlines() if each[:4] == "fit "]
+    assert row.startswith(f"fit    {shown}")
+
+
 def test_unknown_stage(command, job):
     """A mistyped stage is answered with the one that was probably meant."""
     ended = command("show", "train-1", "--stage", "laod")

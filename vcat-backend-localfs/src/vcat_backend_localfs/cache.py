@@ -128,13 +128,18 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
         older_than: float | None = None,
         dry_run: bool = False,
     ) -> CollectionReport:
-        """Remove leftovers of killed writers, blobs that no entry needs, and what is asked for."""
+        """Remove leftovers of killed writers, blobs that no entry needs, and what is asked for.
+
+        Where no *max_size* is asked for, that of the cache itself holds.
+        """
         from vcat.records import CollectionReport
         from vcat_backend_localfs.collection import collect
 
         store = open_store(self.path)
         if store is None:
             return CollectionReport()
+        if max_size is None and self.max_size is not None:
+            max_size = parse_size(self.max_size)
         return collect(store, references, max_size, older_than, dry_run=dry_run)
 
     def _check_size(self, size: int) -> None:

@@ -6,6 +6,8 @@ so that a collection that is killed leaves blobs without entries, which the next
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Collection, Iterable
 
 from vcat.records import CollectionReport
@@ -32,9 +34,12 @@ def collect(
         max_size: How many bytes may be left.
         older_than: What has not been used for so many seconds goes.
         dry_run: Remove nothing, only tell.
+
+    Raises:
+        OSError: What should go cannot be removed; what could be is gone.
     """
     usage = Usage(directory)
-    oldest = now(directory)
+    oldest = _now(directory)
     grace = oldest - int(GRACE * 1e9)
     needs, unreadable = _needs(directory, usage.entries, references)
     needed = frozenset().union(*needs.values())
@@ -75,8 +80,17 @@ def collect(
                 break
             total -= choose(each)
 
+    refused: list[tuple[Item, OSError]] = []
+
+    def is_removed(item: Item) -> bool:
+        try:
+            return dry_run or remove(directory, item)
+        except OSError as error:
+            refused.append((item, error))
+            return False
+
     def removed(items: Iterable[Item]) -> list[Item]:
-        return [each for each in items if dry_run or remove(directory, each)]
+        return [each for each in items if is_removed(each)]
 
     leftovers = removed(each for each in usage.leftovers if each.used < grace)
     old_entries = removed(each for each in chosen if not each.digest)
@@ -86,6 +100,8 @@ def collect(
     old_blobs = removed(each for each in chosen if each.digest and each.digest not in stay)
     if not dry_run:
         remove_empty(directory, usage.folders, grace)
+    if refused:
+        raise _refusal(directory, refused, len(leftovers + old_entries + old_blobs))
     freed = sum(each.size for each in leftovers + old_entries + old_blobs)
     everything = usage.entries + usage.blobs + usage.leftovers
     return CollectionReport(
@@ -94,6 +110,31 @@ def collect(
         leftovers=len(leftovers),
         freed=freed,
         kept=sum(each.size for each in everything) - freed,
+    )
+
+
+def _now(directory: Directory) -> int:
+    try:
+        return now(directory)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        raise OSError(
+            f"store {directory.path!r} is on a file system that can only be read: nothing can be"
+            " removed; collect where it can be written"
+        ) from error
+
+
+def _refusal(
+    directory: Directory, refused: list[tuple[Item, OSError]], gone: int
+) -> PermissionError:
+    """Return the error that says where what should go is still there, and why."""
+    item, error = refused[0]
+    folder = os.path.dirname(f"{directory.path}/{item.place}")
+    return PermissionError(
+        f"{len(refused)} of {len(refused) + gone} files that should go cannot be removed, the first"
+        f" one from {folder!r}: {error.strerror}; let this user write in the directories of"
+        f" {directory.path!r}, or collect as a user who can"
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from vcat_backend_localfs.directory import Directory
-from vcat_backend_localfs.usage import GRACE, Usage, now, remove
+from vcat_backend_localfs.usage import GRACE, Item, Usage, now, remove
 
 _REST = 0.9  # of the limit is left, so that not every write has to make room
 _SHARE = 20  # the limit through this is written before the store is looked at again
@@ -37,9 +39,16 @@ def make_room(directory: Directory, limit: int, place: str, written: int) -> Non
     oldest = now(directory) - int(GRACE * 1e9)
     for each in usage.leftovers:
         if each.used < oldest:
-            remove(directory, each)
+            _remove(directory, each)
     for each in sorted(items, key=lambda item: item.used):
         if total <= limit * _REST:
             break
-        if each.place != place and remove(directory, each):
+        if each.place != place and _remove(directory, each):
             total -= each.size
+
+
+def _remove(directory: Directory, item: Item) -> bool:
+    # What was written is kept all the same; that nothing goes, a collection says.
+    with contextlib.suppress(OSError):
+        return remove(directory, item)
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -105,14 +106,19 @@ def now(directory: Directory) -> int:
 
 
 def remove(directory: Directory, item: Item) -> bool:
-    """Return whether *item* is gone; not so where it has been used since it was looked at."""
+    """Return whether *item* is gone; not so where it has been used since it was looked at.
+
+    Raises:
+        OSError: It is there and cannot be removed.
+    """
     try:
         status = directory.status(item.place)
         if status is not None and status.st_mtime_ns != item.used:
             return False
         directory.remove(item.place)
-    except OSError:  # a directory that may not be written in any more
-        return False
+    except OSError as error:
+        if error.errno != errno.ESTALE:  # gone with its directory, says NFS
+            raise
     return True
 
 

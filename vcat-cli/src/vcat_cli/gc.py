@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Remove from the cache what killed processes left behind, large results that no entry needs any
-more, and what the options ask for. Jobs may be running: the worst for them is that a stage is
-computed again."""
+more, what is beyond the max_size of the configuration, and what the options ask for. Jobs may be
+running: the worst for them is that a stage is computed again."""
 
 EXAMPLES = """\
   vcat gc --dry-run                 what would go
@@ -34,7 +34,8 @@ def add_arguments(parser: Any) -> None:
         "--max-size",
         metavar="SIZE",
         type=_size,
-        help="leave at most so much: 500 MB, 20 GiB, 0, ...",
+        help="leave at most so much: 500 MB, 20 GiB, 0, ...; if not given, the max_size that the"
+        " cache is configured with",
     )
     parser.add_argument(
         "--older-than",

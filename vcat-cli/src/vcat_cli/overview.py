@@ -7,6 +7,7 @@ import time
 
 from vcat.errors import VcatError
 from vcat_cli.problem import report
+from vcat_cli.reading import marks, read_lines
 from vcat_cli.table import Column, table_lines
 from vcat_cli.text import age, duration, escape, moment, number, size, terminal_width, to_json
 
@@ -39,6 +40,7 @@ class _Job:
     """All that is known of a job; what cannot be read is said and left out."""
 
     def __init__(self, job: Deployment) -> None:
+        self._job = job
         self.complete = True
         self.record: JobRecord = job.record()
         self.stages: list[StageRecord] = self._read(job.stages, [])
@@ -48,6 +50,11 @@ class _Job:
         metrics = self._read(job.metrics, {}) or self.record.metrics
         tags = self._read(job.tags, {}) or self.record.tags
         self.record = self.record._replace(metrics=metrics, tags=tags)
+
+    def provenance(self) -> dict[str, Any] | None:
+        """Where the results come from; ``None`` where the job has not left that."""
+        document: dict[str, Any] | None = self._read(self._job.provenance, None)
+        return document
 
     def _read(self, read: Callable[[], Any], otherwise: Any) -> Any:
         try:
@@ -106,7 +113,8 @@ def _job_lines(shown: _Job) -> list[str]:
             lines += ["", title, *_indented(mapping)]
     wide = terminal_width()
     if shown.stages:
-        rows = [_stage_row(each, now) for each in shown.stages]
+        document = shown.provenance()
+        rows = [_stage_row(each, now, _marked(each, document)) for each in shown.stages]
         lines += ["", *table_lines(_STAGES, rows, wide)]
     for each in shown.stages:
         if each.error is not None and each.status == "failed":
@@ -122,12 +130,19 @@ def _counts(stages: list[StageRecord]) -> str:
     return f"{len(stages)}, {cached} cached" if cached else ""
 
 
-def _stage_row(stage: StageRecord, now: float) -> tuple[str, ...]:
+def _marked(stage: StageRecord, document: dict[str, Any] | None) -> str:
+    """The status of a stage, and what its result may depend on that nobody checks."""
+    used = marks(stage_provenance(document, stage.id))
+    status = escape(stage.status)
+    return f"{status} ({used})" if used and stage.status in ("completed", "cached") else status
+
+
+def _stage_row(stage: StageRecord, now: float, status: str) -> tuple[str, ...]:
     place = "" if stage.file is None else f"{stage.file}:{stage.line}"
     end = now if stage.status == "running" else stage.ended_at
     return (
         escape(stage.id),
-        escape(stage.status),
+        status,
         duration(stage.started_at, end),
         "-" if stage.key is None else escape(stage.key[:12]),
         "-" if stage.output is None else escape(_short(stage.output)),
@@ -158,14 +173,20 @@ def show_stage(job: Deployment, stage: StageRecord, *, as_json: bool) -> int:
         "key": stage.key,
         "output": stage.output,
     }
-    lines = _facts({name: "" if each is None else escape(each) for name, each in facts.items()})
+    shown = {name: "" if each is None else escape(each) for name, each in facts.items()}
+    lines = _facts(shown | {"used": marks(described)})
     inputs = described.get("inputs")
     if isinstance(inputs, list) and inputs:
         lines += ["", "inputs"]
         for each in inputs:
             if isinstance(each, dict):
                 lines.append(f"  {escape(each.get('stage'))}  {escape(each.get('digest') or '-')}")
+    if read := read_lines(described):
+        lines += ["", "read", *(f"  {line}" for line in read)]
     parts = described.get("key_parts")
+    if isinstance(parts, dict) and parts.get("files") == {}:
+        # Of files only those that arguments name are in a key: empty is not that none counts.
+        parts = {name: each for name, each in parts.items() if name != "files"}
     if parts:
         lines += ["", "key parts", *(f"  {line}" for line in to_json(parts).splitlines())]
     for line in lines:

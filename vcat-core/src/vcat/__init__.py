@@ -166,7 +166,8 @@ def collect_cache(
     the worst for them is to compute again.
 
     Args:
-        max_size: Remove what was used least recently until at most so many bytes are left.
+        max_size: Remove what was used least recently until at most so many bytes are left; where
+            ``None`` as many as the cache is configured to hold, if it is.
         older_than: Remove what has not been used for so many seconds.
         dry_run: Remove nothing, only tell what would go.
 

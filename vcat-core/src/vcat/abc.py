@@ -250,7 +250,8 @@ class SupportsCollection(Protocol):
         Args:
             references: Gives the digests of the blobs that the value of an entry needs. An entry
                 for which it raises is kept, and with it every blob that no other entry names.
-            max_size: Remove what was used least recently until no more bytes are left.
+            max_size: Remove what was used least recently until no more bytes are left; where
+                ``None`` the limit that the cache itself has, if any.
             older_than: Remove what has not been used for so many seconds.
             dry_run: Remove nothing, only tell.
         """

@@ -423,15 +423,15 @@ def test_planted_lock_file_is_not_used(cache, tmp_path, make):
 
 def test_interrupt_while_waiting_leaves_the_key_to_others(cache):
     """Ctrl-C ends the wait of the main thread, and what it had begun is undone."""
-    claim = cache.claim(KEY)
-    with Process(cache) as other:
+    with Process(cache) as holder, Process(cache) as other:
+        holder.claim()
         other.ask(f"cache.claim({KEY!r})")
         while not is_waiting(other):
             pass
         other.popen.send_signal(signal.SIGINT)
         assert other.popen.wait() in (1, -signal.SIGINT)
-    claim.release()
-    assert is_free(cache)
+        holder.tell("claim.release()")
+        assert is_free(cache)
 
 
 FORK = """
@@ -474,6 +474,39 @@ def test_fork_has_no_claims_of_its_parent(cache):
         assert is_free(cache, OTHER)
         process.stdin.close()
     assert answers == ["False", "False", "False True", "True", "claim"]
+
+
+CHILD = """
+import os, subprocess, sys
+from vcat_backend_localfs.cache import LocalFileSystemCacheBackend as Cache
+cache, key = Cache(sys.argv[1]), sys.argv[2]
+if len(sys.argv) == 3:
+    claim = cache.claim(key)
+    process = os.fork()
+    if process == 0:
+        print(cache.claim(key).waited, flush=True)
+        os._exit(0)
+    os.waitpid(process, 0)
+    subprocess.run([sys.executable, *sys.orig_argv[1:], "grandchild"])
+    claim.release()
+elif len(sys.argv) == 4:
+    subprocess.run([sys.executable, *sys.orig_argv[1:], "inner"])
+else:
+    print(cache.claim(key).waited)
+"""
+
+
+def test_nobody_waits_for_a_process_that_may_wait_for_it(cache):
+    """A stage that starts processes, and waits for them, computes what they want to compute."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CHILD, cache.path, KEY],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "True\nTrue\n"
+    assert is_free(cache)
 
 
 RACE = """

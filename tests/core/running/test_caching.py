@@ -5,7 +5,12 @@ import warnings
 
 import pytest
 
-from vcat import log_metric, stage
+from vcat import log_artifact, log_metric, stage
+from vcat._authoring.graph import Graph
+from vcat._plugins.in_process import InProcessExecutor
+from vcat._running.caching import ResultCache
+from vcat._running.engine import Engine
+from vcat.abc import CacheBackend
 
 
 @pytest.fixture
@@ -66,6 +71,60 @@ def test_a_result_that_is_its_changed_argument_is_its_own():
     with changed("clean", "load"):
         assert pipe.run_same_process() == (13 / 3, 11.0)
     assert pipe.run_same_process() == (13 / 3, 11.0)
+
+
+def test_an_input_that_an_uncached_stage_changed_does_not_poison_the_cache():
+    """A stage that is not cached may write to its argument as any other."""
+
+    def load():
+        return [1, 2, 3]
+
+    def greedy(x):
+        x.append(100)
+        return len(x)
+
+    def total(x, after):
+        return sum(x)
+
+    loaded = stage(load)()
+    total = stage(total, ignore=["after"])
+    with changed("greedy", "load"):
+        assert total(loaded, stage(greedy, cache=False)(loaded)).run_same_process() == 6
+    assert total(stage(load)(), 0).run_same_process() == 6
+
+
+def test_a_failed_call_leaves_nothing_in_the_result(tmp_path):
+    """What it logged is not of the call that returned."""
+
+    def flaky():
+        log_metric("call", len(os.listdir(tmp_path)))
+        log_artifact(__file__, f"call{len(os.listdir(tmp_path))}")
+        (tmp_path / f"called{len(os.listdir(tmp_path))}").touch()
+        if len(os.listdir(tmp_path)) < 2:
+            raise OSError("again")
+
+    reports = []
+
+    class Cache(ResultCache):
+        def put(self, *arguments):
+            reports.append(arguments[4])
+            return super().put(*arguments)
+
+    class Backend(CacheBackend):
+        def get(self, key):
+            return None
+
+        def put(self, key, value):
+            pass
+
+        def contains(self, key):
+            return False
+
+    graph = Graph.ending_in(stage(flaky, retries=1)())
+    cache = Cache(Backend(), os.getcwd(), "", pytest.fail)
+    Engine(graph, {}, InProcessExecutor(), cache=cache).run()
+    assert [each["value"] for each in reports[0].events] == [1]
+    assert list(reports[0].artifacts) == ["call1"]
 
 
 def test_a_part_that_is_changed_is_changed_in_no_whole():

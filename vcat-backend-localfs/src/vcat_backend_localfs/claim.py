@@ -32,6 +32,8 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
 class FileClaim:
     """The right to compute a key, or what stands for it where nothing can be locked."""
 
+    _holding: _Holding | None = None  # an interrupt may come before there is one
+
     def __init__(self, holding: _Holding | None, *, waited: bool) -> None:
         self.waited = waited
         self._holding = holding
@@ -222,22 +224,39 @@ def claim(directory: Directory, locks: LockFile, key: str, lease: float) -> File
                 holding.release()
                 return FileClaim(None, waited=True)
         _state.beat_within(lease / _BEATS)
+        return FileClaim(holding, waited=waited)
     except OSError:
         holding.release()
         return FileClaim(None, waited=waited)
     except BaseException:
         holding.release()
         raise
-    return FileClaim(holding, waited=waited)
+
+
+def _ancestors() -> set[int]:
+    """Return the numbers of the processes that this one comes from, or of the last one only."""
+    found: set[int] = set()
+    number = os.getppid()
+    while number > 0 and number not in found:
+        found.add(number)
+        try:
+            with open(f"/proc/{number}/stat", "rb") as file:
+                number = int(file.read().rpartition(b")")[2].split()[1])
+        except (OSError, ValueError, IndexError):  # macOS has no such files
+            break
+    return found
 
 
 def _wait(holding: _Holding, deadline: float) -> bool:
-    """Return whether *holding* has its key; not so after the *deadline*."""
+    """Return whether *holding* has its key; not so after the *deadline*, nor from an ancestor."""
     locks, key = holding.locks, holding.key
+    ancestors = _ancestors()
     pause = _SHORTEST_PAUSE
     seen: tuple[int, bytes | None] = 0, None  # no generation that comes next
     silence, last = 0.0, time.monotonic()
     while not locks.take(key, 0):
+        if locks.holder(key) in ancestors:
+            return False  # it may be waiting for this process, which it has started
         now = time.monotonic()
         # Of a time in which this process did not run either, nothing can be told of the holder.
         silence, last = silence + min(now - last, holding.lease / _LOOKS), now

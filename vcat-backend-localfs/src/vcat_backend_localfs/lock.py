@@ -13,6 +13,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import struct
+import sys
 
 from vcat_backend_localfs.directory import Directory
 
@@ -22,6 +24,10 @@ _GENERATIONS = 1 << 10
 _KEY_DIGITS = 12  # with the generations 58 bits, of the 63 that an offset has
 
 _HELD = {errno.EACCES, errno.EAGAIN}  # systems differ
+
+# What fcntl() calls struct flock: Linux has the type of the lock first, macOS last.
+_TYPE_FIRST = sys.platform != "darwin"
+_FLOCK = "hhqqi0q" if _TYPE_FIRST else "qqihh0q"
 
 #: The files of this process, by device and inode.
 _files: dict[tuple[int, int], LockFile] = {}
@@ -65,6 +71,15 @@ class LockFile:
             return True
         self._unlock(start + generation + 1, end)
         return False
+
+    def holder(self, key: str) -> int:
+        """Return the number of a process that holds *key*; 0 if none does, or none of ours."""
+        start, end = _range(key)
+        whole = (fcntl.F_WRLCK, os.SEEK_SET), (start, end - start, 0)
+        asked = struct.pack(_FLOCK, *(whole[0] + whole[1] if _TYPE_FIRST else whole[1] + whole[0]))
+        found = struct.unpack(_FLOCK, fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
+        kind, process = (found[0], found[4]) if _TYPE_FIRST else (found[3], found[2])
+        return 0 if kind == fcntl.F_UNLCK else max(0, process)
 
     def next(self, key: str) -> int:
         """Return the generation after the latest that is held, 1 if there is none."""

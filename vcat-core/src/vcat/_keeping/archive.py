@@ -57,7 +57,9 @@ class JobArchive:
         """Keep the serialised value of a stage, joined in memory only where it has to be."""
         backend, name = self._archives.persisted_data, _PREFIX["persisted_data"]
         name += _value_name(number)
-        if len(parts) > 1 and isinstance(backend, SupportsParts):
+        if len(parts) == 1 and isinstance(parts[0], bytes):
+            call(backend, "store", self.job_name, name, parts[0])
+        elif isinstance(backend, SupportsParts):
             call(backend, "store_parts", self.job_name, name, parts)
         else:
             call(backend, "store", self.job_name, name, b"".join(parts))

@@ -449,3 +449,21 @@ def test_nobody_beside_a_collection_sees_an_error(tmp_path):
     assert [(role, errors) for role, (_, errors) in zip(roles, told, strict=True) if errors] == []
     assert all(int(rounds) > 0 for rounds, _ in told)
     assert list(Path(path).rglob(".tmp-*")) == []
+
+
+def test_what_was_used_in_one_tick_goes_together(tmp_path):
+    """Entries stay whole where the clock does not tell which was used first."""
+    cache = LocalFileSystemCacheBackend(str(tmp_path / "store"))
+    keys = [f"{number:064x}" for number in range(1, 9)]
+    blobs = {key: f"sha256:{key}" for key in keys}
+    for key in keys:
+        writer = cache.new_blob(1000)
+        writer.write(bytes(1000))
+        writer.keep(blobs[key])
+        cache.put(key, blobs[key].encode())
+    for each in Path(cache.path).rglob("*"):
+        os.utime(each, (1e9, 1e9))
+    cache.collect(lambda data: {data.decode()}, max_size=4500)
+    left = [key for key in keys if cache.contains(key)]
+    assert len(left) == 4
+    assert all(cache.has_blob(blobs[key]) for key in left)

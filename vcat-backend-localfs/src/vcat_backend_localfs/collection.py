@@ -47,7 +47,12 @@ def collect(
     # What may go at all, what was used least recently first.
     entries = [each for each in usage.entries if each.place not in unreadable]
     blobs = [each for each in usage.blobs if each.digest in needed or not unreadable]
-    candidates = sorted(entries + blobs, key=lambda item: item.used)
+    # Of one tick of the clock what belongs together comes together: else all entries go, and of
+    # their blobs only half.
+    candidates = sorted(
+        entries + blobs,
+        key=lambda item: (item.used, item.digest or min(needs[item.place], default="")),
+    )
     chosen = {each for each in blobs if each.digest not in needed and each.used < grace}
     if older_than is not None:
         before = oldest - int(older_than * 1e9)

@@ -98,7 +98,8 @@ def _oldest_python() -> str | None:
 def minimums(session: nox.Session) -> None:
     """Run the tests with the lowest versions that the distributions say they work with."""
     sources = [f"./{each}" for each in DISTRIBUTIONS]
-    session.install(*GROUPS["test"], *GROUPS["array"], *sources, "-c", str(CONSTRAINTS))
+    requirements = [each for group in ("test", "array", "example") for each in GROUPS[group]]
+    session.install(*requirements, *sources, "-c", str(CONSTRAINTS))
     session.run("python", "-m", "pip", "check")
     where = session.posargs or ["--ignore=tests/packaging", "-k", "not cancer"]
     session.run("python", "-m", "pytest", *where, env=ENVIRONMENT)
@@ -135,7 +136,6 @@ def bench(session: nox.Session) -> None:
 def mutations(session: nox.Session) -> None:
     """Edit tiny projects in every way and write what ran again into the documentation."""
     _install(session, "array", "fast", editable=True)
-    session.install("pandas>=2")
     path = {"PYTHONPATH": "tests/cache_mutations"}
     session.run("python", "-m", "mutations", *session.posargs, env=ENVIRONMENT | path)
 

@@ -110,7 +110,8 @@ def test_its_compiled_form_is_used(add, tmp_path):
     compiled = f"runtime/vcat/__pycache__/abc.{tag}.pyc"
     assert compiled in files
     assert f"requirements/dill/__pycache__/_dill.{tag}.pyc" in files
-    for name in (f"_keeping/__pycache__/guard.{tag}.pyc", "errors.py", "_keeping/__init__.py"):
+    needed = ("abc.py", "errors.py", "records.py", "_keeping/__init__.py")
+    for name in (f"_keeping/__pycache__/guard.{tag}.pyc", *needed):
         path = tmp_path / "runtime/vcat" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(files[f"runtime/vcat/{name}"])

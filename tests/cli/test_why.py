@@ -44,14 +44,19 @@ def edit(tmp_path):
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """Install a library of one module that jobs find, in some version; only one is installed."""
+    """Install a library that jobs find, in some version, and another one that requires it."""
     site = tmp_path.parent / f"{tmp_path.name}-library" / "site-packages"
     monkeypatch.setenv("PYTHONPATH", str(site))
 
     def install(version):
         site.mkdir(parents=True, exist_ok=True)
         (site / "numbat.py").write_text("def dig(x):\n    return x\n")
-        for each in site.glob("*.dist-info"):
+        (site / "warren.py").write_text("def live(x):\n    return x\n")
+        above = site / "warren_lib-1.0.dist-info"
+        above.mkdir(exist_ok=True)
+        (above / "METADATA").write_text("Name: warren.lib\nRequires-Dist: Numbat >=2\n\n")
+        (above / "top_level.txt").write_text("warren\n")
+        for each in site.glob("numbat-*.dist-info"):
             each.rename(site / f"numbat-{version}.dist-info")
             return
         metadata = site / f"numbat-{version}.dist-info"
@@ -89,7 +94,7 @@ TRAIN = """
     from math import floor as rounded
     from pathlib import Path
     from vcat import *
-    import clean, numbat
+    import clean, numbat, warren
 
     def local(x): return x + 1
 
@@ -146,6 +151,8 @@ TRAIN = """
     @stage
     def library(x): return numbat.dig(x)
     @stage
+    def below(x): return warren.live(x)
+    @stage
     def score(x): return 1
     @stage(cache=False)
     def fresh(): return time.time_ns()
@@ -164,7 +171,8 @@ TRAIN = """
             script(1), alias(1), versioned(1), unversioned(1),
             argument(1, C=Hyperparameter("C", default=0.5)), values([1, 2]), hidden("first"),
             wider(1), score(loaded), tree(Path("folder")), late(Path("late.csv")),
-            other(Path("a.csv")), seen(), library(1), after(fresh()), unclear(object()),
+            other(Path("a.csv")), seen(), library(1), below(1), after(fresh()),
+            unclear(object()),
         ]
         collect(parts).run().fetch_job_results()
     """
@@ -197,6 +205,7 @@ late: late.csv appeared
 other: argument path PosixPath('a.csv') -> PosixPath('b.csv')
 seen: seen.csv changed
 library: numbat 2.1.0 -> 2.2.0
+below: numbat 2.1.0 -> 2.2.0
 fresh: it is not cached (cache=False)
 after: upstream fresh, which is not cached, gave another result
 """

@@ -210,13 +210,75 @@ def test_distributions_count_by_version(project, monkeypatch, source):
     info.mkdir()
     (info / "RECORD").write_text("fakelib/__init__.py,,\nfake_lib-1.0.dist-info/RECORD,,\n")
     found = CodeDigester(str(project)).digest_of(defined(source).f)
-    assert found.parts.items() > {"fake_lib": "1.0"}.items()
+    assert found.parts.items() > {"fake-lib": "1.0"}.items()
     (site / "fakelib" / "__init__.py").write_text("def g(): return 2\n")
     assert code(defined(source).f, project) == found.digest
     info.rename(site / "fake_lib-1.1.dist-info")
     newer = CodeDigester(str(project)).digest_of(defined(source).f)
-    assert newer.parts.items() > {"fake_lib": "1.1"}.items()
+    assert newer.parts.items() > {"fake-lib": "1.1"}.items()
     assert newer.digest != found.digest
+
+
+@pytest.fixture
+def install(project, monkeypatch):
+    """Return what writes a library of one module with its metadata, in one version."""
+    site = project / "site-packages"
+    monkeypatch.syspath_prepend(str(site))
+
+    def write(name, version, *requires):
+        site.mkdir(exist_ok=True)
+        (site / f"{name}.py").write_text("class K:\n  pass\ndef g():\n  return 1\n")
+        for each in site.glob(f"{name}-*"):
+            shutil.rmtree(each)
+        info = site / f"{name}-{version}.dist-info"
+        info.mkdir()
+        (info / "RECORD").write_text(f"{name}.py,,\n")
+        lines = [f"Name: {name}", *(f"Requires-Dist: {each}" for each in requires)]
+        (info / "METADATA").write_text("\n".join(lines) + "\n\nRequires-Dist: low_z\n")
+
+    return write
+
+
+def test_libraries_count_with_those_below_them(project, install):
+    """A stage that calls one library is not what it was when another one changes below that."""
+    install("lib_top", "1", "lib-mid (>=1)", "lib_apart; extra == 'all'", "lib_nowhere")
+    install("lib_mid", "1", "Lib.Low>=1 ; python_version > '3'", "lib_top")
+    install("lib_low", "1.26.4", "lib_mid")
+    install("lib_apart", "1")
+    names = defined("import lib_top, lib_mid\ndef f(): return lib_top.g()\n")
+    names.g = defined("import lib_mid\ndef g(): return lib_mid.g()\n").g
+    before = CodeDigester(str(project)).digest_of(names.f)
+    libraries = {name: value for name, value in before.parts.items() if len(value) < 64}
+    assert libraries == {"lib-low": "1.26.4", "lib-mid": "1", "lib-top": "1"}
+    one, other = CodeDigester(str(project)), CodeDigester(str(project))
+    in_order = [one.digest_of(names.f).digest, one.digest_of(names.g).digest]
+    in_another = [other.digest_of(names.g).digest, other.digest_of(names.f).digest]
+    assert in_order == in_another[::-1]
+
+    install("lib_apart", "2")
+    assert code(names.f, project) == before.digest
+    install("lib_low", "2.1.3", "lib_mid")
+    after = CodeDigester(str(project)).digest_of(names.f)
+    assert after.parts["lib-low"] == "2.1.3"
+    assert after.digest != before.digest
+
+
+def test_a_value_of_a_library_counts_with_those_below_it(project, install):
+    """What an object does is done by the library of its class, and that by others."""
+    install("lib_above", "1", "lib_under")
+    install("lib_under", "1")
+    value = __import__("lib_above").K()
+    before = digest(value, CodeDigester(str(project)))
+    install("lib_under", "2")
+    assert digest(value, CodeDigester(str(project))) != before
+
+
+def test_a_function_without_libraries_reads_no_metadata(project, install, monkeypatch):
+    """Reading what is installed takes milliseconds, which most scripts' stages need not pay."""
+    install("lib_idle", "1", "lib_other")
+    names = defined("import math, lib_idle\ndef f(): return math.floor(1)\n")
+    monkeypatch.setattr("vcat._keys.origin.required_by", None)
+    assert code(names.f, project)
 
 
 def test_a_library_imported_in_a_body_is_not_imported_for_its_key(project):

@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from vcat._keys import requirement
 from vcat._keys.origin import DISTRIBUTION, PROJECT, OriginFinder
 
 
@@ -55,7 +56,7 @@ def test_versions_are_found_in_every_layout(place, layout):
     for name, line in (("RECORD", f"{names[0]},,\n"), ("top_level.txt", "lib_a\n")):
         if names[1].endswith(name):
             (root / names[1]).write_text(f"other.py,,\n{line}" if "," in line else line)
-    assert origin("lib_a") == (DISTRIBUTION, "lib_a", "1.2")
+    assert origin("lib_a") == (DISTRIBUTION, "lib-a", "1.2")
 
 
 def test_a_namespace_counts_as_all_that_share_it(place):
@@ -66,7 +67,7 @@ def test_a_namespace_counts_as_all_that_share_it(place):
         record = root / f"goo_{name}-{number}.dist-info" / "RECORD"
         record.write_text(f"goo/{name}/__init__.py,,\n")
     for name in ("goo", "goo.one", "goo.two"):
-        assert origin(name) == (DISTRIBUTION, "goo_one, goo_two", "0, 1")
+        assert origin(name) == (DISTRIBUTION, "goo-one, goo-two", "0, 1")
 
 
 def test_a_zipped_egg_counts_as_a_file(place):
@@ -111,3 +112,72 @@ def test_a_link_to_nowhere_is_no_source_file(place):
     before = digest_sources(str(root))
     (root / ".#main.py").symlink_to("nobody@nowhere")
     assert digest_sources(str(root)) == before
+
+
+METADATA = """\
+Metadata-Version: 2.1
+Name: lib-top
+License: of many lines
+        \x20
+        Requires-Dist: lib_license
+Requires-Dist: Lib.One (>=1.2)
+Requires-Dist: lib_two[fast]>=3 ; sys_platform == "nowhere"
+Requires-Dist: lib-one >=2 ; python_version >= "3.12"
+requires-dist: extra_lib @ https://example.org/extra_lib.zip
+Requires-Dist: lib-three ; extra == 'all'
+Requires-Dist: lib_four; python_version > "3" and (extra == "a" or extra == "b")
+
+Requires-Dist: lib-five
+"""
+
+REQUIRES = """\
+Lib_One>=1.2
+
+[:python_version < "4"]
+lib.two
+
+[all]
+lib-three
+
+[all:python_version < "4"]
+lib-four
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("lib_top-1.dist-info/METADATA", METADATA, ("extra-lib", "lib-one", "lib-two")),
+        ("lib_top-1.dist-info/METADATA", METADATA.replace("\n", "\r\n"), None),
+        ("lib_top-1-py3.11.egg-info/requires.txt", REQUIRES, ("lib-one", "lib-two")),
+        ("lib_top-1.egg-info", "Name: lib-top\n", ()),
+    ],
+)
+def test_requirements_are_read_from_metadata(place, name, text, expected):
+    """What is for an extra is left out, and so is what a description says."""
+    expected = ("extra-lib", "lib-one", "lib-two") if expected is None else expected
+    root = place("site-packages", name, **{name: text})
+    assert requirement.required_by(str(root / name.partition("/")[0])) == expected
+
+
+def test_requirements_are_read_once(place):
+    """Each submission of a process asks again, and what an installed version requires is fixed."""
+    name = "lib_top-1.dist-info/METADATA"
+    root = place("site-packages", name, **{name: "Requires-Dist: lib_one\n"})
+    metadata = str(root / "lib_top-1.dist-info")
+    first = requirement.required_by(metadata)
+    (root / name).unlink()
+    assert requirement.required_by(metadata) == first == ("lib-one",)
+
+
+def test_of_two_installations_the_first_on_the_path_counts(place):
+    """As an import finds it: another directory than that of what requires it may come before."""
+    place("site-packages", "lib_b.py", "lib_b-1.dist-info/RECORD", "lib_c-1.dist-info/METADATA")
+    root = place("first/site-packages", "lib_c-2.dist-info/METADATA", "lib_c.py")
+    (root.parents[1] / "site-packages/lib_b-1.dist-info/RECORD").write_text("lib_b.py,,\n")
+    (root.parents[1] / "site-packages/lib_b-1.dist-info/METADATA").write_text(
+        "Requires-Dist: lib-c\nRequires-Dist: vcat-core\nRequires-Dist: lib-nowhere\n"
+    )
+    finder = OriginFinder()
+    found = [each[:3] for each in finder.required(finder.of("lib_b"))]
+    assert found == [(DISTRIBUTION, "lib-c", "2")]

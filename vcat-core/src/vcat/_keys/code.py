@@ -233,9 +233,19 @@ class CodeDigester:
         return node
 
     def library(self, origin: Origin) -> Node:
-        """Return the node of a distribution."""
-        node = self.leaf("distribution", origin.version, origin.name)
-        node.shown = origin.version
+        """Return the node of a distribution, which refers to those that it requires."""
+        content = ("distribution", origin.version, origin.name)
+        node = self._leaves.get(content)
+        if node is None:
+            node = self.leaf(*content)
+            node.shown = origin.version
+
+            def write(recorder: Recorder) -> None:
+                recorder.write(content)
+                for each in self.origins.required(origin):
+                    recorder.refer(self.library(each))
+
+            self._later(node, write)
         return node
 
     def named(self, module: str, qualname: str, origin: Origin) -> Node:

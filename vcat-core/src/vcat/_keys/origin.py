@@ -6,6 +6,8 @@ import os
 import sys
 from typing import Any, NamedTuple
 
+from vcat._keys.requirement import normal, required_by
+
 PROJECT = "project"
 STANDARD = "standard"
 DISTRIBUTION = "distribution"
@@ -31,6 +33,7 @@ class Origin(NamedTuple):
 _STANDARD = Origin(STANDARD)
 _PROJECT = Origin(PROJECT)
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__))
+_METADATA = (".dist-info", ".egg-info")
 _SITES = frozenset({"site-packages", "dist-packages"})
 
 
@@ -43,6 +46,8 @@ class OriginFinder:
         self._packages: dict[tuple[str, str], Origin] = {}
         self._files: dict[str, Origin] = {}
         self._listings: dict[str, tuple[str, ...]] = {}
+        self._metadata: dict[Origin, tuple[str, ...]] = {}
+        self._installed: dict[str, list[str]] | None = None
 
     def of(self, module: object) -> Origin:
         """Return the origin of the module called *module*, which need not be imported.
@@ -93,6 +98,39 @@ class OriginFinder:
                 found[name] = place
         return found
 
+    def required(self, origin: Origin) -> list[Origin]:
+        """Return the distributions that those of *origin* require, as far as they are installed."""
+        paths = self._metadata.get(origin, ())
+        names = sorted({name for path in paths for name in required_by(path)})
+        found = []
+        for name in names:
+            metadata = self._installation(name)
+            # What vcat's functions mean for a result is the recipe's business.
+            if metadata and name != "vcat-core":
+                found.append(self._distribution(metadata))
+        return found
+
+    def _installation(self, name: str) -> list[str]:
+        """Return the metadata of a distribution in the first directory of the path that has it."""
+        if self._installed is None:
+            self._installed = {}
+            for root in sys.path:
+                here: dict[str, list[str]] = {}
+                for each in self._listing(root or os.curdir):
+                    if each.endswith(_METADATA):
+                        # An upgrade that went wrong may have left that of another version.
+                        here.setdefault(_identity(each)[0], []).append(os.path.join(root, each))
+                self._installed = here | self._installed
+        return self._installed.get(name, [])
+
+    def _distribution(self, metadata: list[str]) -> Origin:
+        """Return the origin of what the distributions of these metadata have together."""
+        found = [_identity(os.path.basename(each)) for each in metadata]
+        names, versions = ", ".join(n for n, _ in found), ", ".join(v for _, v in found)
+        origin = Origin(DISTRIBUTION, names, versions)
+        self._metadata[origin] = tuple(metadata)
+        return origin
+
     def _find(self, name: str) -> Origin:
         top = name.partition(".")[0]
         if name == "__main__":
@@ -126,9 +164,7 @@ class OriginFinder:
     def _package(self, root: str, top: str, file: str) -> Origin:
         found = self._distributions(root, top)
         if found:
-            return Origin(
-                DISTRIBUTION, ", ".join(n for n, _ in found), ", ".join(v for _, v in found)
-            )
+            return self._distribution(found)
         return (
             Origin(DISTRIBUTION, top, _content(os.path.join(root, top), file)) if file else _PROJECT
         )
@@ -146,20 +182,19 @@ class OriginFinder:
             self._listings[root] = names
         return names
 
-    def _distributions(self, root: str, top: str) -> list[tuple[str, str]]:
-        """Return name and version of each distribution whose metadata in *root* claims *top*."""
+    def _distributions(self, root: str, top: str) -> list[str]:
+        """Return the metadata in *root* of each distribution that claims *top*."""
         metadata = [
-            each for each in self._listing(root) if each.endswith((".dist-info", ".egg-info"))
+            os.path.join(root, each) for each in self._listing(root) if each.endswith(_METADATA)
         ]
-        wanted = _normal(top)
-        likely = [each for each in metadata if _normal(each.partition("-")[0]) == wanted]
+        wanted = normal(top)
+        likely = [each for each in metadata if _identity(os.path.basename(each))[0] == wanted]
         for candidates in (likely, metadata):
-            claiming = [each for each in candidates if self._claims(os.path.join(root, each), top)]
+            claiming = [each for each in candidates if self._claims(each, top)]
             if claiming:
-                return [_identity(each) for each in claiming]
+                return claiming
         # Debian and conda leave out the list of files, distutils wrote one file only.
-        silent = [each for each in likely if not _lists_files(os.path.join(root, each))]
-        return [_identity(each) for each in silent]
+        return [each for each in likely if not _lists_files(each)]
 
     def _claims(self, metadata: str, top: str) -> bool:
         name = b"\n" + os.fsencode(top)
@@ -226,14 +261,10 @@ def _place(name: str) -> tuple[str | None, bool]:
     return os.path.abspath(file), paths is not None
 
 
-def _normal(name: str) -> str:
-    return name.lower().replace("-", "_").replace(".", "_")
-
-
 def _identity(metadata: str) -> tuple[str, str]:
     name, _, version = metadata.rpartition(".")[0].partition("-")
     # Eggs add the Python they were built for.
-    return name, version.partition("-py")[0]
+    return normal(name), version.partition("-py")[0]
 
 
 def _lists_files(metadata: str) -> bool:

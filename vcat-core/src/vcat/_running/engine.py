@@ -343,12 +343,6 @@ class Engine:
         return True, digest
 
 
-def needs_cache(graph: Graph, cached_by_default: bool) -> bool:  # noqa: FBT001  # a plain question
-    """Return whether any stage is cached: making keys has a start-up cost of its own."""
-    wishes = {stage.options.cache for stage in graph.stages}
-    return True in wishes or (cached_by_default and None in wishes)
-
-
 #: How large a serialised value is read back at once to see that it can be.
 _PROBE_SIZE = 1 << 20
 

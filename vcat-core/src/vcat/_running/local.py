@@ -44,6 +44,9 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
     except StageFailure as failure:
         cause = failure.__cause__
         raise StageError(f"{failure.stage.label}: {first_line(cause or failure)}") from cause
+    finally:
+        with unobserved():
+            configuration.hide_stores()
 
 
 def _warn(text: str) -> None:

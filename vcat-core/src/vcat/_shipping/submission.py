@@ -92,6 +92,7 @@ def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submissio
     try:
         deployment_id = _hand_over(bundle, definition, record, configuration)
     finally:
+        configuration.hide_stores()
         remove(bundle)
     return Submission(name, deployment_id, configuration, graph)
 

@@ -370,28 +370,82 @@ def test_a_squatted_cache_is_worked_without(project, start, counted, kind, said)
     assert {each: each.lstat().st_mtime_ns for each in before} == before
 
 
-def test_a_job_with_a_squatted_cache_completes(project):
-    """64: the job's log says what the script would have warned of."""
+SUBMITTED = """
+    from vcat import *
+
+    @stage{}
+    def one():
+        return 1
+
+    if __name__ == "__main__":
+        job = one().run(job_name="first")
+        print(job.fetch_job_results())
+        print(job.logs())
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (
+            "link",
+            "PermissionError: store '{place}' is a symbolic link; name the directory itself:"
+            " '{elsewhere}'",
+        ),
+        ("file", "NotADirectoryError: store '{place}' is a file; name a directory"),
+        (
+            "full",
+            "FileExistsError: directory '{place}' is not empty and not a vcat store: it has no"
+            " 'vcat-store.json'; name an empty directory, or one that does not exist",
+        ),
+    ],
+)
+def test_a_job_with_a_squatted_cache_completes(project, kind, said):
+    """64: one line says at submission that the cache will not be used, and the log says it too."""
+    project.write("vcat.config.yaml", CONFIG)
+    place = project.directory / "store"
+    squat(place, kind)
+    project.write("train.py", SUBMITTED.format(""))
+    done = project.run("train.py")
+    said = said.format(place=place, elsewhere=place.parent / "elsewhere")
+    assert done.stdout.startswith("1\nvcat: warning: cache entry ")
+    assert said in done.stdout
+    (line,) = [each for each in done.stderr.splitlines() if "Warning" in each]
+    assert line.partition(": RuntimeWarning: ")[2] == (
+        f"vcat: job first runs without its cache: LocalFileSystemCacheBackend.contains: {said}"
+    )
+
+
+def test_a_job_without_cached_stages_does_not_ask_the_cache(project):
+    """64: what is wrong with a cache is no concern of a job that does not use it."""
     project.write("vcat.config.yaml", CONFIG)
     squat(project.directory / "store", "file")
+    project.write("train.py", SUBMITTED.format("(cache=False)"))
+    assert project.run("train.py").stderr == ""
+
+
+def test_asking_the_cache_at_submission_makes_nothing(project):
+    """A cache that is not there yet is none to warn of, nor made before a job needs it."""
+    project.write("vcat.config.yaml", CONFIG)
+    project.write("train.py", SUBMITTED.format("(cache=True)"))
     project.write(
-        "train.py",
+        "submit.py",
         """
-        from vcat import *
+        import os
+        import vcat._shipping.submission as submission
 
-        @stage
-        def one():
-            return 1
+        write = submission.write_bundle
 
-        if __name__ == "__main__":
-            job = one().run()
-            print(job.fetch_job_results())
-            print(job.logs())
+        def bundled(**keywords):
+            assert not os.path.exists("store")
+            return write(**keywords)
+
+        submission.write_bundle = bundled
+        exec(compile(open("train.py").read(), "train.py", "exec"))
         """,
     )
-    done = project.run("train.py")
-    assert done.stdout.startswith("1\nvcat: warning: cache entry ")
-    assert "is a file; name a directory" in done.stdout
+    done = project.run("submit.py")
+    assert (done.stdout.split()[0], done.stderr) == ("1", "")
 
 
 OTHER = """

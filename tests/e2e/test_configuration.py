@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -110,11 +111,62 @@ def test_without_configuration_everything_is_below_vcat(project):
     (project.directory / "local_deploy.config.yaml").unlink()
     project.run("train.py")
     store = project.directory / ".vcat"
-    assert sorted(os.listdir(store)) == ["archive", "cache", "jobs", "listing"]
+    assert sorted(os.listdir(store)) == [".gitignore", "archive", "cache", "jobs", "listing"]
     for path in store.rglob("*"):
         if "configured" not in path.parts:
             assert path.stat().st_mode & 0o077 == 0, path
     assert read_back(project) == READ
+
+
+@pytest.mark.parametrize("run", ["run().fetch_job_results()", "run_same_process()"])
+def test_git_does_not_take_in_the_stores(project, run):
+    """`git add .` commits the project and nothing that vcat keeps beside it."""
+    project.write(
+        "one.py",
+        f"""
+        from vcat import *
+
+        @stage
+        def one():
+            return 1
+
+        print(one().{run})
+        """,
+    )
+
+    def git(*words):
+        command = ["git", *words]
+        done = subprocess.run(command, cwd=project.directory, capture_output=True, check=True)
+        return done.stdout.decode().split()
+
+    git("init")
+    project.run("one.py")
+    hidden = project.directory / ".vcat" / ".gitignore"
+    assert hidden.read_text() == "# Made by vcat.\n*\n"
+    git("add", ".")
+    assert git("ls-files") == ["one.py"]
+    hidden.write_text("jobs\n")
+    project.run("one.py")
+    assert hidden.read_text() == "jobs\n"
+
+
+def test_stores_of_the_users_own_choice_are_left_to_the_user(project):
+    """Where everything is configured there is no ``.vcat``, and no file of git's anywhere."""
+    local = "constructor_arguments: [stores/kept]"
+    project.write(
+        "all.config.yaml",
+        f"""
+        cache_implementation: {{cache_type: vcat.LocalFileSystemCacheBackend, {local}}}
+        archive_implementation: {{archive_type: vcat.LocalFileSystemPipelineArchive, {local}}}
+        archive_listing_implementation:
+          archive_listing_type: vcat.LocalFileSystemPipelineListing
+          {local}
+        """,
+    )
+    project.write("one.py", "from vcat import *\nprint(stage(str)(1).run_same_process())\n")
+    project.run("one.py")
+    assert (project.directory / "stores" / "kept" / "vcat-store.json").exists()
+    assert not list(project.directory.rglob(".gitignore"))
 
 
 def test_relative_paths_mean_the_project_in_the_job_too(project):

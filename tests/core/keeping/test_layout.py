@@ -88,6 +88,20 @@ def test_classes_of_the_script_carry_buffers_too():
     np.testing.assert_array_equal(loads(data, digest(data)).weights, LARGE)
 
 
+def test_starting_over_with_dill_keeps_each_buffer_once():
+    """A class of the script is met after arrays that were taken out already."""
+
+    class Model:
+        weights = 1
+
+    serialized = serialize([LARGE, Model()])
+    assert sum(np.shares_memory(np.frombuffer(p, "u1"), LARGE) for p in serialized.parts) == 1
+    data = bytearray(serialized.joined())
+    array, model = loads(data, digest(data))
+    np.testing.assert_array_equal(array, LARGE)
+    assert model.weights == 1
+
+
 def test_what_the_bytes_name_is_known():
     """Classes and functions whose code is elsewhere, so that they can count."""
     import fractions

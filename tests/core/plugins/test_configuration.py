@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 
 import pytest
 
 from vcat._plugins import configuration
-from vcat._plugins.configuration import distributions_in_use
+from vcat._plugins.configuration import distributions_in_use, thaw
 from vcat._plugins.in_process import InProcessExecutor
 from vcat.errors import ConfigError, PluginError, UnknownTypeError
 
@@ -78,6 +80,29 @@ def test_a_partial_file_falls_back_to_the_project(load, tmp_path):
     assert found.cache.path == f"{tmp_path}/.vcat/cache"
     assert found.deployment.path is None
     assert (found.log_level, found.default_cache_enabled) == ("DEBUG", False)
+
+
+def test_hiding_stores_makes_and_fails_nothing_else(load, tmp_path):
+    """Neither the directory is made for it, nor a file there replaced, nor anything raised."""
+    found = load()
+    assert found.stores == str(tmp_path / ".vcat")
+    found.hide_stores()
+    assert not os.path.lexists(found.stores)
+    os.mkdir(found.stores)
+    os.symlink("elsewhere", f"{found.stores}/.gitignore")
+    found.hide_stores()
+    assert os.listdir(found.stores) == [".gitignore"]
+    os.unlink(f"{found.stores}/.gitignore")
+    os.rmdir(found.stores)
+    (tmp_path / ".vcat").write_text("a file")
+    found.hide_stores()
+
+
+def test_which_stores_are_hidden(load, tmp_path):
+    """Those of the default, be it one; none inside a job, or where none is in use."""
+    assert load("log_level: debug\n").stores == str(tmp_path / ".vcat")
+    assert thaw(json.loads(json.dumps(load().freeze()))).stores is None
+    assert load(DESIGN).stores is None
 
 
 def test_nothing_is_built_before_it_is_used_and_then_once(load):

@@ -104,6 +104,11 @@ class Graph:
                 " make one Hyperparameter and use it in both places"
             )
 
+    def needs_cache(self, default: bool) -> bool:  # noqa: FBT001  # a plain question
+        """Return whether any stage is cached; *default* says it of those that do not say."""
+        wishes = {stage.options.cache for stage in self.stages}
+        return True in wishes or (default and None in wishes)
+
     def ids(self) -> list[str]:
         """Return a unique id for each stage: its name, with ``#2``, ``#3`` where a name recurs."""
         names = [stage.name for stage in self.stages]

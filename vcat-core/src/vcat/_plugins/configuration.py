@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from vcat._plugins.binding import Binding
@@ -96,6 +97,8 @@ class Configuration:
         log_level: One of ``DEBUG``, ``INFO``, ``WARNING``, ``ERROR`` and ``CRITICAL``.
         default_cache_enabled: Whether stages are cached that do not say.
         files: The configuration files that were read, in the order in which they were merged.
+        stores: The directory of the project that has the default stores; ``None`` where all are
+            elsewhere, and inside a job.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class Configuration:
         log_level: str = "INFO",
         default_cache_enabled: bool = True,
         files: tuple[str, ...] = (),
+        stores: str | None = None,
         value_types: Callable[[], Mapping[str, ValueType]] = dict,
     ) -> None:
         self.bindings = bindings
@@ -117,6 +121,7 @@ class Configuration:
         self.log_level = log_level
         self.default_cache_enabled = default_cache_enabled
         self.files = files
+        self.stores = stores
         self._value_types: ValueTypes | Callable[[], Mapping[str, ValueType]] = value_types
         self._backends = _Backends(bindings)
         self._archives = Archives(self._backends)
@@ -158,6 +163,21 @@ class Configuration:
     def type_string(self, role: str) -> str:
         """Return the type string configured for *role*: ``cache``, ``stage_log_archive``, ..."""
         return self.bindings[role].type_string
+
+    def hide_stores(self) -> None:
+        """Keep git from taking in the default stores, once their directory is there.
+
+        A ``.gitignore`` that is there already is left as it is; one that cannot be made is not.
+        """
+        if self.stores is None:
+            return
+        place = os.path.join(self.stores, ".gitignore")
+        with suppress(OSError):
+            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                os.write(descriptor, b"# Made by vcat.\n*\n")
+            finally:
+                os.close(descriptor)
 
     def freeze(self) -> dict[str, Any]:
         """Return the configuration as JSON data from which a job thaws it.
@@ -246,7 +266,7 @@ def load(directory: str, registry: Registry | None = None) -> Configuration:
     """
     from vcat._plugins import schema, source
     from vcat._plugins.problem import Problems
-    from vcat._plugins.resolution import bind_all
+    from vcat._plugins.resolution import bind_all, default_stores
 
     directory = os.path.abspath(directory)
     problems = Problems()
@@ -271,6 +291,7 @@ def load(directory: str, registry: Registry | None = None) -> Configuration:
         log_level=settings.log_level,
         default_cache_enabled=settings.default_cache_enabled,
         files=tuple(path for path, _ in files),
+        stores=default_stores(directory, bindings),
         value_types=lambda: _registered_types(registry),
     )
 

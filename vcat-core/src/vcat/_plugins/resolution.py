@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vcat._plugins.registry import Registry
 
 _DEFAULTS = Place("default configuration")
+_STORES = ".vcat"
 
 
 def bind_all(
@@ -57,6 +58,14 @@ def bind_all(
     return bindings
 
 
+def default_stores(directory: str, bindings: Mapping[str, Binding]) -> str | None:
+    """Return the directory that the default stores are in; ``None`` where none is in use."""
+    stores = os.path.join(directory, _STORES)
+    paths = [each.keywords.get("path") for each in bindings.values()]
+    used = any(isinstance(each, str) and each.startswith(stores + os.sep) for each in paths)
+    return stores if used else None
+
+
 def _default(slot: Slot, directory: str, *, configured: bool) -> Value:
     type_string, folder = {
         "cache": ("vcat.LocalFileSystemCacheBackend", "cache"),
@@ -68,7 +77,7 @@ def _default(slot: Slot, directory: str, *, configured: bool) -> Value:
     }[slot.role]
     block: dict[str, Any] = {slot.type_key: type_string}
     if folder:
-        block[KEYWORD] = {"path": os.path.join(directory, ".vcat", folder)}
+        block[KEYWORD] = {"path": os.path.join(directory, _STORES, folder)}
     return placed(block, _DEFAULTS)
 
 

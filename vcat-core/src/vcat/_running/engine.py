@@ -364,11 +364,5 @@ class Engine:
         return True, digest
 
 
-def needs_cache(graph: Graph, cached_by_default: bool) -> bool:  # noqa: FBT001  # a plain question
-    """Return whether any stage is cached: making keys has a start-up cost of its own."""
-    wishes = {stage.options.cache for stage in graph.stages}
-    return True in wishes or (cached_by_default and None in wishes)
-
-
 #: What gives an item without changing itself.
 _CONTAINERS = frozenset({tuple, list, dict})

@@ -17,7 +17,7 @@ from vcat._keeping.event import FILE, EventLog
 from vcat._keeping.guard import call
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import Configuration, thaw
-from vcat._running.engine import Engine, StageFailure, needs_cache
+from vcat._running.engine import Engine, StageFailure
 from vcat._running.failure import Places, describe_failure
 from vcat._running.journal import Journal
 from vcat._running.log import stored_log
@@ -119,7 +119,7 @@ class _RunningJob:
         return None, graph
 
     def _cache(self, graph: Graph) -> ResultCache | None:
-        if not needs_cache(graph, self.configuration.default_cache_enabled):
+        if not graph.needs_cache(self.configuration.default_cache_enabled):
             return None
         from vcat._running.caching import ResultCache
 

@@ -9,7 +9,7 @@ from typing import Any
 from vcat._authoring.graph import Graph
 from vcat._authoring.stage import Stage
 from vcat._plugins.configuration import load
-from vcat._running.engine import Engine, StageFailure, needs_cache
+from vcat._running.engine import Engine, StageFailure
 from vcat._running.failure import first_line
 from vcat.abc import unobserved
 from vcat.errors import StageError
@@ -29,7 +29,7 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
         configuration = load(project)
     cache = None
     default = configuration.default_cache_enabled
-    if needs_cache(graph, default):
+    if graph.needs_cache(default):
         from vcat._running.caching import ResultCache
 
         cache = ResultCache(
@@ -44,6 +44,9 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
     except StageFailure as failure:
         cause = failure.__cause__
         raise StageError(f"{failure.stage.label}: {first_line(cause or failure)}") from cause
+    finally:
+        with unobserved():
+            configuration.hide_stores()
 
 
 def _warn(text: str) -> None:

@@ -14,11 +14,11 @@ from vcat._authoring.graph import Graph
 from vcat._keeping.archive import JobArchive, format_document
 from vcat._keeping.definition import describe_graph
 from vcat._keeping.event import to_json
-from vcat._keeping.guard import call
+from vcat._keeping.guard import ask, call
 from vcat._plugins.configuration import Configuration, distributions_in_use, load
 from vcat._shipping.bundle import remove, write_bundle
 from vcat._shipping.repository import describe_repository
-from vcat.errors import GraphError
+from vcat.errors import GraphError, VcatError
 from vcat.records import JOB_NAME, Bundle, JobRecord
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submissio
     if bundle_name is not None:
         source_archive = os.path.join(configuration.target_path or project, f"{bundle_name}.tgz")
     frozen = configuration.freeze()
+    if graph.needs_cache(configuration.default_cache_enabled):
+        _ask_cache(configuration, name)
     bundle = write_bundle(
         job_name=name,
         project=project,
@@ -90,6 +92,7 @@ def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submissio
     try:
         deployment_id = _hand_over(bundle, definition, record, configuration)
     finally:
+        configuration.hide_stores()
         remove(bundle)
     return Submission(name, deployment_id, configuration, graph)
 
@@ -180,6 +183,15 @@ def _paths(project: str) -> list[str]:
         ):
             paths.append(os.path.relpath(absolute, project))
     return list(dict.fromkeys(paths))
+
+
+def _ask_cache(configuration: Configuration, job_name: str) -> None:
+    """Warn of a cache that answers nothing; else only the log of the job would tell."""
+    try:
+        ask(configuration.cache, "contains", "0" * 64)  # no result has this key
+    except VcatError as error:
+        reason = " ".join(str(error).splitlines())
+        _warn(f"job {job_name} runs without its cache: {reason}")
 
 
 def _stores(frozen: dict[str, Any], project: str) -> list[str]:

@@ -183,9 +183,14 @@ def _strict_pickler(dill: Any) -> Any:
     }
 
     class StrictPickler(dill.Pickler):  # type: ignore[misc]  # dill is not typed
-        # Of dill's own kind of mapping, which finds classes by their metaclass.
+        # Of dill's own kind of mapping, which finds classes by their metaclass. Once it has met an
+        # array it has a way of its own with arrays, which copies them.
         dispatch = type(dill.Pickler.dispatch)(
-            {k: v for k, v in dill.Pickler.dispatch.items() if k not in refused}
+            {
+                kind: save
+                for kind, save in dill.Pickler.dispatch.items()
+                if kind not in refused and kind.__module__ != "numpy"
+            }
         )
 
         named: list[Any]

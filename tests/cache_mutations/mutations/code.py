@@ -79,6 +79,8 @@ CODE = [
     again("a helper made by exec", f"exec('def g(): return 1')\n{_FIT}g()\n"),
     again("a name that eval evaluates", f"RATE = 1\n{_FIT}eval('RA' + 'TE')\n"),
     again("a name that eval evaluates, beside an editor's lock file", f"import os\nif not os.path.islink('.#main.py'): os.symlink('me@host.1:2', '.#main.py')\nRATE = 7\n{_FIT}eval('RA' + 'TE')\n", "7", "8", "7", "8"),
+    again("a name in the text of a query", "import pandas\nLIMIT = 1\n@stage\ndef fit():\n  ran()\n  f = pandas.DataFrame({'a': [1, 2, 3]})\n  return len(f.query('a > @LIMIT'))\n", "LIMIT = 1", "LIMIT = 2", "2", "1", needs="pandas"),
+    again("a name that a query's text is given", "import pandas\nLIMIT = 1\n@stage\ndef fit(name='LIMIT'):\n  ran()\n  f = pandas.DataFrame({'a': [1, 2, 3]})\n  return int(f.eval('b = a * @' + name).b.sum())\n", "LIMIT = 1", "LIMIT = 2", "6", "12", needs="pandas"),
     again("a global that globals() finds", f"RATE = 1\n{_FIT}globals()['RA' + 'TE']\n"),
     again("a helper that hid a builtin", f"def len(x): return 1\n{_FIT}len('ab')\n", "def len(x): return 1\n", ""),
     again("a global that appears", "A = 1\n@stage\ndef fit():\n  ran()\n  try: return RATE\n  except NameError: return A\n", "A = 1\n", "A = 1\nRATE = 2\n"),

@@ -18,6 +18,7 @@ JOBS = [
     again_in("an imported module, in a job", "import lib\n@stage\ndef fit(): ran(); return lib.g()\n" + _RUN.format(""), {"lib.py": "def g(): return 1\n"}, replace("lib.py", "1", "2"), job=True),
     again_in("a file opened in the body, in a job", "@stage\ndef fit(): ran(); return open('da' + 'ta.txt').read()\n" + _RUN.format(""), _DATA, _EDIT, job=True),
     again_in("a file that a text names, in a job", "@stage\ndef fit(path): ran(); return open(path).read()\n" + _RUN.format("'data.txt'"), _DATA, _EDIT, job=True),
+    again("a name in the text of a query, in a job", "import pandas\nLIMIT = 1\n@stage\ndef fit():\n  ran()\n  f = pandas.DataFrame({'a': [1, 2, 3]})\n  return len(f.query('a > @LIMIT'))\n" + _RUN.format(""), "LIMIT = 1", "LIMIT = 2", "2", "1", needs="pandas", job=True),
     kept("a comment, in a job", "@stage\ndef fit():\n  ran()\n  return 1\n" + _RUN.format(""), "  return", "  # one\n  return", job=True),
     kept("the same process after a job", "@stage\ndef fit(): ran(); return 1\n" + _RUN.format(""), "print(fit().run().fetch_job_results())", "value = fit().run_same_process()\nprint(value)", wide=True, job=True),
 ]

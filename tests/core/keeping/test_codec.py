@@ -90,6 +90,29 @@ def test_functions_of_a_script_travel_with_all_they_reach(tmp_path):
     )
 
 
+def test_names_in_texts_of_queries_travel_too(tmp_path):
+    """The query of a frame looks them up among the globals of its caller; no other text does."""
+    assert (
+        two_processes(
+            tmp_path,
+            """
+            import sys
+            LIMIT = OTHER = SHARE = LOCKED = 3
+            class Frame:
+                def query(self, text):
+                    seen = sys._getframe(1).f_globals
+                    return [each for each in ("LIMIT", "OTHER", "SHARE", "LOCKED") if each in seen]
+            def helper(): return "a > @LOCKED"
+            def value():
+                texts = ("a > @LIMIT", f"{helper} < @ SHARE\\n and OTHER")
+                return (lambda: Frame().query(texts))()
+            """,
+            "print(value())",
+        )
+        == "['LIMIT', 'SHARE']\n"
+    )
+
+
 def test_classes_of_a_script_travel_too(tmp_path):
     """An instance of a dataclass that the script defines arrives with its class."""
     assert (

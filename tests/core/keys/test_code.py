@@ -239,6 +239,71 @@ def install(project, monkeypatch):
     return write
 
 
+LOOKING = [
+    ("numexpr", "evaluate", "import numexpr\ndef f(): return numexpr.evaluate('R')\n"),
+    ("numexpr", "evaluate", "from numexpr import evaluate as e\ndef f(): return e('R')\n"),
+    ("numexpr", "evaluate", "def f():\n  import numexpr\n  return numexpr.evaluate('R')\n"),
+    ("duckdb", "sql", "import duckdb\ndef f(): return duckdb.sql('from R')\n"),
+    ("duckdb", "query", "import duckdb as d\ndef f(): return d.query('from R')\n"),
+    ("duckdb", "execute", "import duckdb\ndef f(): return duckdb.execute('from R')\n"),
+    ("duckdb", "connect", "import duckdb\ndef f(): return duckdb.connect().sql('from R')\n"),
+    ("patsy", "dmatrix", "import patsy\ndef f(): return patsy.dmatrix('R(a)')\n"),
+    ("patsy", "dmatrices", "from patsy import dmatrices\ndef f(): return dmatrices('R(a)')\n"),
+    ("pandasql", "sqldf", "from pandasql import sqldf\ndef f(): return sqldf('from R')\n"),
+]
+
+
+@pytest.mark.parametrize(("library", "name", "source"), LOOKING)
+def test_what_looks_names_up_in_its_caller_counts_all_sources(
+    project, monkeypatch, library, name, source
+):
+    """A text says which globals they use, in a language of each library's own."""
+    monkeypatch.delitem(sys.modules, library, raising=False)
+    site = project / "site-packages"
+    site.mkdir()
+    (site / f"{library}.py").write_text(f"def {name}(text=''): return 1\n")
+    (site / f"{library}-1.dist-info").mkdir()
+    (site / f"{library}-1.dist-info" / "RECORD").write_text(f"{library}.py,,\n")
+    monkeypatch.syspath_prepend(str(site))
+    (project / "mine.py").write_text(f"R = 1\n{source}")
+    found = CodeDigester(str(project)).digest_of(__import__("mine").f)
+    assert len(found.fallbacks) == 1
+    assert found.fallbacks[0].startswith(f"every source file of the project: {library}.{name} may")
+    assert found.parts[library] == "1"
+
+
+FORMULA = {
+    "statsmodels/__init__.py": "",
+    "statsmodels/base/__init__.py": "",
+    "statsmodels/base/model.py": (
+        "class Model:\n  @classmethod\n  def from_formula(cls, formula): return 1\n"
+    ),
+    "statsmodels/formula/__init__.py": "",
+    "statsmodels/formula/api.py": (
+        "from statsmodels.base.model import Model\nclass OLS(Model): pass\nols = OLS.from_formula\n"
+    ),
+    "statsmodels-1.dist-info/RECORD": "statsmodels/__init__.py,,\n",
+}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import statsmodels.formula.api as smf\ndef f(): return smf.ols('y ~ R(x)')\n",
+        "from statsmodels.formula.api import ols\ndef f(): return ols('y ~ R(x)')\n",
+    ],
+)
+def test_formulas_count_all_sources(project, monkeypatch, source):
+    """A formula calls functions of the module that it stands in."""
+    site = project / "site-packages"
+    for name, text in FORMULA.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(text)
+    monkeypatch.syspath_prepend(str(site))
+    (project / "mine.py").write_text(f"def R(x): return 1\n{source}")
+    assert CodeDigester(str(project)).digest_of(__import__("mine").f).fallbacks
+
+
 def test_libraries_count_with_those_below_them(project, install):
     """A stage that calls one library is not what it was when another one changes below that."""
     install("lib_top", "1", "lib-mid (>=1)", "lib_apart; extra == 'all'", "lib_nowhere")

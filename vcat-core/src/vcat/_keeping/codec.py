@@ -198,7 +198,9 @@ def _strict_pickler(dill: Any) -> Any:
         def reducer_override(self, value: Any) -> Any:
             if type(value) in _FUNCTIONS or isinstance(value, type):
                 self.named.append(value)
-            if type(value) is FunctionType and rebuild.is_unwrapped(value):
+            if type(value) is FunctionType and (
+                rebuild.is_unwrapped(value) or rebuild.looks_up(value)
+            ):
                 return rebuild.reduce_function(value)
             if _is_namedtuple(value) and _is_by_value(value):
                 return rebuild.reduce_namedtuple(value)  # dill would drop its methods

@@ -68,6 +68,15 @@ def is_unwrapped(function: FunctionType) -> bool:
     return isinstance(at, StageFunction) and at.function is function
 
 
+def looks_up(function: FunctionType) -> bool:
+    """Return whether *function* uses globals that only its texts name, which dill does not send.
+
+    Methods are left to dill: their class, of which they are sent as a part, may be among these.
+    """
+    local = "." in function.__qualname__ or importable(function)
+    return not local and not function.__globals__.keys().isdisjoint(_looked_up(function.__code__))
+
+
 def reduce_function(function: FunctionType) -> tuple[Any, ...]:
     """Return how to rebuild *function*: its code, globals, cells and defaults."""
     if is_unwrapped(function):
@@ -95,12 +104,15 @@ def reduce_function(function: FunctionType) -> tuple[Any, ...]:
 def reached_globals(function: FunctionType) -> dict[str, Any]:
     """Return the globals that travel with *function*: those it names, nested functions included.
 
+    Also those that its texts name for ``query`` and ``eval`` of a frame, as the keys count them.
+
     None do where they are those of a module that the job imports.
     """
     if _uses_module(function):
         return {}
     # Sorted, so that equal functions give equal bytes: a set's order changes with the hash seed.
-    names = sorted(set(_global_names(function.__code__)) - _OF_THE_PLACE)
+    code = function.__code__
+    names = sorted({*_global_names(code), *_looked_up(code)} - _OF_THE_PLACE)
     return {name: function.__globals__[name] for name in names if name in function.__globals__}
 
 
@@ -322,3 +334,15 @@ def _global_names(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _global_names(constant)
+
+
+def _looked_up(code: CodeType) -> list[str]:
+    """Return the names that ``frame.query("a > @LIMIT")`` looks up and no instruction loads."""
+    codes = [code]
+    for each in codes:
+        codes += [constant for constant in each.co_consts if isinstance(constant, CodeType)]
+    if {"eval", "query"}.isdisjoint(name for each in codes for name in each.co_names):
+        return []
+    import re
+
+    return re.findall(r"@\s*(\w+)", repr([each.co_consts for each in codes]))

@@ -235,17 +235,14 @@ class CodeDigester:
     def library(self, origin: Origin) -> Node:
         """Return the node of a distribution, which refers to those that it requires."""
         content = ("distribution", origin.version, origin.name)
-        node = self._leaves.get(content)
-        if node is None:
-            node = self.leaf(*content)
-            node.shown = origin.version
-
-            def write(recorder: Recorder) -> None:
-                recorder.write(content)
-                for each in self.origins.required(origin):
-                    recorder.refer(self.library(each))
-
-            self._later(node, write)
+        if content in self._leaves:
+            return self._leaves[content]
+        node = self.leaf(*content)
+        node.shown = origin.version
+        required = self.origins.required
+        self._later(
+            node, lambda rec: rec.refer_after(content, *map(self.library, required(origin)))
+        )
         return node
 
     def named(self, module: str, qualname: str, origin: Origin) -> Node:
@@ -377,6 +374,8 @@ class CodeDigester:
             module = value.__module__
         except Exception:  # noqa: BLE001  # objects answer as they like; then it is no function
             return None
+        if f"{module}.{name}" in DYNAMIC:
+            return self.named(module, name, self.origins.of(module))
         if isinstance(owner, ModuleType):
             module = owner.__name__
         elif owner is not None:

@@ -108,10 +108,11 @@ class Recorder:
         self._out.update(b"=")
         self.nodes.append(node)
 
-    def refer_after(self, content: object, node: Node) -> None:
-        """Write *content* and a reference to *node*."""
+    def refer_after(self, content: object, *nodes: Node) -> None:
+        """Write *content* and references to *nodes*."""
         self.write(content)
-        self.refer(node)
+        for each in nodes:
+            self.refer(each)
 
     def __enter__(self) -> Recorder:
         return self

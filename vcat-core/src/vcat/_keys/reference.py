@@ -65,6 +65,11 @@ _FAST = {
 #: Attributes through which code reaches more than it names, or sees what else does not count.
 _REVEALING = frozenset({"__annotations__", "__doc__", "__globals__", "__subclasses__", "f_globals"})
 
+#: Attributes that may look up names in texts, for which :mod:`vcat._keys.lookup` is asked.
+LOOKUPS = frozenset({"eval", "query"})
+
+_UNPLAIN = _REVEALING | LOOKUPS
+
 #: More names than this, and the number of one may take a prefix.
 _FEW = 127
 
@@ -86,9 +91,7 @@ def names_only_globals(bodies: Sequence[Body]) -> bool:
         names = code.co_names
         if not code.co_flags & 0x01 or (
             names
-            and (
-                len(names) > _FEW or _IMPORT_NAME in operations or not _REVEALING.isdisjoint(names)
-            )
+            and (len(names) > _FEW or _IMPORT_NAME in operations or not _UNPLAIN.isdisjoint(names))
         ):
             return False
     return True

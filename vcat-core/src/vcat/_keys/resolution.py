@@ -9,6 +9,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vcat._keys.closure import Node
+from vcat._keys.lookup import looked_up
 from vcat._keys.origin import DISTRIBUTION, PROJECT
 from vcat._keys.reference import (
     ATTRIBUTE_SHIFT,
@@ -69,7 +70,8 @@ class Scope:
         """
         found: dict[str, Node] = {}
         if modules or not names_only_globals(bodies):
-            for reference in references(function.__code__, modules):
+            code = function.__code__
+            for reference in (*references(code, modules), *looked_up(code)):
                 self._add(found, reference, function, modules)
             return found
         # The inner loop of fingerprinting: some ten names in a function, all but the first few

@@ -9,6 +9,31 @@ from hashlib import sha256
 from vcat._keys.file import digest_path
 from vcat._keys.scalar import length
 
+#: What `statsmodels.formula.api` has: its formulas call functions of their callers.
+_FORMULAS = (
+    "conditional_logit",
+    "conditional_mnlogit",
+    "conditional_poisson",
+    "gee",
+    "glm",
+    "glmgam",
+    "gls",
+    "glsar",
+    "logit",
+    "mixedlm",
+    "mnlogit",
+    "negativebinomial",
+    "nominal_gee",
+    "ols",
+    "ordinal_gee",
+    "phreg",
+    "poisson",
+    "probit",
+    "quantreg",
+    "rlm",
+    "wls",
+)
+
 #: Functions and objects that lead to code by a name which is only known when they run.
 DYNAMIC = frozenset(
     {
@@ -58,6 +83,44 @@ DYNAMIC = frozenset(
         "shelve.open",
         "torch.load",
         "torch.serialization.load",
+        # Texts in which names of the caller's globals may stand; where a library defines a function
+        # elsewhere, it has that name too.
+        "_duckdb.connect",
+        "_duckdb.execute",
+        "_duckdb.from_query",
+        "_duckdb.query",
+        "_duckdb.sql",
+        "duckdb._relation.module_query_df",
+        "duckdb._relation.module_sql",
+        "duckdb.connect",
+        "duckdb.duckdb.connect",
+        "duckdb.duckdb.execute",
+        "duckdb.duckdb.from_query",
+        "duckdb.duckdb.query",
+        "duckdb.duckdb.sql",
+        "duckdb.execute",
+        "duckdb.from_query",
+        "duckdb.query",
+        "duckdb.query_df",
+        "duckdb.sql",
+        "numexpr.evaluate",
+        "numexpr.necompiler.evaluate",
+        "numexpr.necompiler.re_evaluate",
+        "numexpr.re_evaluate",
+        "pandas.core.computation.eval.eval",
+        "pandas.eval",
+        "pandasql.sqldf",
+        "pandasql.sqldf.sqldf",
+        "patsy.dmatrices",
+        "patsy.dmatrix",
+        "patsy.highlevel.dmatrices",
+        "patsy.highlevel.dmatrix",
+        "polars.SQLContext",
+        "polars.sql",
+        "polars.sql.context.SQLContext",
+        "polars.sql.functions.sql",
+        "statsmodels.base.model.Model.from_formula",
+        *(f"statsmodels.formula.api.{each}" for each in _FORMULAS),
         # Source text is code, comments and all; annotations and docstrings count nowhere else.
         "inspect.get_annotations",
         "inspect.getdoc",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -66,14 +67,25 @@ def test_they_travel(workshop, ship, deploy, start, tmp_path):
     assert {"editable/tool_a/__init__.py", "editable/tool_b.py"} <= set(done.stdout.splitlines())
 
 
-def test_without_candidates_no_metadata_is_read(project):
-    """A script that imports only installed packages does not pay for reading metadata."""
+def test_without_candidates_no_metadata_is_read(project, tmp_path):
+    """A script that imports only installed packages does not pay for reading metadata.
+
+    What Python itself imports when it starts may lie anywhere: Debian has it in /etc.
+    """
+    site = tmp_path / "etc"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text("")
+    environment = os.environ | {"PYTHONPATH": str(site)}
     code = (
         "import sys; from vcat._shipping.editable import find_editable_modules\n"
         "print(find_editable_modules(sys.argv[1], ['vcat']))\n"
         "print('importlib_metadata' in sys.modules)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(project)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(project)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == "{}\nFalse\n"

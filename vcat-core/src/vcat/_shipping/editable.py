@@ -13,6 +13,9 @@ from collections.abc import Collection, Sequence
 
 _INSTALLED = ("site-packages", "dist-packages")
 
+#: What Python imports when it starts; Debian links the first to a file of /etc.
+_STARTING = ("sitecustomize", "usercustomize")
+
 
 def find_editable_modules(project: str, shipped: Collection[str]) -> dict[str, str]:
     """Return the editable top-level modules that are loaded, each with its directory or file.
@@ -27,6 +30,7 @@ def find_editable_modules(project: str, shipped: Collection[str]) -> dict[str, s
         if "." not in name
         and name not in shipped
         and name not in sys.stdlib_module_names
+        and name not in _STARTING
         and (place := _place(module)) is not None
         and _is_elsewhere(place, os.path.realpath(project))
     }

@@ -314,7 +314,7 @@ def test_a_planted_entry_is_never_unpickled(project, start, tmp_path):
         entries[0].write_bytes(planted)
         code, out, err = outcome(start())
         assert (code, out) == RIGHT[:2]
-        assert "is not used" in err
+        assert " runs: its cached result is damaged (entry " in err
         assert not canary.exists()
 
 
@@ -365,7 +365,7 @@ def test_a_squatted_cache_is_worked_without(project, start, counted, kind, said)
         code, out, err = outcome(start())
         assert (code, out) == RIGHT[:2]
         assert said in err
-        assert err.count("RuntimeWarning: vcat: cache entry ") == 1
+        assert err.count(" runs: its result cannot be looked up: ") == 1
         assert len(counted()) == runs
     assert {each: each.lstat().st_mtime_ns for each in before} == before
 
@@ -408,7 +408,7 @@ def test_a_job_with_a_squatted_cache_completes(project, kind, said):
     project.write("train.py", SUBMITTED.format(""))
     done = project.run("train.py")
     said = said.format(place=place, elsewhere=place.parent / "elsewhere")
-    assert done.stdout.startswith("1\nvcat: warning: cache entry ")
+    assert done.stdout.startswith("1\nvcat: warning: stage 'one' (train.py:4) runs: its result ")
     assert said in done.stdout
     (line,) = [each for each in done.stderr.splitlines() if "Warning" in each]
     assert line.partition(": RuntimeWarning: ")[2] == (

@@ -96,7 +96,7 @@ def test_a_cache_may_return_anything(answer):
 
     result, said = run(Garbage())
     assert result == [0, 2, 4, 6, 8]
-    assert "is not used: it is not" in said[0]
+    assert " runs: its cached result is damaged (entry " in said[0]
 
 
 @pytest.mark.parametrize("view", ["x", 5, b"x"])
@@ -158,7 +158,60 @@ def test_an_entry_may_say_anything(header):
     result, said = run(Planted())
     assert result == [0, 2, 4, 6, 8]
     assert len(said) == 2
-    assert all(" is not used: it " in each for each in said)
+    assert all(" runs: its cached result is damaged (entry " in each for each in said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (
+            b"vcat-entry 2 sha256:00\n{}\n",
+            "its cached result is damaged (entry {key}: its header is damaged)",
+        ),
+        (
+            b"vcat-entry 99 sha256:00\n{}\n",
+            "its cached result is of another version (entry {key}: it has format 99, this vcat-core"
+            " reads 2)",
+        ),
+        (OSError(5, "io"), "its result cannot be looked up: Planted.get: OSError: [Errno 5] io"),
+    ],
+)
+def test_a_warning_names_the_stage_that_runs(answer, text):
+    """It says whose result is not used, which entry that is, and why."""
+    keys = []
+
+    class Planted(Plain):
+        def get(self, key):
+            keys.append(key[:16])
+            if isinstance(answer, OSError):
+                raise answer
+            return answer
+
+    _, said = run(Planted())
+    label = f"stage 'load' (test_bad_cache.py:{load.__code__.co_firstlineno})"
+    assert said[0] == f"{label} runs: {text.format(key=keys[0])}"
+
+
+def test_a_blob_that_cannot_be_asked_for_is_not_called_damaged():
+    """The entry may be whole; it is the cache that fails."""
+
+    class Unasked(Plain):
+        def get(self, key):
+            line = (
+                b'{"key":"%s","contents":[["value","",0,"sha256:0",true]],"output":"","stage":"",'
+                b'"job":"","reports":[],"observed":{}}'
+            ).replace(b"%s", key.encode())
+            return b"vcat-entry 2 " + digest(line).encode() + b"\n" + line + b"\n"
+
+        def has_blob(self, digest):
+            raise ValueError("no")
+
+        new_blob = map_blob = has_blob
+
+    _, said = run(Unasked())
+    label = f"stage 'load' (test_bad_cache.py:{load.__code__.co_firstlineno})"
+    assert said[0].startswith(f"{label} runs: its cached result cannot be used (entry ")
+    assert said[0].endswith(": Unasked.has_blob: ValueError: no)")
 
 
 def test_a_claim_may_raise_anything():

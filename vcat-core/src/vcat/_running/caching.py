@@ -145,15 +145,15 @@ class ResultCache:
         self.warn(f"{stage.label} is not cached: {reason}")
         return reason
 
-    def get(self, key: Key) -> Lookup:
-        """Return what is filed under *key*, verified but for its blobs, which are there.
+    def get(self, key: Key, stage: Stage) -> Lookup:
+        """Return what *stage* has under *key*, verified but for its blobs, which are there.
 
         An entry whose stage met files that have changed since is none.
         """
         try:
             data = ask(self._backend, "get", key.hex)
         except VcatError as error:
-            self._complain(f"cache entry {key.hex[:16]} is not used", error)
+            self._complain(f"{stage.label} runs: its result cannot be looked up", error)
             return Lookup(None, "unavailable")
         if data is None:
             return Lookup(None, "absent")
@@ -164,9 +164,14 @@ class ResultCache:
         except ForeignEntryError as error:
             # Another version's, which still needs it: nothing is put in its place.
             self._foreign.add(key.hex)
-            return self._unusable(key, error, "absent")
+            self._unusable(key, stage, "is of another version", error)
+            return Lookup(None, "absent")
+        except FormatError as error:
+            self._unusable(key, stage, "is damaged", error)
+            return Lookup(None, "damaged")
         except VcatError as error:
-            return self._unusable(key, error, "damaged")
+            self._unusable(key, stage, "cannot be used", error)
+            return Lookup(None, "damaged")
         if entry.observed and (changed := changes(self._project, entry.observed)):
             return Lookup(None, "changed", tuple(changed))
         return Lookup(entry, "hit")
@@ -307,6 +312,6 @@ class ResultCache:
     def _has(self, content: Content) -> bool:
         return self._blobs is not None and bool(ask(self._blobs, "has_blob", content.digest))
 
-    def _unusable(self, key: Key, error: VcatError, outcome: str) -> Lookup:
-        self.warn(f"cache entry {key.hex[:16]} is not used: {error}")
-        return Lookup(None, outcome)
+    def _unusable(self, key: Key, stage: Stage, what: str, error: VcatError) -> None:
+        entry = f"entry {key.hex[:16]}: {error}"
+        self.warn(f"{stage.label} runs: its cached result {what} ({entry})")

@@ -62,7 +62,7 @@ class Filing:
 
     def look(self) -> Entry | None:
         """Return what is filed under the key, if it may be used."""
-        found = self._cache.get(self.key)
+        found = self._cache.get(self.key, self._stage)
         if self.lookup is None or found.entry is not None:
             self.lookup = found.as_json()
         return found.entry
@@ -94,7 +94,7 @@ class Filing:
         if self.reason is not None or self._observation is None:
             return None
         if not self._is_current():
-            entry = self._cache.get(self.key).entry
+            entry = self._cache.get(self.key, self._stage).entry
             if entry is not None:
                 self.is_adopted = True
                 return Held(self.key, entry)

@@ -128,12 +128,12 @@ class _Planning:
         if _is_unknown(parts):
             return {"status": "depends", "depends_on": waiting}, None, waiting
         describe_code(key.code, self.codes, self.names)
-        return self._looked_up(key, parts, unique)
+        return self._looked_up(stage, key, parts, unique)
 
     def _looked_up(
-        self, key: Key, parts: dict[str, Any], unique: str
+        self, stage: Stage, key: Key, parts: dict[str, Any], unique: str
     ) -> tuple[dict[str, Any], str | None, list[str]]:
-        found = self._cache.get(key)
+        found = self._cache.get(key, stage)
         outcome = {"key": key.hex, "key_parts": parts, "lookup": found.as_json()}
         if found.entry is None and key.hex in self.running:
             first = self.running[key.hex]

@@ -1,6 +1,8 @@
 """What the engine may take from the cache, and what it must not put there."""
 
 import os
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -150,6 +152,41 @@ def test_a_part_that_is_changed_is_changed_in_no_whole():
         assert stage(total)(alias, spoil).run_same_process() == 3
     assert stage(total)(stage(pair)(), 0).run_same_process() == 3
     assert stage(total)(stage(same)(stage(pair)()), 0).run_same_process() == 3
+
+
+def test_a_large_set_in_another_process_is_unchanged(tmp_path):
+    """Its items come in another order there, and nobody has changed it."""
+    program = """
+import sys, warnings
+from vcat import *
+
+@stage
+def words():
+    return {str(n) for n in range(20_000)}
+
+@stage
+def count(found, by):
+    return len(found) + by
+
+@stage
+def both(one, other):
+    return one + other
+
+warnings.simplefilter("error")
+by = int(sys.argv[1])
+found = words()
+print(both(count(found, by), count(found, by + 1)).run_same_process())
+"""
+    (tmp_path / "words.py").write_text(program)
+    for seed in ("1", "2", "3"):
+        done = subprocess.run(
+            [sys.executable, "words.py", seed + "0"],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.stdout, done.stderr) == (f"{40_001 + 20 * int(seed)}\n", "")
 
 
 @pytest.mark.parametrize("cached", [True, False])

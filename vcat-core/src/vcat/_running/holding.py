@@ -141,10 +141,13 @@ class Values:
                 known = self._told(number)
                 if number in self._held:
                     self._expected[number] = known
-            elif self.is_in_memory(number) and not self._is_still(number, known):
+            elif self.is_in_memory(number) and (now := self._told_if_any(number)) != known:
                 self._values[number] = _GONE
-                self._changed(number, self._suspects.get(number, number))
                 self.value(number)
+                # The bytes of equal values may differ, in the order of a set's items: what counts
+                # is whether they are still those of the value as it is loaded here.
+                if self._told_if_any(number) != now:
+                    self._changed(number, self._suspects.get(number, number))
             self._remember(number, known, loaded=True)
         return known
 
@@ -179,11 +182,11 @@ class Values:
             return digest_parts(serialized.parts)
         return self._cache.digest_result(self._values[number], serialized)
 
-    def _is_still(self, number: int, expected: str) -> bool:
+    def _told_if_any(self, number: int) -> str | None:
         try:
-            return self._told(number) == expected
-        except Exception:  # noqa: BLE001  # as it was returned it could be told
-            return False
+            return self._told(number)
+        except Exception:  # noqa: BLE001  # somebody put into it what cannot be told
+            return None
 
     def _remember(self, number: int, digest: str, *, loaded: bool) -> None:
         self._digests[number] = digest

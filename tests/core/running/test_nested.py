@@ -9,7 +9,7 @@ import pytest
 
 from vcat import log_metric, stage
 from vcat._authoring.graph import Graph
-from vcat._keys import file
+from vcat._keys import file, stat_cache
 from vcat._plugins.in_process import InProcessExecutor
 from vcat._running.engine import Engine
 from vcat._running.observation import Observation
@@ -20,6 +20,7 @@ from vcat.errors import VcatError
 def settled(monkeypatch):
     """Let files be recalled instead of read, as large ones are that were not just written."""
     monkeypatch.setattr(file, "_LARGE", 0)
+    stat_cache._create(stat_cache._path())  # is read then, and is nothing that a stage reads
     Path("data").mkdir()
     Path("data/a.txt").write_text("one")
 

@@ -20,6 +20,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 from vcat._keys.identity import Identity, identity, is_racy
+from vcat.abc import unobserved
 
 #: What the table begins with; with another beginning or size it is replaced by an empty one.
 _MAGIC = b"vcat file digests 1\n"
@@ -42,7 +43,8 @@ def recall(status: os.stat_result) -> bytes | None:
     known = identity(status)
     digest = _kept.get(known)
     if digest is None:
-        with suppress(OSError, ValueError):
+        # The table is ours: a stage that runs others does not depend on it.
+        with suppress(OSError, ValueError), unobserved():
             digest = _look(known)
         if digest is not None:
             _keep(known, digest)
@@ -61,7 +63,7 @@ def remember(status: os.stat_result, digest: bytes, read_at: float) -> None:
         return
     known = identity(status)
     _keep(known, digest)
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError), unobserved():
         _write(known, digest)
 
 

@@ -96,16 +96,15 @@ def together():
     """Run two functions as stages of two threads, one step of each after the other."""
 
     def run(first, second):
-        turns = [threading.Event(), threading.Event()]
+        turns = [threading.Semaphore(0), threading.Semaphore(0)]
         said = []
 
         def steps(mine, body):
             def call():
                 for each in body:
-                    turns[mine].wait(10)
-                    turns[mine].clear()
+                    assert turns[mine].acquire(timeout=60)
                     each()
-                    turns[1 - mine].set()
+                    turns[1 - mine].release()
 
             return call
 
@@ -114,12 +113,12 @@ def together():
             try:
                 Engine(graph, {}, InProcessExecutor(), observer=Listener(said, number)).run()
             finally:
-                turns[1 - number].set()
+                turns[1 - number].release()  # for what is left of the other
 
         threads = [threading.Thread(target=start, args=each) for each in enumerate([first, second])]
         for each in threads:
             each.start()
-        turns[0].set()
+        turns[0].release()
         for each in threads:
             each.join(60)
         return said

@@ -567,7 +567,7 @@ def test_a_waiter_that_did_not_run_itself_learns_nothing(monkeypatch):
         return generation == 1
 
     holding = SimpleNamespace(
-        locks=SimpleNamespace(take=take, next=lambda key: 1),
+        locks=SimpleNamespace(take=take, next=lambda key: 1, holder=lambda key: 0),
         key="a" * 64,
         lease=60.0,
         seen_beat=lambda: b"",

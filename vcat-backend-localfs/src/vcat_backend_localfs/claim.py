@@ -240,8 +240,11 @@ def _ancestors() -> set[int]:
     while number > 0 and number not in found:
         found.add(number)
         try:
-            with open(f"/proc/{number}/stat", "rb") as file:
-                number = int(file.read().rpartition(b")")[2].split()[1])
+            descriptor = os.open(f"/proc/{number}/stat", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                number = int(os.read(descriptor, 4096).rpartition(b")")[2].split()[1])
+            finally:
+                os.close(descriptor)
         except (OSError, ValueError, IndexError):  # macOS has no such files
             break
     return found

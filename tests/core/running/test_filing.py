@@ -13,6 +13,7 @@ import pytest
 
 from vcat import log_artifact, log_metric, stage
 from vcat._authoring.graph import Graph
+from vcat._keeping.digest import digest_parts
 from vcat._plugins.in_process import InProcessExecutor
 from vcat._running.caching import ResultCache
 from vcat._running.engine import Engine
@@ -109,6 +110,7 @@ class Witness:
 
     def value(self, number, parts, digest):
         self.values[number] = digest
+        self.digest_of_parts = digest_parts(parts)
 
 
 @pytest.fixture
@@ -383,6 +385,57 @@ def test_who_was_stopped_adopts_what_another_published(cache, run, calls):
     assert calls["drawn"] == 2
     assert dict(cache.entries) == {}
     assert witness.told[-1] == ("completed", 0)
+
+
+def test_an_adopted_result_is_archived_as_it_is_filed(cache, run, calls):
+    """The bytes that are kept for the job have the digest that its record says."""
+
+    @stage
+    def drawn():
+        import collections
+
+        collections._calls["drawn"] += 1
+        return [collections._calls["drawn"]]
+
+    run(drawn())
+    filed, cache.entries = dict(cache.entries), {}
+
+    def claimed(claim):
+        claim.current = False
+        cache.get = filed.get  # another process has published while this one was stopped
+
+    cache.contains = lambda key: False
+    cache.claimed = claimed
+    witness = Witness()
+    assert run(drawn(), witness).result() == [1]
+    assert witness.values == {0: witness.digest_of_parts}
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_changed_value_that_the_cache_has_lost_is_computed_again(cache, run, calls, cached):
+    """Whoever is next gets what the stage returns, though what it returned is not to be had."""
+
+    @stage
+    def cleared(array):
+        array[:] = 0
+        cache_of_test().blobs.clear()
+        return 0
+
+    def cache_of_test():
+        import collections
+
+        return collections._cache
+
+    import collections
+
+    collections._cache = cache
+    try:
+        array = large(1)
+        pipe = stage(total.function, cache=cached)(array, cleared(array))
+        assert run(pipe).result() == LARGE // 8
+        assert calls["large"] == 2
+    finally:
+        del collections._cache
 
 
 def test_what_a_stage_printed_is_printed_again(cache, run, calls, capsys):

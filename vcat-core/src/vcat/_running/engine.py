@@ -140,8 +140,6 @@ class Engine:
         A value that the cache has lost meanwhile is computed from its inputs, and so are those.
         """
         values, waiting = self._values, list(numbers)
-        for number in numbers:
-            values.restore(number)
         lost: dict[int, LostValueError] = {}
         while waiting:
             number = waiting[-1]
@@ -149,6 +147,7 @@ class Engine:
                 self._compute_again(number, lost[number])
             elif number not in lost:
                 try:
+                    values.restore(number)
                     values.value(number)
                 except LostValueError as error:
                     lost[number] = error
@@ -300,8 +299,8 @@ class Engine:
             return
         output = None if held is None else held.entry.output
         if lasting and data is not None:
-            stored = digest_parts(data.parts) if held is None else held.entry.value.digest
-            observer.value(number, data.parts, stored)
+            parts, stored = filing.kept(held, data)
+            observer.value(number, parts, stored)
             output = output or stored
         ending = Ending(
             key=filing.key if filing.reason is None else None,

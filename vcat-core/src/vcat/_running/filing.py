@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.digest import digest_parts
 from vcat._keeping.entry import ARTIFACT, PRINTED
 from vcat._keeping.guard import ask
 from vcat._running.holding import Held
@@ -106,6 +107,21 @@ class Filing:
             return None
         self._filed = filed
         return Held(self.key, filed)
+
+    def kept(self, held: Held | None, data: Serialized) -> tuple[Sequence[Data], str]:
+        """Return the bytes of the result that counts, and their digest.
+
+        Args:
+            held: Where it is filed; ``None`` where it is not.
+            data: The bytes of what was computed here.
+        """
+        if held is None:
+            return data.parts, digest_parts(data.parts)
+        if self.is_adopted:
+            if not self.fetch(held.entry, for_observer=False, for_archive=True):
+                return data.parts, digest_parts(data.parts)
+            return [self.value], held.entry.value.digest
+        return data.parts, held.entry.value.digest
 
     def _is_current(self) -> bool:
         try:

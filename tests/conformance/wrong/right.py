@@ -301,11 +301,11 @@ class RightDeployment(DeploymentBackend):
             return DeploymentStatus("failed", None, f"killed by signal {code - 128}")
         return DeploymentStatus("failed", code, f"exit code {code}")
 
-    def read(self, job_id: str, name: str, start: int = 0) -> bytes | None:
+    def read(self, job_id: str, name: str, start: int = 0, size: int | None = None) -> bytes | None:
         if not re.fullmatch("[a-z.]+", name):
             raise ValueError(name)
         data = content(self.directory(job_id) / name)
-        return None if data is None else data[start:]
+        return None if data is None else data[start:][:size]
 
     def cancel(self, job_id: str) -> None:
         directory = self.directory(job_id)

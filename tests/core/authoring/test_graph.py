@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from vcat import Hyperparameter, stage
 from vcat._authoring.graph import MAX_DEPTH, Graph
-from vcat._plugins.in_process import InProcessExecutor
 from vcat._running.engine import Engine
 from vcat.errors import GraphError
 
@@ -167,7 +166,7 @@ def test_upstream_stages_come_first_in_any_graph(wiring):
     assert len({id(each) for each in graph.stages}) == len(graph.stages)
     for number, upstream in enumerate(graph.upstream):
         assert all(each < number for each in upstream)
-    engine = Engine(graph, {}, InProcessExecutor())
+    engine = Engine(graph, {})
     engine.run()
     assert engine.result() == expected[-1]
 

@@ -7,7 +7,6 @@ import pytest
 from vcat import Hyperparameter, pipeline, stage
 from vcat._authoring.graph import Graph
 from vcat._keeping.definition import describe_graph, restore_graph, stage_records
-from vcat._plugins.in_process import InProcessExecutor
 from vcat._running.engine import Engine
 from vcat.errors import FormatError, UnpicklableError
 
@@ -34,7 +33,7 @@ def described(end, **given):
 
 
 def run(stages, parameters):
-    engine = Engine(Graph.in_order(stages), parameters, InProcessExecutor())
+    engine = Engine(Graph.in_order(stages), parameters)
     engine.run()
     return engine.result()
 

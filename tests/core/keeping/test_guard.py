@@ -69,7 +69,7 @@ def _enter():
     ("module", "name", "do"),
     [
         ("vcat._keeping.guard", "at_work", lambda: call(Backend(), "raises", OSError())),
-        ("vcat.abc", "_at_work", _enter),
+        ("vcat.abc.backend", "_at_work", _enter),
     ],
 )
 def test_an_interrupt_leaves_no_thread_at_work(monkeypatch, module, name, do):

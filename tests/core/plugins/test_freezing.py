@@ -203,7 +203,7 @@ def test_thawing_imports_no_more_than_the_backends_asked_for(load, tmp_path, fak
         "from vcat._plugins.configuration import thaw\n"
         "thawed = thaw(json.load(open(sys.argv[1])))\n"
         "assert thawed.cache.host == 'h'\n"
-        "assert thawed.executor.call(len, ('abc',), {}) == 3\n"
+        "assert thawed.executor.open(b'') is None\n"
         "print([n for n in ('yaml', 'pluggy', 'importlib_metadata', 'importlib.metadata',"
         " 'logging',"
         " 'subprocess', 'tempfile', 'pathspec', 'vcat._plugins.schema') if n in sys.modules])\n"

@@ -9,7 +9,6 @@ import pytest
 from vcat import stage
 from vcat._authoring.graph import Graph
 from vcat._keeping.digest import digest
-from vcat._plugins.in_process import InProcessExecutor
 from vcat._running.caching import ResultCache
 from vcat._running.engine import Engine
 from vcat.abc import CacheBackend
@@ -45,7 +44,7 @@ def run(backend):
     said = []
     graph = Graph.ending_in(stage(double)(stage(load)()))
     cache = ResultCache(backend, str(Path.cwd()), "", said.append)
-    engine = Engine(graph, {}, InProcessExecutor(), cache=cache)
+    engine = Engine(graph, {}, cache=cache)
     engine.run()
     return engine.result()[0], said
 

@@ -9,7 +9,6 @@ import pytest
 
 from vcat import log_artifact, log_metric, stage
 from vcat._authoring.graph import Graph
-from vcat._plugins.in_process import InProcessExecutor
 from vcat._running.caching import ResultCache
 from vcat._running.engine import Engine
 from vcat.abc import CacheBackend
@@ -124,7 +123,7 @@ def test_a_failed_call_leaves_nothing_in_the_result(tmp_path):
 
     graph = Graph.ending_in(stage(flaky, retries=1)())
     cache = Cache(Backend(), os.getcwd(), "", pytest.fail)
-    Engine(graph, {}, InProcessExecutor(), cache=cache).run()
+    Engine(graph, {}, cache=cache).run()
     assert [each["value"] for each in reports[0].events] == [1]
     assert list(reports[0].artifacts) == ["call1"]
 

@@ -9,7 +9,6 @@ import pytest
 from vcat import log_artifact, log_metric, log_param, set_tag, stage
 from vcat._authoring.graph import Graph
 from vcat._keeping.codec import loads
-from vcat._plugins.in_process import InProcessExecutor
 from vcat._running.engine import Engine, StageFailure
 from vcat.errors import GraphError, StageError, UnpicklableError, VcatError
 
@@ -45,9 +44,7 @@ class Witness:
 
 def run(end, observer=None, **parameters):
     graph = Graph.ending_in(end)
-    engine = Engine(
-        graph, graph.fill_parameters(parameters), InProcessExecutor(), observer=observer
-    )
+    engine = Engine(graph, graph.fill_parameters(parameters), observer=observer)
     engine.run()
     return engine
 

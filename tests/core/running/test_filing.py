@@ -14,7 +14,6 @@ import pytest
 from vcat import log_artifact, log_metric, stage
 from vcat._authoring.graph import Graph
 from vcat._keeping.digest import digest_parts
-from vcat._plugins.in_process import InProcessExecutor
 from vcat._running.caching import ResultCache
 from vcat._running.engine import Engine
 from vcat.abc import CacheBackend
@@ -130,7 +129,7 @@ def run(cache, warnings):
     def run(end, observer=None, job="job-1"):
         graph = Graph.ending_in(end)
         results = ResultCache(cache, "/nowhere", job, warnings.append)
-        engine = Engine(graph, {}, InProcessExecutor(), cache=results, observer=observer)
+        engine = Engine(graph, {}, cache=results, observer=observer)
         engine.run()
         return engine
 

@@ -10,7 +10,6 @@ import pytest
 from vcat import log_metric, stage
 from vcat._authoring.graph import Graph
 from vcat._keys import file, stat_cache
-from vcat._plugins.in_process import InProcessExecutor
 from vcat._running.engine import Engine
 from vcat._running.observation import Observation
 from vcat.errors import VcatError
@@ -111,7 +110,7 @@ def together():
         def start(number, body):
             graph = Graph.ending_in(stage(steps(number, body))())
             try:
-                Engine(graph, {}, InProcessExecutor(), observer=Listener(said, number)).run()
+                Engine(graph, {}, observer=Listener(said, number)).run()
             finally:
                 turns[1 - number].release()  # for what is left of the other
 

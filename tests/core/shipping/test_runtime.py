@@ -68,7 +68,7 @@ def installed(tmp_path, monkeypatch):
 def test_vcat_travels_with_what_it_requires(add):
     """Both parts have all it takes, metadata included, and nothing compiled by a C compiler."""
     files, runtime, _ = add("vcat-core")
-    assert "runtime/vcat/abc.py" in files
+    assert "runtime/vcat/abc/store.py" in files
     assert "runtime/vcat/_shipping/launcher/run.sh" in files
     assert {"requirements/dill/__init__.py", "requirements/yaml/__init__.py"} <= set(files)
     metadata = [each for each in files if each.endswith(".dist-info/METADATA")]
@@ -107,10 +107,11 @@ def test_its_compiled_form_is_used(add, tmp_path):
     """The job does not compile vcat, whatever the times of the files, and knows where it is."""
     files, _, _ = add("vcat-core")
     tag = sys.implementation.cache_tag
-    compiled = f"runtime/vcat/__pycache__/abc.{tag}.pyc"
+    compiled = f"runtime/vcat/abc/__pycache__/store.{tag}.pyc"
     assert compiled in files
     assert f"requirements/dill/__pycache__/_dill.{tag}.pyc" in files
-    needed = ("abc.py", "errors.py", "records.py", "_keeping/__init__.py")
+    roles = [each[len("runtime/vcat/") :] for each in files if each.startswith("runtime/vcat/abc/")]
+    needed = (*roles, "errors.py", "records.py", "_keeping/__init__.py")
     for name in (f"_keeping/__pycache__/guard.{tag}.pyc", *needed):
         path = tmp_path / "runtime/vcat" / name
         path.parent.mkdir(parents=True, exist_ok=True)

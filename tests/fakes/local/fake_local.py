@@ -68,7 +68,7 @@ class LocalShellJobDeployment(DeploymentBackend):
     def status(self, job_id):
         raise LookupError(job_id)
 
-    def read(self, job_id, name, start=0):
+    def read(self, job_id, name, start=0, size=None):
         return None
 
     def cancel(self, job_id):

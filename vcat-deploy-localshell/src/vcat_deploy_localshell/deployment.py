@@ -89,7 +89,7 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
             reason = "its processes are gone and left no exit code: they were probably killed"
         return DeploymentStatus("lost", reason=reason, started_at=started)
 
-    def read(self, job_id: str, name: str, start: int = 0) -> bytes | None:
+    def read(self, job_id: str, name: str, start: int = 0, size: int | None = None) -> bytes | None:
         """Return a file of the job's directory from byte *start* on."""
         directory = self._directory(job_id)
         if not os.path.isdir(directory):
@@ -103,8 +103,10 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
         except FileNotFoundError:
             return None
         with open(descriptor, "rb") as file:
+            if start < 0:
+                start = max(0, os.fstat(descriptor).st_size + start)
             file.seek(start)
-            return file.read()
+            return file.read(-1 if size is None else size)
 
     def cancel(self, job_id: str) -> None:
         """End the job with all its processes: ask, give it five seconds, kill."""

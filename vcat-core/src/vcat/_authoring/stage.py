@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operator import getitem
 
+from vcat._authoring.options import StageOptions
 from vcat._authoring.pipeline import Pipeline
 from vcat._authoring.signature import check_arguments, check_names, code_of, name_of, place_of
 from vcat._authoring.strict import Strict
@@ -11,78 +12,8 @@ from vcat.errors import GraphError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
-
-
-class StageOptions:
-    """How a stage is to be run; immutable and shared by all stages of one function.
-
-    Attributes:
-        name: What the stage is called in records; the function's name where ``None``.
-        outputs: How many values the function returns, where they can be unpacked.
-        cache: Whether its results are cached; the configuration decides where ``None``.
-        persist: Whether its value is kept in the persisted data archive.
-        retries: How often a failed call is repeated.
-        timeout: After how many seconds a call is stopped; never where ``None``.
-        version: What the author says of the function's version; part of what its results are filed
-            under.
-        ignore: Names of arguments that are no part of it.
-    """
-
-    __slots__ = (
-        "cache",
-        "ignore",
-        "name",
-        "outputs",
-        "persist",
-        "retries",
-        "timeout",
-        "version",
-    )
-
-    def __init__(
-        self,
-        *,
-        name: str | None = None,
-        outputs: int | None = None,
-        cache: bool | None = None,
-        persist: bool = False,
-        retries: int = 0,
-        timeout: float | None = None,
-        version: str | float | None = None,
-        ignore: Iterable[str] = (),
-    ) -> None:
-        if outputs is not None and (type(outputs) is not int or outputs < 1):
-            raise GraphError(
-                f"stage(outputs={outputs!r}): outputs is a number of values, 1 or more"
-            )
-        if type(retries) is not int or retries < 0:
-            raise GraphError(f"stage(retries={retries!r}): retries is a number of calls, 0 or more")
-        if timeout is not None and not timeout > 0:
-            raise GraphError(f"stage(timeout={timeout!r}): timeout is in seconds, more than 0")
-        if version is not None and type(version) not in (str, int, float):
-            raise GraphError(f"stage(version={version!r}): version is a text or a number")
-        # A text is a sequence of texts too, but nobody means its letters.
-        ignored = (ignore,) if isinstance(ignore, str) else tuple(ignore)
-        if not all(isinstance(each, str) for each in ignored):
-            raise GraphError(f"stage(ignore={ignore!r}): ignore is names of parameters")
-        self.version = version
-        self.ignore = ignored
-        self.name = name
-        self.outputs = outputs
-        self.cache = cache
-        self.persist = persist
-        self.retries = retries
-        self.timeout = timeout
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the options by name, as :func:`stage` takes them."""
-        return {each: getattr(self, each) for each in self.__slots__}
-
-    def replace(self, **changes: Any) -> StageOptions:
-        """Return a copy with *changes*."""
-        return StageOptions(**(self.as_dict() | changes))
 
 
 _PLAIN = StageOptions()
@@ -204,7 +135,11 @@ def stage(
     cache: bool | None = None,
     persist: bool = False,
     retries: int = 0,
+    retry_delay: float = 0.0,
+    retry_on: type[Exception] | Iterable[type[Exception]] = Exception,
     timeout: float | None = None,
+    seed: int | None = None,
+    resources: Mapping[str, float | str] | None = None,
     version: str | float | None = None,
     ignore: Iterable[str] = (),
 ) -> Any:
@@ -217,7 +152,14 @@ def stage(
         cache: Whether results are cached; the configuration decides (on) if not given.
         persist: Whether the value is kept in the persisted data archive.
         retries: How often a failed call is repeated before the stage fails.
+        retry_delay: How many seconds to wait before each repetition.
+        retry_on: Which exceptions are worth a repetition, a class or several.
         timeout: After how many seconds a call is stopped and the stage fails.
+        seed: What the random number generators start from; derived from the stage's key if not
+            given, so that the same work draws the same numbers. Part of what results are filed
+            under.
+        resources: What a call needs of the machine, ``{"cpus": 2, "memory": "4GB"}``; one CPU if
+            not given. Stages run side by side only where there is enough for all of them.
         version: Anything that is changed by hand where the code alone does not tell that results
             are different now: another model on a server, another compiler. A text or a number.
         ignore: Names of parameters that change no result: ``ignore=["verbose"]``. A result is found
@@ -235,7 +177,11 @@ def stage(
         cache=cache,
         persist=persist,
         retries=retries,
+        retry_delay=retry_delay,
+        retry_on=retry_on,
         timeout=timeout,
+        seed=seed,
+        resources=resources,
         version=version,
         ignore=ignore,
     )

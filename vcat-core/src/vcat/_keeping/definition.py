@@ -110,6 +110,8 @@ class _Writer:
             }
         options = each.options.as_dict()
         changed = {k: v for k, v in options.items() if v != _DEFAULTS[k]}
+        if "retry_on" in changed:
+            described["retry_on"] = self.value(changed.pop("retry_on"))
         if changed:
             described["options"] = changed
         if each.place is not None:
@@ -185,13 +187,14 @@ class _Reader:
             self._value(described["function"]),
             tuple(self.node(each) for each in described.get("args", ())),
             {name: self.node(each) for name, each in described.get("kwargs", {}).items()},
-            self._stage_options(described.get("options", {})),
+            self._stage_options(described.get("options", {}), described.get("retry_on")),
         )
 
-    def _stage_options(self, changed: dict[str, Any]) -> Any:
-        known = repr(changed)
+    def _stage_options(self, changed: dict[str, Any], retry_on: int | None) -> Any:
+        known = repr((changed, retry_on))
         if known not in self._options:
-            self._options[known] = _PLAIN.replace(**changed)
+            classes = {} if retry_on is None else {"retry_on": self._value(retry_on)}
+            self._options[known] = _PLAIN.replace(**changed, **classes)
         return self._options[known]
 
     def node(self, node: dict[str, Any]) -> Any:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from vcat.abc import _at_work, unobserved
+from vcat.abc import unobserved
+from vcat.abc.backend import _at_work
 from vcat.errors import BackendError, VcatError
 
 at_work = _at_work

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from vcat.abc import Configured, ExecutorBackend
 
 
 class InProcessExecutor(Configured, ExecutorBackend):
-    """Call each function in the process and thread of the engine."""
+    """Call each function in the process and thread of the engine, one at a time."""
 
-    def call(
-        self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
-    ) -> object:
-        """Return ``function(*args, **kwargs)``."""
-        return function(*args, **kwargs)
+    def open(self, beginning: bytes) -> None:
+        """Return ``None``: there are no workers."""

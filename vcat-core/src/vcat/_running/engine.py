@@ -5,6 +5,7 @@ Iterative and in order; each stage runs once, and its value is dropped when its 
 
 from __future__ import annotations
 
+import time
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from vcat._authoring.graph import Graph, fill
 from vcat._authoring.reporting import listen
 from vcat._authoring.stage import Stage
 from vcat._keeping.digest import digest_parts
+from vcat._running.attempt import attempt, is_worth_another
 from vcat._running.holding import Held, LostValueError, Values
 from vcat._running.report import Ending, Reports, StageObserver
-from vcat._running.result import check_result, path_in_result, serialize_result
+from vcat._running.result import path_in_result, serialize_result
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from vcat._keys.recipe import Key
     from vcat._running.caching import ResultCache
     from vcat._running.filing import Filing
-    from vcat.abc import ExecutorBackend
 
 
 class StageFailure(Exception):  # noqa: N818  # control flow: the doors turn it into a public error
@@ -42,7 +43,6 @@ class Engine:
     Args:
         graph: The stages.
         parameters: The values of all hyperparameters.
-        executor: Where the bodies of stages run.
         cache: Results of earlier runs; ``None`` runs every stage.
         cached_by_default: Whether a stage that does not say is cached.
         observer: Told of everything that happens; ``None`` for nobody, which costs least.
@@ -52,7 +52,6 @@ class Engine:
         self,
         graph: Graph,
         parameters: dict[str, Any],
-        executor: ExecutorBackend,
         *,
         cache: ResultCache | None = None,
         cached_by_default: bool = True,
@@ -60,7 +59,6 @@ class Engine:
     ) -> None:
         self._graph = graph
         self._parameters = parameters
-        self._call = executor.call
         self._cache = cache
         self._cached_by_default = cached_by_default
         self._observer = observer
@@ -255,19 +253,12 @@ class Engine:
                 args = tuple([fill(each, self._filled) for each in stage.args])
                 kwargs = stage.kwargs
                 kwargs = {k: fill(v, self._filled) for k, v in kwargs.items()} if kwargs else {}
-                if options.timeout is None:
-                    value = self._call(stage.function, args, kwargs)
-                else:
-                    from vcat._running.timeout import limited  # signals and threads cost start-up
-
-                    with limited(options.timeout):
-                        value = self._call(stage.function, args, kwargs)
-                value = check_result(value, stage)
+                value = attempt(stage, args, kwargs)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
                 # SystemExit too: a stage that calls sys.exit(0) has not given a value.
-                if attempts <= options.retries and isinstance(error, Exception):
+                if is_worth_another(error, options, attempts):
                     if self._observer is not None:
                         self._observer.stage_failed(number, attempts, error)
                     if reports is not None:
@@ -276,6 +267,7 @@ class Engine:
                         filing.printed.clear()
                     self._values.distrust(number)
                     self._load(self._graph.upstream[number])  # as they were, not as it left them
+                    time.sleep(options.retry_delay)
                     continue
                 raise self._failed(number, stage, error, attempts, filing) from error
             finally:

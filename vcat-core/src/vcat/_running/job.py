@@ -100,7 +100,6 @@ class _RunningJob:
             engine = Engine(
                 graph,
                 parameters,
-                self.configuration.executor,
                 cache=self._cache(graph),
                 cached_by_default=self.configuration.default_cache_enabled,
                 observer=self.journal,

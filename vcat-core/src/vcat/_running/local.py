@@ -35,9 +35,7 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
         cache = ResultCache(
             configuration.cache, project, "", _warn, find=configuration.value_types.find
         )
-    engine = Engine(
-        graph, parameters, configuration.executor, cache=cache, cached_by_default=default
-    )
+    engine = Engine(graph, parameters, cache=cache, cached_by_default=default)
     try:
         engine.run()
         return engine.result()

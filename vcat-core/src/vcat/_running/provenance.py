@@ -75,7 +75,7 @@ def describe_stages(
                 "file": file,
                 "line": line,
                 "source": source,
-                "options": stage.options.as_dict(),
+                "options": stage.options.as_json(),
                 "inputs": inputs,
                 **outcome,
             }

@@ -138,6 +138,16 @@ class DeploymentBackendTests(JobEndTests):
         parts = {start: backend.read(job_id, "output.log", start) for start in (0, 1, 9, 10, 999)}
         assert parts == {0: b"0123456789", 1: b"123456789", 9: b"9", 10: b"", 999: b""}
 
+    def test_read_gives_no_more_than_it_is_told(
+        self, backend: DeploymentBackend, submit: Submit
+    ) -> None:
+        """``read`` gives at most *size* bytes, and counts a negative *start* from the end."""
+        job_id = submit("printf 0123456789")
+        assert backend.wait(job_id, self.patience).state == "completed"
+        asked = [(0, 4), (8, 4), (0, 0), (-3, None), (-3, 2), (-99, 2)]
+        parts = [backend.read(job_id, "output.log", start, size) for start, size in asked]
+        assert parts == [b"0123", b"89", b"", b"789", b"78", b"01"]
+
     def test_file_that_does_not_exist_is_none(
         self, backend: DeploymentBackend, submit: Submit
     ) -> None:

@@ -1,0 +1,139 @@
+"""The roles that run: deployment, which takes jobs, and executor, which runs their stages."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from vcat.records import TERMINAL_STATES, Bundle, DeploymentStatus
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+
+class DeploymentBackend(ABC):
+    """Take a bundle to where it shall run, run it, and answer for it afterwards.
+
+    A submitted job owes nothing to the submitting process: any process that builds an equal
+    deployment can ask about it by the id that :meth:`submit` returned.
+    """
+
+    def check(self) -> None:  # noqa: B027  # most deployments have nothing to check
+        """Raise an error that says what to do if no job could start; called before bundling."""
+
+    @abstractmethod
+    def submit(self, bundle: Bundle) -> str:
+        """Start the job and return its id, without waiting for it to end.
+
+        :class:`~vcat.records.Bundle` says what to place and start. When ``submit`` returns,
+        ``bundle.path`` is no longer needed; when it raises, nothing is left behind.
+        """
+
+    @abstractmethod
+    def status(self, job_id: str) -> DeploymentStatus:
+        """Return what is known of the job now. Terminal states never change.
+
+        Raises:
+            LookupError: This deployment has never had, or no longer has, a job of that id.
+        """
+
+    @abstractmethod
+    def read(self, job_id: str, name: str, start: int = 0, size: int | None = None) -> bytes | None:
+        """Return a file of the job's directory from byte *start* on, while it grows or afterwards.
+
+        ``output.log`` has stdout and stderr, ``events.jsonl`` the job's events, ``stage-N.log``,
+        where N has six digits, what stage N has printed.
+
+        Args:
+            job_id: The job.
+            name: The file.
+            start: The first byte; a negative number counts from the end.
+            size: How many bytes at the most; all there are if not given.
+
+        Returns:
+            The bytes; empty if nothing lies beyond *start*; ``None`` if the file does not exist
+            (yet, or any more).
+        """
+
+    @abstractmethod
+    def cancel(self, job_id: str) -> None:
+        """End the job with all its processes; its state is ``cancelled`` when this returns.
+
+        A job that has already ended is left as it is.
+        """
+
+    def wait(self, job_id: str, timeout: float | None = None) -> DeploymentStatus:
+        """Return the status once it is terminal, or after *timeout* seconds whatever it is then."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        began = time.monotonic()
+        while True:
+            status = self.status(job_id)
+            if status.state in TERMINAL_STATES:
+                return status
+            now = time.monotonic()
+            # Short for short jobs, never more than a twentieth of the time it has taken so far.
+            pause = min(max(0.001, (now - began) / 20), 0.5)
+            if deadline is not None:
+                if now >= deadline:
+                    return status
+                pause = min(pause, deadline - now)
+            time.sleep(pause)
+
+
+@runtime_checkable
+class SupportsGaps(Protocol):
+    """What a deployment can do that keeps the head and the tail of a log that grows too long."""
+
+    def gap(self, job_id: str, name: str) -> tuple[int, int] | None:
+        """Return where the bytes of a file begin and end that have not been kept, if any.
+
+        They count in the positions of :meth:`DeploymentBackend.read`, which gives zeros for them.
+        """
+
+
+class WorkerEndedError(Exception):
+    """The process that had a task has ended without an answer.
+
+    Attributes:
+        exit_code: How it ended, as ``os.waitstatus_to_exitcode`` says it; ``None`` where unknown.
+    """
+
+    def __init__(self, exit_code: int | None = None) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+class Workers(Protocol):
+    """Processes that run the bodies of stages for one run of a graph.
+
+    Attributes:
+        count: How many bodies can run at the same time.
+    """
+
+    count: int
+
+    def submit(self, task: bytes) -> Future[bytes]:
+        """Have a worker answer ``vcat.worker.work(task)``; at most *count* tasks are on their way.
+
+        The future raises :class:`WorkerEndedError` where the worker ended instead, which harms no
+        other task.
+        """
+
+    def kill(self, future: Future[bytes]) -> None:
+        """End the process that has the task, with all it has started; another takes its place."""
+
+    def close(self) -> None:
+        """End all workers, whatever they are doing."""
+
+
+class ExecutorBackend(ABC):
+    """Decide in which processes the bodies of stages run inside the job."""
+
+    @abstractmethod
+    def open(self, beginning: bytes) -> Workers | None:
+        """Return workers for one run; ``None`` if stages run where the job does, one by one.
+
+        Args:
+            beginning: Every worker gives this to ``vcat.worker.begin`` before its first task.
+        """

@@ -52,6 +52,13 @@ def run_job(directory: str) -> int:
     """
     interruption = Interruption()
     interruption.watch()
+    try:
+        return _run_job(directory, interruption)
+    except CancelledError:  # before there was anything to write down
+        return 128 + (interruption.number or 0)
+
+
+def _run_job(directory: str, interruption: Interruption) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A line is in the log when it is printed: followers see it, and a killed job keeps it.
         with suppress(AttributeError):
@@ -65,9 +72,8 @@ def run_job(directory: str) -> int:
         code = running.run()
     except (VcatError, OSError) as error:
         # The stages may have done well, but what cannot be kept cannot be fetched.
-        _print(f"vcat: {error}\n")
-        running.log.append("job ended", state="failed", reason=str(error))
-        code = UNARCHIVED
+        interruption.hold()
+        code = running.give_up(str(error))
     finally:
         # Python flushes these as it ends, and fails over what a stage may have put there.
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
@@ -125,6 +131,14 @@ class _RunningJob:
             return FAILED
         self._end("completed", None, None)
         return COMPLETED
+
+    def give_up(self, reason: str) -> int:
+        """Say that the job's archives could not be written, wherever that can still be said."""
+        _print(f"vcat: {reason}\n")
+        self.log.append("job ended", state="failed", reason=reason)
+        with suppress(VcatError):
+            self._list("failed", reason)
+        return UNARCHIVED
 
     def _is_complete(self) -> bool:
         """Return whether the last stage has given its value."""

@@ -173,7 +173,10 @@ class StageLogs:
         self.stderr = None if sys.stderr is None else _Stream(sys.stderr, self)
 
     def install(self) -> None:
-        """Take the place of the streams, also of those that a stage has put there."""
+        """Take the place of the streams, also of those that a stage has put there or closed."""
+        for number, stream in ((1, self.stdout), (2, self.stderr)):
+            if stream is not None:
+                stream.reopen(number)
         sys.stdout, sys.stderr = self.stdout, self.stderr
 
     def begin(self, number: int) -> None:
@@ -216,6 +219,15 @@ class _Stream:
     def __init__(self, original: Any, logs: StageLogs) -> None:
         self.original = original
         self._logs = logs
+
+    def reopen(self, number: int) -> None:
+        """Open a stream anew that a stage has closed; the descriptor beneath is there."""
+        closed = self.original
+        if getattr(closed, "closed", False):
+            with suppress(Exception):
+                self.original = os.fdopen(
+                    number, "w", 1, closed.encoding, closed.errors, closefd=False
+                )
 
     def write(self, text: Any) -> Any:
         written = self.original.write(text)

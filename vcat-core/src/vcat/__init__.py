@@ -9,6 +9,7 @@ from __future__ import annotations
 from vcat._authoring.parameter import Hyperparameter
 from vcat._authoring.pipeline import Pipeline, pipeline
 from vcat._authoring.reporting import log_artifact, log_metric, log_param, set_tag
+from vcat._authoring.seeding import stage_seed
 from vcat._authoring.stage import Stage as Stage
 from vcat._authoring.stage import StageFunction as StageFunction
 from vcat._authoring.stage import stage
@@ -56,6 +57,7 @@ __all__ = [
     "pipeline",
     "set_tag",
     "stage",
+    "stage_seed",
 ]
 
 
@@ -192,7 +194,7 @@ def list_plugins() -> Sequence[PluginInfo]:
 # Tracebacks, reprs and pickles show where a user finds these, not which private module has them.
 for _public in (
     *(Hyperparameter, Pipeline, Stage, StageFunction, stage),
-    *(log_artifact, log_metric, log_param, set_tag),
+    *(log_artifact, log_metric, log_param, set_tag, stage_seed),
 ):
     _public.__module__ = "vcat"
 

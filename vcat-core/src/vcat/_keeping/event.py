@@ -48,6 +48,10 @@ class EventLog:
                 self.problem = error
         return now
 
+    def fileno(self) -> int:
+        """Return the number of the descriptor."""
+        return self._file
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)

@@ -52,35 +52,66 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
-def describe_stages(
-    graph: Graph, ids: list[str], details: dict[int, dict[str, Any]], places: Places
-) -> list[dict[str, Any]]:
-    """Return for each stage its function's source, its inputs and what became of it."""
-    described = []
-    for number, (stage, unique) in enumerate(zip(graph.stages, ids, strict=True)):
-        code = code_of(stage.function)
-        file, line, source = None, None, None
-        if code is not None:
-            file, line = places.shown(code.co_filename), code.co_firstlineno
-            source = "".join(places.lines(code.co_filename)[line - 1 : _last_line(code)]) or None
-        outcome = details.get(number, {"status": "not run"})
-        inputs = [
-            {"stage": ids[each], "digest": _counts_as(details.get(each, {}))}
-            for each in graph.upstream[number]
-        ]
-        described.append(
-            {
-                "id": unique,
-                "name": stage.name,
-                "file": file,
-                "line": line,
-                "source": source,
-                "options": stage.options.as_json(),
-                "inputs": inputs,
-                **outcome,
-            }
-        )
-    return described
+class StageTable:
+    """The stages of a job as its provenance has them.
+
+    Their functions are looked at once, at the beginning: a stage may change or delete the sources.
+
+    Args:
+        graph: The stages.
+        ids: Their ids.
+        places: Where the sources are.
+    """
+
+    def __init__(self, graph: Graph, ids: list[str], places: Places) -> None:
+        sources: dict[int, tuple[str | None, int | None, str | None]] = {}
+        self._upstream = graph.upstream
+        self._ids = ids
+        self._stages = []
+        for stage, unique in zip(graph.stages, ids, strict=True):
+            code = code_of(stage.function)
+            if id(code) not in sources:
+                sources[id(code)] = _source(code, places)
+            file, line, source = sources[id(code)]
+            self._stages.append(
+                {
+                    "id": unique,
+                    "name": stage.name,
+                    "file": file,
+                    "line": line,
+                    "source": source,
+                    "options": stage.options.as_json(),
+                }
+            )
+
+    def described(
+        self, details: dict[int, dict[str, Any]], seeds: dict[int, int]
+    ) -> list[dict[str, Any]]:
+        """Return the stages with what has become of each so far.
+
+        Args:
+            details: What is known of those that were reached, by number.
+            seeds: What those started from that were called.
+        """
+        described = []
+        for number, stage in enumerate(self._stages):
+            inputs = [
+                {"stage": self._ids[each], "digest": _counts_as(details.get(each, {}))}
+                for each in self._upstream[number]
+            ]
+            outcome = details.get(number, {"status": "not run"})
+            if number in seeds:
+                outcome = outcome | {"seed": seeds[number]}
+            described.append(stage | {"inputs": inputs} | outcome)
+        return described
+
+
+def _source(code: CodeType | None, places: Places) -> tuple[str | None, int | None, str | None]:
+    if code is None:
+        return None, None, None
+    line = code.co_firstlineno
+    lines = places.lines(code.co_filename)[line - 1 : _last_line(code)]
+    return places.shown(code.co_filename), line, "".join(lines) or None
 
 
 def describe_key(key: Key) -> dict[str, Any]:

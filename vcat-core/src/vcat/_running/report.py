@@ -46,8 +46,10 @@ class StageObserver(Protocol):
     def stage_started(self, number: int) -> None:
         """The stage was reached."""
 
-    def stage_failed(self, number: int, attempt: int, error: BaseException) -> None:
-        """A call of the function raised; it will be called again."""
+    def stage_failed(
+        self, number: int, attempt: int, error: BaseException, delay: float = 0.0
+    ) -> None:
+        """A call of the function raised; it will be called again after *delay* seconds."""
 
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """The stage is ``completed``, ``cached`` or ``failed``."""

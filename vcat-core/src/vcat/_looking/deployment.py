@@ -15,7 +15,7 @@ from vcat._looking.failure import exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import JobFile
 from vcat._looking.place import Place
-from vcat._looking.settling import LOG, is_settled, settle, settled_row
+from vcat._looking.settling import LOG, counted, is_settled, settle, settled_row
 from vcat._looking.state import judge, not_handed_over
 from vcat._looking.watch import Watcher
 from vcat.errors import FormatError, UnknownJobError, VcatError
@@ -287,7 +287,9 @@ class Deployment:
         if self._settled is not None:
             return self._settled
         # A deployment that does not know the job proves nothing against what the job has listed.
-        return row if row.state in TERMINAL_STATES else settled_row(row, status)
+        if row.state in TERMINAL_STATES:
+            return row
+        return counted(settled_row(row, status), self.place, self.feed)
 
     def status(self) -> DeploymentStatus:
         """Return the state with its reason, exit code and times."""

@@ -80,18 +80,25 @@ def settle(
     except VcatError:
         exit_code = None  # so that the next one who looks tries again
     row = settled_row(row, status)._replace(exit_code=exit_code)
-    events = feed.read()
-    with suppress(VcatError):  # what the events tell is an extra
-        definition = place.archive.fetch_document("definition")
-        if definition is not None:
-            counts = tally(definition, events)
-            row = row._replace(stages_done=counts.done, stages_cached=counts.cached)
+    row, events = counted(row, place, feed), feed.read()
     row = row._replace(
         metrics=row.metrics or fold_reports(events, "metric"),
         tags=row.tags or fold_reports(events, "tag"),
     )
     with suppress(VcatError, LookupError):
         call(listing, "put", row)
+    return row
+
+
+def counted(row: JobRecord, place: Place, feed: EventFeed) -> JobRecord:
+    """Return *row* with how far the stages have come, where that can be read."""
+    with suppress(VcatError):
+        definition = place.archive.fetch_document("definition")
+        if definition is not None and "stages" in definition:
+            found = tally(definition, feed.read())
+            return row._replace(
+                stages=found.total, stages_done=found.done, stages_cached=found.cached
+            )
     return row
 
 

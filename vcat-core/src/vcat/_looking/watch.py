@@ -45,6 +45,11 @@ class Watcher:
         self._read: tuple[JobRecord, dict[str, Any], Durations] | None = None
         self._said_end = False
 
+    @property
+    def follows(self) -> bool:
+        """Whether lines of the job's log have been shown, or would have been."""
+        return self._lines is not None
+
     def wait(self, timeout: float | None, show: Callable[[str], None] | None = None) -> None:
         """Wait until the job has ended; have the lines of its log shown, if that is asked for."""
         from vcat._looking.screen import open_screen, tell

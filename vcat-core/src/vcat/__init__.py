@@ -71,7 +71,7 @@ def get_job(name: str) -> Deployment:
         UnknownJobError: No job, or more than one, answers to *name*.
         ConfigError: The configuration of this directory is wrong.
     """
-    from vcat._looking.deployment import find
+    from vcat._looking.jobs import find
 
     return find(name)
 

@@ -48,6 +48,10 @@ class JobRecord(NamedTuple):
         tags: What ``set_tag`` recorded.
         deployment_type: The type string of the deployment.
         vcat_version: The version of vcat-core that submitted the job.
+        exit_code: The exit code that the deployment has seen; ``None`` until somebody has asked it
+            after the end of the job, and where there was none to see.
+        stages_done: How many stages have ended well, once the exit code was asked for.
+        stages_cached: How many of these came from the cache.
     """
 
     job_name: str
@@ -64,6 +68,9 @@ class JobRecord(NamedTuple):
     tags: Mapping[str, str] = _NOTHING
     deployment_type: str = ""
     vcat_version: str = ""
+    exit_code: int | None = None
+    stages_done: int | None = None
+    stages_cached: int | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JobRecord, tuple(_plain(each) for each in self)
@@ -224,6 +231,7 @@ def _checked(cls: Any, value: object, kind: str) -> dict[str, Any]:
 _EXPECTED = {
     **dict.fromkeys(("submitted_at", "started_at", "ended_at"), "a time"),
     **dict.fromkeys(("stages", "number", "attempts", "line"), "a whole number"),
+    **dict.fromkeys(("exit_code", "stages_done", "stages_cached"), "a whole number"),
     **dict.fromkeys(("parameters", "metrics", "tags"), "an object"),
 }
 

@@ -41,7 +41,8 @@ class JobRecord(NamedTuple):
         ended_at: When the job reached a terminal state.
         reason: Why the state is what it is, in words; the first line of the error of a failed job.
         project: The directory that was bundled.
-        script: The script that submitted the job, relative to *project* where it lies inside.
+        script: The script that submitted the job, relative to *project* where it lies inside; of a
+            command that is a job, the command.
         stages: How many stages the job's graph has.
         parameters: Values of the hyperparameters, as JSON values, else as their ``repr``.
         metrics: The latest value of each metric.
@@ -52,6 +53,7 @@ class JobRecord(NamedTuple):
             after the end of the job, and where there was none to see.
         stages_done: How many stages have ended well, once the exit code was asked for.
         stages_cached: How many of these came from the cache.
+        rerun_of: The job that this one runs again; ``None`` for a new one.
     """
 
     job_name: str
@@ -71,6 +73,7 @@ class JobRecord(NamedTuple):
     exit_code: int | None = None
     stages_done: int | None = None
     stages_cached: int | None = None
+    rerun_of: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JobRecord, tuple(_plain(each) for each in self)

@@ -110,9 +110,15 @@ class Graph:
         return True in wishes or (default and None in wishes)
 
     def ids(self) -> list[str]:
-        """Return a unique id for each stage: its name, with ``#2``, ``#3`` where a name recurs."""
+        """Return a unique id for each stage: its name, with ``#2``, ``#3`` where a name recurs.
+
+        The items of a map will be ``fit[0]``, ``fit[1]``: a name of that form is numbered from 2.
+        """
         names = [stage.name for stage in self.stages]
         taken, counts, ids = set(names), dict.fromkeys(names, 0), []
+        maps = {stage.name for stage in self.stages if stage.is_map}
+        if maps:
+            counts.update((each, 1) for each in taken if each.rpartition("[")[0] in maps)
         for name in names:
             counts[name] += 1
             unique = name if counts[name] == 1 else f"{name}#{counts[name]}"

@@ -17,6 +17,7 @@ from vcat._running.attempt import attempt, is_worth_another
 from vcat._running.holding import Held, LostValueError, Values
 from vcat._running.report import Ending, Reports, StageObserver
 from vcat._running.result import path_in_result, serialize_result
+from vcat._running.schedule import Schedule
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Engine:
         self._cached_by_default = cached_by_default
         self._observer = observer
         self._values = Values(len(graph.stages), cache, self._warn_of_change)
-        self._readers = [0] * len(graph.stages)
+        self._schedule = Schedule(graph.upstream)
         self._last = len(graph.stages) - 1
 
     def run(self) -> None:
@@ -72,20 +73,13 @@ class Engine:
         Raises:
             StageFailure: A stage raised, or its value cannot be kept; later stages did not run.
         """
-        graph, values = self._graph, self._values
+        stages, values, schedule = self._graph.stages, self._values, self._schedule
         if self._cache is not None:
-            self._cache.prepare(graph.stages)
-        readers = self._readers
-        for upstream in graph.upstream:
-            for each in upstream:
-                readers[each] += 1
-        readers[self._last] += 1
-        for number, stage in enumerate(graph.stages):
-            self._run_stage(number, stage)
-            for each in graph.upstream[number]:
-                readers[each] -= 1
-                if not readers[each]:
-                    values.drop(each)
+            self._cache.prepare(stages)
+        while (number := schedule.take()) is not None:
+            self._run_stage(number, stages[number])
+            for each in schedule.complete(number):
+                values.drop(each)
 
     def result(self) -> Any:
         """Return the value of the last stage.
@@ -154,7 +148,7 @@ class Engine:
                     continue
             waiting.pop()
         for each in lost:
-            if not self._readers[each] and each not in numbers:
+            if not self._schedule.readers[each] and each not in numbers:
                 values.drop(each)
         return not lost
 

@@ -63,33 +63,28 @@ def differing(lengths: Iterable[int]) -> str:
     )
 
 
-def values_of(sequence: Any, lookup: Callable[[Any], Any]) -> Any:
-    """Return a sequence whose value is now known: that of a promise is ``lookup(it)``.
+def items_of(sequence: Any, lookup: Callable[[Any], Any]) -> Any:
+    """Return the items of a sequence: those of a promise are those of its value, ``lookup(it)``.
 
     Raises:
-        TypeError: The value has no items in an order.
+        GraphError: The value has no items in an order.
     """
     if not isinstance(sequence, Strict):
         return sequence
     value = lookup(sequence)
-    if isinstance(value, _NO_SEQUENCES) or not _is_sequence(value):
-        raise TypeError(
+    if (items := _items(value)) is None:
+        raise GraphError(
             f"map() over {sequence!r}: its value is of type {type(value).__name__}, which has no"
             " items in an order; return a list"
         )
-    return value
+    return items
 
 
 def _sequence(label: str, given: Any) -> Any:
     if isinstance(given, Strict):
         return given
-    if type(given) is list:
-        return tuple(given)  # the author's own list may change later
-    if not isinstance(given, _NO_SEQUENCES):
-        if _is_sequence(given):
-            return given
-        if hasattr(type(given), "__iter__"):
-            return tuple(given)
+    if (items := _items(given)) is not None:
+        return items
     instead = "give a list, and by name what is the same for every item"
     if isinstance(given, (set, frozenset)):
         instead = "sorted(...) puts it into an order"
@@ -99,15 +94,23 @@ def _sequence(label: str, given: Any) -> Any:
     )
 
 
+def _items(value: Any) -> tuple[object, ...] | range | None:
+    """The items of *value* as they are now: the author's own list may change later."""
+    if type(value) is range:
+        return value
+    if isinstance(value, _NO_SEQUENCES):
+        return None
+    try:
+        return tuple(value)
+    except TypeError:
+        return None
+
+
 def _length(sequence: Any) -> int | None:
     if type(sequence) is Hyperparameter:
         return None
     # Of promises only stages are left, which import this module.
     return sequence.count if isinstance(sequence, Strict) else len(sequence)  # type: ignore[return-value]  # of a stage
-
-
-def _is_sequence(value: Any) -> bool:
-    return hasattr(type(value), "__len__") and hasattr(type(value), "__getitem__")
 
 
 def _shown(value: object) -> str:

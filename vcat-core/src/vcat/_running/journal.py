@@ -54,6 +54,10 @@ class Journal:
         """Write down that a stage was reached."""
         self._started = self._log.append("stage started", number=number)
 
+    def stage_mapped(self, number: int, items: range) -> None:
+        """Write down how many items a map has."""
+        self._log.append("stage mapped", number=number, first=items.start, count=len(items))
+
     def stage_failed(self, number: int, attempt: int, error: BaseException) -> None:
         """Write down a call that will be repeated."""
         self._log.append("stage failed", number=number, attempt=attempt, error=first_line(error))
@@ -69,7 +73,8 @@ class Journal:
             fields["error"] = first_line(ending.error)
         if ending.entry is not None and ending.entry.job:
             fields["computed_by"] = ending.entry.job
-        ended = self._log.append("stage ended", number=number, **fields)
+        write = self._log.note if status == "cached" else self._log.append
+        ended = write("stage ended", number=number, **fields)
         self.details[number] = fields | {
             "started_at": self._started,
             "ended_at": ended,

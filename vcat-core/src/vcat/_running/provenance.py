@@ -7,12 +7,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.signature import code_of
+from vcat._keeping.sharing import share
 from vcat._plugins.secret import MASK, is_secret, scrub
 
 if TYPE_CHECKING:
     from types import CodeType
 
     from vcat._authoring.graph import Graph
+    from vcat._authoring.stage import Stage
     from vcat._keys.code import CodeDigest
     from vcat._keys.recipe import Key
     from vcat._running.failure import Places
@@ -55,32 +57,55 @@ def describe_environment() -> dict[str, Any]:
 def describe_stages(
     graph: Graph, ids: list[str], details: dict[int, dict[str, Any]], places: Places
 ) -> list[dict[str, Any]]:
-    """Return for each stage its function's source, its inputs and what became of it."""
-    described = []
-    for number, (stage, unique) in enumerate(zip(graph.stages, ids, strict=True)):
-        code = code_of(stage.function)
-        file, line, source = None, None, None
-        if code is not None:
-            file, line = places.shown(code.co_filename), code.co_firstlineno
-            source = "".join(places.lines(code.co_filename)[line - 1 : _last_line(code)]) or None
-        outcome = details.get(number, {"status": "not run"})
+    """Return for each stage its function's source, its inputs and what became of it.
+
+    A map has its items in it, what they have in common said once.
+    """
+    known = _with_items(graph, ids)
+    sources: dict[int, dict[str, Any]] = {}
+
+    def describe(number: int) -> dict[str, Any]:
+        stage = graph.stages[number]
+        source = sources.get(id(stage.function))
+        if source is None:
+            source = sources[id(stage.function)] = _source(stage, places)
         inputs = [
-            {"stage": ids[each], "digest": _counts_as(details.get(each, {}))}
+            {"stage": known[each], "digest": _counts_as(details.get(each, {}))}
             for each in graph.upstream[number]
         ]
-        described.append(
-            {
-                "id": unique,
-                "name": stage.name,
-                "file": file,
-                "line": line,
-                "source": source,
-                "options": stage.options.as_json(),
-                "inputs": inputs,
-                **outcome,
-            }
-        )
+        return {
+            "name": stage.name,
+            **source,
+            "options": stage.options.as_json(),
+            "inputs": inputs,
+            **details.get(number, {"status": "not run"}),
+        }
+
+    described = []
+    for number, unique in enumerate(ids):
+        described.append({"id": unique, **describe(number)})
+        items = graph.items.get(number)
+        if items is not None:
+            shared = share([describe(each) for each in items])
+            described[-1]["items"] = {"first": items.start, **shared}
     return described
+
+
+def _with_items(graph: Graph, ids: list[str]) -> list[str]:
+    """Return the ids of all stages, from those that the job was submitted with."""
+    known = ids + [""] * (len(graph.stages) - len(ids))
+    for number, items in graph.items.items():
+        known[items.start : items.stop] = [f"{ids[number]}[{n}]" for n in range(len(items))]
+    return known
+
+
+def _source(stage: Stage, places: Places) -> dict[str, Any]:
+    code = code_of(stage.function)
+    if code is None:
+        return {"file": None, "line": None, "source": None}
+    file, line = places.shown(code.co_filename), code.co_firstlineno
+    source = "".join(places.lines(code.co_filename)[line - 1 : _last_line(code)]) or None
+    return {"file": file, "line": line, "source": source}
 
 
 def describe_key(key: Key) -> dict[str, Any]:

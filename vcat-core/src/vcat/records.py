@@ -96,7 +96,8 @@ class StageRecord(NamedTuple):
     """What became of one stage of a job.
 
     Attributes:
-        id: Unique in the job: the stage's name, with ``#2``, ``#3`` ... where a name recurs.
+        id: Unique in the job: the stage's name, with ``#2``, ``#3`` ... where a name recurs; of an
+            item of a map that of the map with ``[0]``, ``[1]`` ...
         number: Its place in the order of execution, from 0.
         name: The name of the function.
         status: ``completed``, ``cached``, ``failed``, ``not run``, or ``running`` while it does.
@@ -109,6 +110,9 @@ class StageRecord(NamedTuple):
         line: The line in *file*.
         error: The first line of what it raised.
         computed_by: The job that computed a cached result; ``None`` where no job did.
+        items: How many items a map has, as far as that is known; ``None`` for other stages. Each
+            has a record of its own.
+        item_of: The number of the map that it is an item of.
     """
 
     id: str
@@ -124,6 +128,8 @@ class StageRecord(NamedTuple):
     line: int | None = None
     error: str | None = None
     computed_by: str | None = None
+    items: int | None = None
+    item_of: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
@@ -233,8 +239,8 @@ def _checked(cls: Any, value: object, kind: str) -> dict[str, Any]:
 #: What a field holds, where it is not a text.
 _EXPECTED = {
     **dict.fromkeys(("submitted_at", "started_at", "ended_at"), "a time"),
-    **dict.fromkeys(("stages", "number", "attempts", "line"), "a whole number"),
     **dict.fromkeys(("exit_code", "stages_done", "stages_cached"), "a whole number"),
+    **dict.fromkeys(("stages", "number", "attempts", "line", "items", "item_of"), "a whole number"),
     **dict.fromkeys(("parameters", "metrics", "tags"), "an object"),
 }
 

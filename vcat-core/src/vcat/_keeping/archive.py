@@ -13,6 +13,7 @@ from typing import Any
 from vcat._keeping.codec import loads
 from vcat._keeping.guard import call, iterate
 from vcat._keeping.layout import Data
+from vcat._keeping.sharing import with_items
 from vcat.abc import SupportsParts
 from vcat.errors import FormatError, VcatError
 
@@ -45,13 +46,18 @@ class JobArchive:
     def fetch_document(self, name: str) -> dict[str, Any] | None:
         """Return a JSON document, or ``None`` where the job has not left it (yet).
 
+        In a provenance the items of maps are stages among the others.
+
         Raises:
             FormatError: It is damaged, or of a format that this vcat does not read.
         """
         data = self._fetch(_archive_of(name), f"{name}.json")
         if data is None:
             return None
-        return parse_document(data, name, f"{name}.json of job {self.job_name}")
+        document = parse_document(data, name, f"{name}.json of job {self.job_name}")
+        if name == "provenance" and isinstance(document.get("stages"), list):
+            document["stages"] = with_items(document["stages"])
+        return document
 
     def store_value(self, number: int, parts: Sequence[Data]) -> None:
         """Keep the serialised value of a stage, joined in memory only where it has to be."""

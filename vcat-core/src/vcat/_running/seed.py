@@ -77,9 +77,9 @@ def end(before: object) -> None:
 
 
 def start_python(module: Any, seed: int) -> None:
-    """Seed :mod:`random`."""
-    with suppress(AttributeError):  # another thread is importing it right now
-        module.seed(seed)
+    """Seed :mod:`random`, unless it is a module of the project that has this name."""
+    with suppress(AttributeError):  # or another thread is importing it right now
+        module._inst.seed(seed)
 
 
 def start_numpy(module: Any, seed: int) -> None:
@@ -119,7 +119,11 @@ def actions_on_import() -> dict[str, Callable[[Any], None]]:
 def generators_kept() -> Iterator[None]:
     """Put the generators of the process back after the block, for the script that goes on."""
     modules = sys.modules
-    states = {name: _STATES[name][0](modules[name]) for name in _STATES if name in modules}
+    states = {}
+    for name, (get, _, _) in _STATES.items():
+        if name in modules:
+            with suppress(AttributeError):  # a module of the project that has this name
+                states[name] = get(modules[name])
     hook = ImportHook(actions_on_import())
     hook.install()
     try:
@@ -130,16 +134,17 @@ def generators_kept() -> Iterator[None]:
             if name in states:
                 put(modules[name], states[name])
             elif name in modules:  # first imported in the block: as after any import
-                renew(modules[name])
+                with suppress(AttributeError):
+                    renew(modules[name])
 
 
 _STATES: dict[
     str, tuple[Callable[[Any], Any], Callable[[Any, Any], None], Callable[[Any], Any]]
 ] = {
     "random": (
-        lambda module: module.getstate(),
-        lambda module, state: module.setstate(state),
-        lambda module: module.seed(),
+        lambda module: module._inst.getstate(),
+        lambda module, state: module._inst.setstate(state),
+        lambda module: module._inst.seed(),
     ),
     "numpy.random": (
         lambda module: module.get_state(legacy=False),

@@ -79,7 +79,12 @@ def end(before: object) -> None:
 def start_python(module: Any, seed: int) -> None:
     """Seed :mod:`random`, unless it is a module of the project that has this name."""
     with suppress(AttributeError):  # or another thread is importing it right now
-        module._inst.seed(seed)
+        _shared(module).seed(seed)
+
+
+def _shared(module: Any) -> Any:
+    """Return the generator whose methods the functions of :mod:`random` are."""
+    return module.random.__self__
 
 
 def start_numpy(module: Any, seed: int) -> None:
@@ -142,9 +147,9 @@ _STATES: dict[
     str, tuple[Callable[[Any], Any], Callable[[Any, Any], None], Callable[[Any], Any]]
 ] = {
     "random": (
-        lambda module: module._inst.getstate(),
-        lambda module, state: module._inst.setstate(state),
-        lambda module: module._inst.seed(),
+        lambda module: _shared(module).getstate(),
+        lambda module, state: _shared(module).setstate(state),
+        lambda module: _shared(module).seed(),
     ),
     "numpy.random": (
         lambda module: module.get_state(legacy=False),

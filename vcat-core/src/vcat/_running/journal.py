@@ -68,6 +68,10 @@ class Journal:
         self._started[number] = self._log.append("stage started", number=number)
         self._workplace.begin(number)
 
+    def stage_mapped(self, number: int, items: range) -> None:
+        """Write down how many items a map has."""
+        self._log.append("stage mapped", number=number, first=items.start, count=len(items))
+
     def stage_failed(
         self, number: int, attempt: int, error: BaseException, delay: float = 0.0
     ) -> None:
@@ -92,7 +96,8 @@ class Journal:
         if ending.entry is not None and ending.entry.job:
             fields["computed_by"] = ending.entry.job
         self._keep_log(number)
-        ended = self._log.append("stage ended", number=number, **fields)
+        write = self._log.note if status == "cached" else self._log.append
+        ended = write("stage ended", number=number, **fields)
         self.details[number] = fields | {
             "started_at": self._started.pop(number, ended),
             "ended_at": ended,

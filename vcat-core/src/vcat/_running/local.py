@@ -11,6 +11,7 @@ from vcat._authoring.stage import Stage
 from vcat._plugins.configuration import load
 from vcat._running.engine import Engine, StageFailure
 from vcat._running.failure import first_line
+from vcat._running.mapping import ItemsError
 from vcat._running.seed import generators_kept
 from vcat.abc import unobserved
 from vcat.errors import StageError
@@ -43,6 +44,8 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
             return engine.result()
     except StageFailure as failure:
         cause = failure.__cause__
+        if isinstance(cause, ItemsError):
+            raise StageError(f"{failure.stage.label}: {cause}") from cause.__cause__
         raise StageError(f"{failure.stage.label}: {first_line(cause or failure)}") from cause
     finally:
         with unobserved():

@@ -44,7 +44,10 @@ class StageObserver(Protocol):
     """What the engine tells of stages, in the order in which it happens."""
 
     def stage_started(self, number: int) -> None:
-        """The stage was reached."""
+        """The stage was reached; of an item of a map only where its result is not there."""
+
+    def stage_mapped(self, number: int, items: range) -> None:
+        """The stage is a map, and has these items, of which some may be there already."""
 
     def stage_failed(
         self, number: int, attempt: int, error: BaseException, delay: float = 0.0

@@ -64,6 +64,19 @@ def test_the_log_of_another_process_is_read_from_its_file(tmp_path):
     assert worker.end(2) == keeper.end(2) == b"of the worker\n"
 
 
+def test_what_is_said_of_a_stage_goes_to_its_own_file(tmp_path):
+    """Stages that run elsewhere at the same time fail with their tracebacks in their own logs."""
+    keeper, worker = StageLogs(str(tmp_path)), StageLogs(str(tmp_path))
+    worker.begin(1)
+    worker.write("printed\n")
+    keeper.begin(1)
+    keeper.begin(2)
+    keeper.add(1, "raised in 1\n")
+    keeper.add(2, "raised in 2\n")
+    assert keeper.end(1) == b"printed\nraised in 1\n"
+    assert keeper.end(2) == b"raised in 2\n"
+
+
 def test_another_call_is_marked_where_it_prints(tmp_path):
     """Only what follows is of that attempt; one that prints nothing leaves no mark."""
     with installed(tmp_path) as (logs, _):

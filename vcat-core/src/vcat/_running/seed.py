@@ -53,7 +53,9 @@ class Seeds:
             elif self._job_name:
                 from hashlib import sha256
 
-                name = f"vcat seed\0{self._job_name}\0{self._ids[number]}"
+                # The items of a map come after the stages that the job was submitted with.
+                name = self._ids[number] if number < len(self._ids) else f"#{number}"
+                name = f"vcat seed\0{self._job_name}\0{name}"
                 seed = int.from_bytes(sha256(name.encode()).digest()[:8], "big")
             else:
                 return None

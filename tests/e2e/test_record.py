@@ -204,3 +204,25 @@ def test_a_cancelled_job_is_one_to_compare_with(project):
         """
     )
     assert read == [True, "job1", ["argument x 1 -> 2"]]
+
+
+def test_another_seed_is_a_reason_to_run(project):
+    """``vcat why`` says so."""
+    project.write(
+        "train.py",
+        """\
+        import sys
+        from vcat import *
+
+        for number, seed in enumerate([None, 1, 2, None]):
+            stage(len, seed=seed)("ab").run(job_name=f"job{number}").fetch_job_results()
+        """,
+    )
+    project.run("train.py")
+    said = project.ask(
+        """
+        jobs = [vcat.explain_job(f"job{number}").stages[0] for number in (1, 2, 3)]
+        print(json.dumps([[each.text for each in stage.reasons] for stage in jobs]))
+        """
+    )
+    assert said == [["seed 1 is new"], ["seed 1 -> 2"], []]

@@ -85,12 +85,14 @@ def explain_job(name: str) -> JobExplanation:
     record = job.record()
     document = job.provenance()
     history = History(load(os.getcwd()), record.project, record.script, record)
-    if document is None:
+    complete = document is not None and document.get("complete") is not False
+    if document is None or not complete:
+        # Of a job that was killed, or still runs, the events tell more than what it wrote before.
         stages = _explain_events(job.stages(), history)
     else:
         stages = explain(document, history)
     problems = history.problems
-    return JobExplanation(record.job_name, record.state, document is not None, stages, problems)
+    return JobExplanation(record.job_name, record.state, complete, stages, problems)
 
 
 def past_of(script: str) -> dict[str, Any]:

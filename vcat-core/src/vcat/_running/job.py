@@ -224,9 +224,10 @@ class _RunningJob:
         """Write down how the job has ended, and all that it leaves."""
         journal, last = self.journal, len(self.definition["stages"]) - 1
         if state == "cancelled":
-            ids = self._ids()
-            left = ", ".join(ids[each] for each in journal.job_ends(f"the job was {reason}"))
-            where = f" while {left} ran" if left else ""
+            ids, left = self._ids(), journal.job_ends(f"the job was {reason}")
+            # The items of a map have no ids of their own, and the map runs with them.
+            named = ", ".join(ids[each] for each in left if each < len(ids))
+            where = f" while {named} ran" if named else ""
             _print(f"vcat: the job was {reason}{where}\n")
         self.workplace.leave(journal.warn)
         self._archive_provenance(complete=True)

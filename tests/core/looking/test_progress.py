@@ -139,6 +139,25 @@ def test_rich_draws_a_bar_where_it_is_installed(monkeypatch):
     assert written.rstrip("\n\r").endswith("\x1b[2K")
 
 
+def test_an_interrupted_bar_gives_the_cursor_back(monkeypatch):
+    """Ctrl-C in the middle of drawing is neither swallowed nor made another error."""
+    live = pytest.importorskip("rich.live")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+
+    def interrupted(self, refresh=False):
+        self._started = True
+        self.console.show_cursor(False)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(live.Live, "start", interrupted)
+    shown = screen.open_screen(quiet=False)
+    with pytest.raises(KeyboardInterrupt):
+        shown.show(RUNNING)
+    shown.hide()
+    assert sys.stderr.getvalue().endswith("\x1b[?25h")
+
+
 def test_elsewhere_lines_are_few(monkeypatch):
     """One in half a minute, none in the first, and none where nothing has changed."""
     monkeypatch.setattr(sys, "stderr", io.StringIO())

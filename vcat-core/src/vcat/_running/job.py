@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
+from vcat._authoring.reporting import SPOOL
 from vcat._keeping.archive import JobArchive, parse_document
 from vcat._keeping.definition import restore_graph
 from vcat._keeping.event import FILE, EventLog
@@ -23,7 +24,7 @@ from vcat._running.journal import Journal
 from vcat._running.log import stored_log
 from vcat._running.provenance import describe_environment, describe_names, describe_stages
 from vcat._running.source import source_archive
-from vcat.errors import VcatError
+from vcat.errors import CommandError, VcatError
 from vcat.records import JobRecord
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def run_job(directory: str) -> int:
     The current directory is the project's copy, whose modules can be imported; standard output and
     standard error are the job's log.
     """
+    os.environ.pop(SPOOL, None)  # that of a command which has submitted this job
     for stream in (sys.stdout, sys.stderr):
         # A line is in the log when it is printed: followers see it, and a killed job keeps it.
         with suppress(AttributeError):
@@ -204,4 +206,9 @@ def _print_traceback(error: BaseException) -> None:
 
     with suppress(Exception):  # a stage may have closed them, or put anything in their place
         sys.stdout.flush()
+        if isinstance(
+            error, CommandError
+        ):  # its own lines stand above, and where we ran it is no news
+            print(f"vcat: {error}", file=sys.stderr)  # noqa: T201  # the job's log is its stderr
+            return
         print_exception(type(error), error, error.__traceback__)

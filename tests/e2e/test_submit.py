@@ -84,7 +84,9 @@ def test_a_command_is_a_job_like_any_other(project):
     done = submit(
         project, "-f", "-n", "first", "-p", "lr=0.1", "--", "python", "train.py", "--lr", "0.1"
     )
-    assert (done.returncode, done.stderr) == (0, "submitted first\n")
+    said, end = done.stderr.splitlines()
+    assert (done.returncode, said) == (0, "submitted first")
+    assert end.startswith("vcat: first completed in ")
     assert sorted(done.stdout.splitlines()) == ["rate 0.1", "to stderr"]
     told = project.ask(
         """

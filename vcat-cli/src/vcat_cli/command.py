@@ -26,6 +26,7 @@ VERBS = {
     "show": "show all about a job, or one thing of it",
     "why": "say what each stage of a job ran for",
     "logs": "show or follow what a job prints",
+    "cancel": "end jobs with all their processes",
     "gc": "remove from the cache what is not worth its place",
     "plugins": "list the installed plugins and their type strings",
     "completion": "print a script that completes command lines in bash or zsh",

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+from contextlib import suppress
 
 from vcat.errors import FormatError
 from vcat_backend_localfs import disk

@@ -23,6 +23,7 @@ VERBS = {
     "ls": "list jobs, newest first",
     "show": "show all about a job, or one thing of it",
     "why": "say what each stage of a job ran for",
+    "debug": "call a stage of a job again, with its code and inputs, under a debugger",
     "logs": "show or follow what a job prints",
     "gc": "remove from the cache what is not worth its place",
     "plugins": "list the installed plugins and their type strings",

@@ -157,6 +157,32 @@ def explain_job(name: str) -> JobExplanation:
     return explain_job(name)
 
 
+def debug_stage(job_name: str, stage: str, way: str = "pdb", *, compute: bool = False) -> int:
+    """Call the function of a stage again with the inputs it had, in a fresh process.
+
+    The process has this one's terminal, the code of the job's archived source, and what the archive
+    and the cache have kept. Nothing is written to either.
+
+    Args:
+        job_name: The name of the job, or the beginning of it where that is unique.
+        stage: The id of the stage.
+        way: ``pdb`` stops at the first line of the function, ``post-mortem`` where it raises,
+            ``shell`` opens an interactive one, ``run`` calls it and prints what it returns.
+        compute: Whether inputs that are not kept are computed again without asking.
+
+    Returns:
+        The exit code of the process: 0, or 1 where the stage raised and was only to be run, or
+        could not be called.
+
+    Raises:
+        UnknownJobError: No job, or more than one, answers to *job_name*.
+        VcatError: The job has not left what this needs, or another Python has made it.
+    """
+    from vcat._shipping.debugging import debug_stage
+
+    return debug_stage(get_job(job_name), stage, way, compute=compute)
+
+
 def collect_cache(
     *, max_size: int | None = None, older_than: float | None = None, dry_run: bool = False
 ) -> CollectionReport:

@@ -95,6 +95,14 @@ class JobArchive:
         """Return the project as it was sent, a ``.tgz``."""
         return self._fetch("job_source", f"{_component(bundle_name)}.tgz")
 
+    def store_pickles(self, data: bytes) -> None:
+        """Keep the pickles that the definition points into."""
+        self._store("job_source", "values.bin", data)
+
+    def fetch_pickles(self) -> bytes | None:
+        """Return the pickles that the definition points into, or ``None``."""
+        return self._fetch("job_source", "values.bin")
+
     def store_artifact(self, name: str, data: Data) -> None:
         """Keep an artifact under the name the script gave it."""
         self._store("artifact", artifact_path(name), bytes(data))

@@ -90,7 +90,7 @@ def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submissio
         warn=_warn,
     )
     try:
-        deployment_id = _hand_over(bundle, definition, record, configuration)
+        deployment_id = _hand_over(bundle, definition, pickles, record, configuration)
     finally:
         configuration.hide_stores()
         remove(bundle)
@@ -98,11 +98,16 @@ def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submissio
 
 
 def _hand_over(
-    bundle: Bundle, definition: dict[str, Any], record: JobRecord, configuration: Configuration
+    bundle: Bundle,
+    definition: dict[str, Any],
+    pickles: bytes,
+    record: JobRecord,
+    configuration: Configuration,
 ) -> str:
     """List the job, submit it, and write down what the deployment calls it."""
     archive = JobArchive(configuration.archives, record.job_name)
     archive.store_document("definition", definition)
+    archive.store_pickles(pickles)
     call(configuration.listing, "put", record)
     try:
         deployment_id: str = call(configuration.deployment, "submit", bundle)
@@ -126,6 +131,7 @@ def _define(
         "job_name": record.job_name,
         "project": project,
         "paths": _paths(project),
+        "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
         "package": getattr(sys.modules.get("__main__"), "__package__", None),
         "bundle_name": configuration.bundle_name or DEFAULT_BUNDLE_NAME,
         "listed": record.to_json(),

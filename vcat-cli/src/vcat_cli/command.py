@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: ``add_arguments(parser)`` and ``execute(arguments)``, imported only when asked for.
 VERBS = {
     "run": "run a script, follow the jobs it submits and wait for them",
+    "rerun": "submit an archived job again",
     "ls": "list jobs, newest first",
     "show": "show all about a job, or one thing of it",
     "why": "say what each stage of a job ran for",

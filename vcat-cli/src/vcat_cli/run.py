@@ -6,6 +6,7 @@ import sys
 
 import vcat
 from vcat.errors import RemoteException, VcatError
+from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE, FAILED, INTERRUPTED, report, say
 from vcat_cli.script import run_to_end
 from vcat_cli.text import display
@@ -36,16 +37,7 @@ def add_arguments(parser: Any) -> None:
     parser.usage = "%(prog)s [-h] [-p NAME=VALUE] [--plan [--json]] [--traceback] SCRIPT [ARGS ...]"
     # Optional here and checked below: in between options argparse asks for ARGS as well.
     parser.add_argument("script", metavar="SCRIPT", nargs="?", help="the script")
-    parser.add_argument(
-        "-p",
-        "--param",
-        dest="params",
-        metavar="NAME=VALUE",
-        action="append",
-        type=_parameter,
-        default=[],
-        help="the value of a hyperparameter, whatever the script gives to run()",
-    )
+    add_params(parser, "the value of a hyperparameter, whatever the script gives to run()")
     parser.add_argument(
         "--plan",
         action="store_true",
@@ -61,7 +53,7 @@ def execute(arguments: Namespace) -> int:
     """Run a script and see its jobs to their end."""
     if arguments.script is None:
         raise UsageError("run: SCRIPT is missing; see `vcat run --help`")
-    params = _once_each(arguments.params)
+    params = once_each("run", arguments.params)
     if arguments.plan:
         from vcat_cli.plan import plan  # which brings what other runs do not need
 
@@ -88,27 +80,12 @@ def execute(arguments: Namespace) -> int:
         return _cancel(jobs)
 
 
-def _parameter(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        import argparse
-
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    import json
-
+def see_to_end(jobs: list[Deployment]) -> int:
+    """Follow *jobs* until they have ended, as a script's are, and return the exit code."""
     try:
-        return name, json.loads(value)
-    except (ValueError, RecursionError):
-        return name, value
-
-
-def _once_each(params: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(params)
-    if len(values) < len(params):
-        names = [name for name, _ in params]
-        twice = next(each for each in names if names.count(each) > 1)
-        raise UsageError(f"run: -p gives {twice!r} more than one value; leave all but one out")
-    return values
+        return DONE if _follow_all(jobs) else FAILED
+    except KeyboardInterrupt:
+        return _cancel(jobs)
 
 
 def _follow_all(jobs: list[Deployment]) -> bool:

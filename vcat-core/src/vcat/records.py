@@ -41,13 +41,15 @@ class JobRecord(NamedTuple):
         ended_at: When the job reached a terminal state.
         reason: Why the state is what it is, in words; the first line of the error of a failed job.
         project: The directory that was bundled.
-        script: The script that submitted the job, relative to *project* where it lies inside.
+        script: The script that submitted the job, relative to *project* where it lies inside; of a
+            command that is a job, the command.
         stages: How many stages the job's graph has.
         parameters: Values of the hyperparameters, as JSON values, else as their ``repr``.
         metrics: The latest value of each metric.
         tags: What ``set_tag`` recorded.
         deployment_type: The type string of the deployment.
         vcat_version: The version of vcat-core that submitted the job.
+        rerun_of: The job that this one runs again; ``None`` for a new one.
     """
 
     job_name: str
@@ -64,6 +66,7 @@ class JobRecord(NamedTuple):
     tags: Mapping[str, str] = _NOTHING
     deployment_type: str = ""
     vcat_version: str = ""
+    rerun_of: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JobRecord, tuple(_plain(each) for each in self)

@@ -96,11 +96,11 @@ class JobArchive:
         return self._fetch("job_source", f"{_component(bundle_name)}.tgz")
 
     def store_pickles(self, data: bytes) -> None:
-        """Keep the pickles that the definition points into."""
+        """Keep the functions and values that the definition points into, to run them again."""
         self._store("job_source", "values.bin", data)
 
     def fetch_pickles(self) -> bytes | None:
-        """Return the pickles that the definition points into, or ``None``."""
+        """Return the functions and values of the job, as pickles; ``None`` where none are kept."""
         return self._fetch("job_source", "values.bin")
 
     def store_artifact(self, name: str, data: Data) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from vcat._authoring.planning import Checker
     from vcat._looking.deployment import Deployment
     from vcat._looking.forecast import StageForecast
     from vcat._looking.why import JobExplanation, Plan
@@ -184,6 +185,32 @@ def explain_rerun(name: str, params: Mapping[str, Any] | None = None) -> list[St
     from vcat._looking.forecast import forecast
 
     return forecast(name, params or {})
+
+
+def check_script(
+    path: str, arguments: Sequence[str] = (), params: Mapping[str, Any] | None = None
+) -> Checker:
+    """Run a script as :func:`plan_script` does, and see what its jobs would fail of.
+
+    Each job is bundled, unpacked in a process of the interpreter that would run it, and taken apart
+    there: what it imports is imported, but no stage runs and nothing is submitted or kept.
+
+    Args:
+        path: The script.
+        arguments: What it finds in ``sys.argv[1:]``.
+        params: Values of hyperparameters; they win over those that the script gives to ``run``.
+
+    Returns:
+        An object with ``found``, ``count`` (of pipelines) and ``ended_at``, as ``plan_script`` has
+        it. Each of ``found`` has ``place``, ``text`` and ``is_warning``.
+
+    Raises:
+        OSError: The script cannot be read.
+        BaseException: Whatever the script raises, ``SystemExit`` included.
+    """
+    from vcat._authoring.script import check_script
+
+    return check_script(path, arguments, params)
 
 
 def explain_job(name: str) -> JobExplanation:

@@ -32,20 +32,25 @@ if TYPE_CHECKING:
 
 def restore(definition: dict[str, Any], pickles: bytes, here: str) -> tuple[Graph, dict[str, Any]]:
     """Return the graph of a job and its hyperparameters, the project lying in *here*."""
+    prepare(definition, here)
+    stages, parameters = restore_graph(definition, pickles)
+    return Graph.in_order(stages), parameters
+
+
+def prepare(definition: dict[str, Any], here: str) -> None:
+    """Let what a job has pickled find the project in *here*, and the script's module."""
+    if here not in sys.path:
+        sys.path.insert(0, here)
     for path in reversed(definition["paths"]):
         inside = os.path.normpath(os.path.join(here, path))
         if inside not in sys.path:
-            sys.path.insert(0, inside)
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    # What belongs to the script's own module shall find it, and not the debugger's.
+            sys.path.insert(sys.path.index(here) + 1, inside)
+    # What belongs to the script's own module shall find it, and not that of this process.
     main = ModuleType("__main__")
     main.__file__ = os.path.join(here, definition["submitted"]["script"])
     main.__package__ = definition["package"]
     sys.modules["__main__"] = main
     open_namespaces(main.__dict__)
-    stages, parameters = restore_graph(definition, pickles)
-    return Graph.in_order(stages), parameters
 
 
 def move_code(submitted: str, here: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from vcat._authoring.parameter import Hyperparameter
 from vcat._authoring.pipeline import Pipeline, pipeline
 from vcat._authoring.reporting import log_artifact, log_metric, log_param, set_tag
+from vcat._authoring.seeding import stage_seed
 from vcat._authoring.stage import Stage as Stage
 from vcat._authoring.stage import StageFunction as StageFunction
 from vcat._authoring.stage import stage
@@ -58,6 +59,7 @@ __all__ = [
     "pipeline",
     "set_tag",
     "stage",
+    "stage_seed",
 ]
 
 
@@ -71,7 +73,7 @@ def get_job(name: str) -> Deployment:
         UnknownJobError: No job, or more than one, answers to *name*.
         ConfigError: The configuration of this directory is wrong.
     """
-    from vcat._looking.deployment import find
+    from vcat._looking.jobs import find
 
     return find(name)
 
@@ -163,7 +165,8 @@ def rerun_job(
         VcatError: What the job was made of is not archived, or another Python made it.
         ConfigError: The configuration of this directory is wrong.
     """
-    from vcat._looking.deployment import find, opened
+    from vcat._looking.deployment import opened
+    from vcat._looking.jobs import find
     from vcat._shipping.resubmission import resubmit
 
     return opened(resubmit(find(name).job_name, params or {}, job_name))
@@ -290,7 +293,7 @@ def list_plugins() -> Sequence[PluginInfo]:
 # Tracebacks, reprs and pickles show where a user finds these, not which private module has them.
 for _public in (
     *(Hyperparameter, Pipeline, Stage, StageFunction, stage),
-    *(log_artifact, log_metric, log_param, set_tag),
+    *(log_artifact, log_metric, log_param, set_tag, stage_seed),
 ):
     _public.__module__ = "vcat"
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import ask
-from vcat._looking.deployment import find
+from vcat._looking.jobs import find
 from vcat._plugins.configuration import Configuration, load
 from vcat.errors import UnknownJobError, VcatError
 from vcat.records import StageRecord

@@ -400,3 +400,28 @@ def test_json_and_what_is_not_checked(project):
         2,
         "vcat: check: SCRIPT is missing; see `vcat check --help`\n",
     )
+
+
+@pytest.mark.slow
+def test_many_files_of_one_argument(check):
+    """A map over files that all stay behind is told of in a few lines."""
+    names = [f"data/{number}.csv" for number in range(12)]
+    code, said = check(
+        {
+            ".gitignore": "data/\n",
+            **dict.fromkeys(names, "1"),
+            "train.py": script(
+                "@stage\ndef load(path):\n    return path\n\n"
+                'end = load.map([f"data/{number}.csv" for number in range(12)])\n'
+            ),
+        }
+    )
+
+    assert code == 1
+    assert len(said) == 11
+    assert (
+        "train.py:2: stage 'load': argument 'path' is 'data/3.csv', which is there and not in the"
+        " bundle: an ignore rule, a default or a store leaves data out; a line '!/data/' in"
+        " .vcatignore brings back what rules leave out"
+    ) in said
+    assert said[-1] == "train.py:2: warning: stage 'load': argument 'path' has 2 more such paths"

@@ -486,3 +486,74 @@ def test_code_that_cannot_be_restored_here(project):
         " 'outside'; debug it where what it imports is installed (this is"
         f" {sys.executable})\n"
     )
+
+
+@pytest.mark.slow
+def test_an_item_of_a_map(project):
+    """It has its own inputs, of lists, of stages' values and of other maps; a map names its items.
+
+    Random numbers start where they did in the job.
+    """
+    project.write(
+        "train.py",
+        """\
+        from vcat import *
+
+        @stage
+        def files():
+            return [10, 20, 0]
+
+        @stage
+        def load(size, unit):
+            import random
+            print("drew", random.random(), flush=True)
+            return size * unit
+
+        @stage
+        def share(whole, name, of):
+            return name, of / whole
+
+        @stage
+        def lines(loaded):
+            return len(loaded)
+
+        loaded = load.map(files(), unit=2)
+        count = lines(loaded)
+        end = share.map(loaded, ["a", "b", "c"], of=count)
+
+        if __name__ == "__main__":
+            end.run(job_name="maps").wait_for_deployment_to_complete()
+        """,
+    )
+    project.run("train.py")
+
+    def debug(*words):
+        return project.run("-m", "vcat_cli", "debug", "maps", *words, check=False)
+
+    done = debug("share[1]", "--run")
+    assert (done.returncode, done.stdout) == (0, "('b', 0.075)\n")
+    assert done.stderr.startswith(
+        "vcat: stage 'share' (train.py:13) of job maps, load[1] from the cache, lines from the"
+        " cache\n"
+    )
+    log = project.ask("print(json.dumps(get_job('maps').logs()))")
+    drew = [each for each in log.splitlines() if each.startswith("drew ")]
+    done = debug("load[1]", "--run")
+    assert done.stdout == f"{drew[1]}\n40\n"
+    assert ", files from the cache\n" in done.stderr
+    done = debug("lines", "--run")
+    assert (done.returncode, done.stdout) == (0, "3\n")
+    assert ", load from its items\n" in done.stderr
+    for words in ([], ["share"]):  # the item that failed is meant
+        done = debug(*words, "--run")
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("ZeroDivisionError: ")
+    done = debug("load")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "vcat: debug: load is a map, which calls its function for each item; name one of load[0] to"
+        " load[2]\n",
+    )
+    lose_cache(project.directory)
+    done = debug("share[1]", "--run", "--compute")
+    assert done.stdout == f"{drew[1]}\n{drew[0]}\n{drew[2]}\n('b', 0.075)\n"

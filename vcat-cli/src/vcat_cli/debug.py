@@ -62,25 +62,35 @@ def execute(arguments: Namespace) -> int:
 
 def _stage(job: Deployment, wanted: str | None) -> StageRecord:
     records = job.stages()
-    ids = [each.id for each in records]
+    ids = [each.id for each in records if each.item_of is None]
     if wanted is None:
-        failed = next((each for each in records if each.status == "failed"), None)
-        if failed is None:
+        failed = [each for each in records if each.status == "failed" and each.items is None]
+        if not failed:
             raise UsageError(
                 f"debug: no stage of job {job.job_name} has failed; name one of"
                 f" {', '.join(ids[:20])}{', ...' if len(ids) > 20 else ''}"
             )
-        return failed
-    if wanted in ids:
-        return records[ids.index(wanted)]
-    matching = [each for each in records if wanted and each.id.startswith(wanted)]
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        shown = ", ".join(each.id for each in matching[:20])
+        return failed[0]
+    matching = [each for each in records if each.id == wanted] or [
+        each for each in records if wanted and each.id.startswith(wanted)
+    ]
+    if len(matching) > 1 and all(each.item_of == matching[0].number for each in matching[1:]):
+        del matching[1:]  # a map and its items
+    if len(matching) > 1:
+        shown = ", ".join(each.id for each in matching[:20]) + (", ..." * (len(matching) > 20))
         raise UsageError(
             f"debug: {len(matching)} stages of job {job.job_name} have an id that begins with"
             f" {wanted!r}: {shown}"
         )
-    known = advice(wanted, ids, "stages")
-    raise UsageError(f"debug: job {job.job_name} has no stage {wanted!r}{known}")
+    if not matching:
+        known = advice(wanted, ids, "stages")
+        raise UsageError(f"debug: job {job.job_name} has no stage {wanted!r}{known}")
+    whole = matching[0]
+    if whole.items is None:
+        return whole
+    items = [each for each in records if each.item_of == whole.number]
+    failed = [each for each in items if each.status == "failed"]
+    if failed:
+        return failed[0]
+    named = f"name one of {items[0].id} to {items[-1].id}" if items else "it has no items"
+    raise UsageError(f"debug: {whole.id} is a map, which calls its function for each item; {named}")

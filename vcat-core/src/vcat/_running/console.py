@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._authoring.reporting import listen
 from vcat._authoring.signature import code_of, name_of
+from vcat._running import seed as seeding
 from vcat._running.report import Reports
 from vcat._running.result import check_result
 
@@ -27,73 +28,90 @@ def say(text: str) -> None:
     print(f"vcat: {text}", file=sys.stderr, flush=True)  # noqa: T201  # a person reads it
 
 
-def call(stage: Stage, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call the function of *stage*; what it reports is shown."""
-    before = listen(_Shown(0, None))
-    try:
-        return stage.function(*args, **kwargs)
-    finally:
-        listen(before)
+class Call(NamedTuple):
+    """What a stage calls.
+
+    Attributes:
+        stage: The stage.
+        args: What it is given.
+        kwargs: What it is given by name.
+        seed: What its random numbers start from.
+    """
+
+    stage: Stage
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    seed: int | None
+
+    def make(self) -> Any:
+        """Call the function; what it reports is shown."""
+        before, seeded = listen(_Shown(0, None)), seeding.begin(self.seed)
+        try:
+            return self.stage.function(*self.args, **self.kwargs)
+        finally:
+            seeding.end(seeded)
+            listen(before)
 
 
-def run(stage: Stage, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+def run(call: Call) -> int:
     """Call the function, print what it returns and how long it took; return 1 where it raises."""
     began = time.perf_counter()
     try:
-        value = check_result(call(stage, args, kwargs), stage)
+        value = check_result(call.make(), call.stage)
     except BaseException as error:  # noqa: BLE001  # the function may raise anything
         print_traceback(error)
         return 1
     took = time.perf_counter() - began
     print(_shown(value), flush=True)  # noqa: T201  # what was asked for
-    say(f"stage {stage.name!r} returned {type(value).__name__} after {took:.3g} s")
+    say(f"stage {call.stage.name!r} returned {type(value).__name__} after {took:.3g} s")
     return 0
 
 
-def debug(stage: Stage, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+def debug(call: Call) -> int:
     """Stop at the first line of the function; where it raises, stop there as well."""
     from vcat._running.debugger import Debugger
 
     returned: list[Any] = []
 
     def called() -> None:
-        returned.append(call(stage, args, kwargs))
+        returned.append(call.make())
 
-    if code_of(stage.function) is None:
-        say(f"stage {stage.name!r} is not written in Python: there is no line to stop at")
+    if code_of(call.stage.function) is None:
+        say(f"stage {call.stage.name!r} is not written in Python: there is no line to stop at")
     try:
         Debugger().runcall(called)
     except BaseException as error:  # noqa: BLE001  # the function may raise anything
         _examine(error)
         return 0
     if returned:
-        say(f"stage {stage.name!r} returned {_shown(returned[0])}")
+        say(f"stage {call.stage.name!r} returned {_shown(returned[0])}")
     return 0
 
 
-def examine(stage: Stage, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+def examine(call: Call) -> int:
     """Call the function and stop where it raises, or where Ctrl-C finds it."""
     try:
-        value = call(stage, args, kwargs)
+        value = call.make()
     except BaseException as error:  # noqa: BLE001  # the function may raise anything
         _examine(error)
         return 0
-    say(f"stage {stage.name!r} did not raise; it returned {_shown(value)}")
+    say(f"stage {call.stage.name!r} did not raise; it returned {_shown(value)}")
     return 0
 
 
-def open_shell(stage: Stage, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+def open_shell(call: Call) -> int:
     """Open an interactive shell that has the function, its globals and its arguments by name."""
     from importlib.util import find_spec
 
+    stage, args, kwargs, seed = call
     name = name_of(stage.function)
     arguments = _by_name(stage.function, args, kwargs)
     namespace = dict(getattr(stage.function, "__globals__", {}))
     namespace |= {"__name__": "__main__", name: stage.function} | arguments
     call_of = f"{name}({', '.join(_written(args, kwargs, arguments))})"
     lines = [f"  {each} = {_kind(value)}" for each, value in arguments.items()]
-    banner = "\n".join([f"vcat: {call_of} is stage {stage.name!r}; its arguments are", *lines])
-    before = listen(_Shown(0, None))
+    banner = "\n".join([f"vcat: {call_of} is stage {call.stage.name!r}; its arguments are", *lines])
+    before, seeded = listen(_Shown(0, None)), seeding.begin(seed)
     try:
         if find_spec("IPython") is None:
             _interact(banner, namespace)
@@ -103,6 +121,7 @@ def open_shell(stage: Stage, args: tuple[Any, ...], kwargs: dict[str, Any]) -> i
             print(banner, flush=True)  # noqa: T201  # a person reads it
             start_ipython(argv=["--no-banner"], user_ns=namespace)
     finally:
+        seeding.end(seeded)
         listen(before)
     return 0
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
 from vcat._keeping.archive import JobArchive, parse_document
 from vcat._plugins.configuration import thaw
-from vcat._running.console import WAYS, call, print_traceback, say
+from vcat._running.console import WAYS, Call, print_traceback, say
+from vcat._running.import_hook import ImportHook
 from vcat._running.restoring import Inputs, move_code, restore
+from vcat._running.seed import Seeds, actions_on_import
 from vcat.errors import VcatError
 
-if TYPE_CHECKING:
-    from vcat._authoring.graph import Graph
+#: So many missing values are listed; who has more than that sees the pattern.
+_LISTED = 20
 
 
 def debug(directory: str) -> int:
@@ -46,7 +48,7 @@ def _debug(directory: str) -> int:
             f"the code of job {job_name} cannot be restored here: {type(error).__name__}: {error};"
             f" debug it where what it imports is installed (this is {sys.executable})"
         ) from error
-    stage, ids = graph.stages[number], [each["id"] for each in definition["stages"]]
+    ids = request["ids"]
     inputs = Inputs(
         graph,
         parameters,
@@ -54,21 +56,36 @@ def _debug(directory: str) -> int:
         configuration.cache,
         kept=dict(request["kept"]),
         filed=dict(request["filed"]),
+        mapped=dict(request["mapped"]),
     )
+    seeds, keys = Seeds(job_name, ids), dict(request["keys"])
+    ImportHook(actions_on_import()).install()  # of what a stage is the first to import
+
+    def call(number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        stage = inputs.stage(number)
+        key = _Recorded(keys[number]) if number in keys else None
+        return Call(stage, args, kwargs, seeds.of(number, stage, key))  # type: ignore[arg-type]  # as much of a key as it takes
+
     inputs.find(number)
     move_code(definition["project"], here)
     if inputs.missing and not request["compute"] and not _agreed(inputs, ids, ids[number]):
         return 1
     try:
-        inputs.compute(call)
+        inputs.compute(lambda *called: call(*called).make())
     except BaseException as error:  # noqa: BLE001  # the functions may raise anything
         print_traceback(error)
         say(f"an input of {ids[number]} could not be computed again")
         return 1
     move_code(definition["project"], here)
-    args, kwargs = inputs.arguments(number)
-    say(f"{stage.label} of job {job_name}{_origins(graph, number, inputs, ids)}")
-    return WAYS[request["way"]](stage, args, kwargs)
+    called = call(number, *inputs.arguments(number))
+    say(f"{called.stage.label} of job {job_name}{_origins(number, inputs, ids)}")
+    return WAYS[request["way"]](called)
+
+
+class _Recorded(NamedTuple):
+    """A key that the job has recorded."""
+
+    hex: str
 
 
 def _agreed(inputs: Inputs, ids: list[str], wanted: str) -> bool:
@@ -78,7 +95,9 @@ def _agreed(inputs: Inputs, ids: list[str], wanted: str) -> bool:
         VcatError: There is nobody to ask.
     """
     said = [f"the value of {ids[each]} is missing: {why}" for each, why in inputs.missing.items()]
-    names = ", ".join(ids[each] for each in inputs.missing)
+    said[_LISTED:] = [f"and {len(said) - _LISTED} more are"] * (len(said) > _LISTED)
+    listed = [ids[each] for each in inputs.missing]
+    names = ", ".join([*listed[:_LISTED], *["..."] * (len(listed) > _LISTED)])
     if not sys.stdin.isatty():
         said.append(
             f"{wanted} needs {names}; --compute computes that again, and .persist() on a stage"
@@ -94,16 +113,15 @@ def _agreed(inputs: Inputs, ids: list[str], wanted: str) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
-def _origins(graph: Graph, number: int, inputs: Inputs, ids: list[str]) -> str:
+def _origins(number: int, inputs: Inputs, ids: list[str]) -> str:
     """Return where the inputs come from, for the line that says what is looked at."""
-    pending, told = [*graph.upstream[number]], {}
-    while pending:
-        each = pending.pop(0)
+    pending, told = inputs.upstream(number), {}
+    for each in pending:  # grows while it is walked
         if each in inputs.origins:
-            told[each] = f"{ids[each]} {inputs.origins[each]}"
+            told[each] = f", {ids[each]} {inputs.origins[each]}"
         else:
-            pending += graph.upstream[each]
-    return "".join(f", {text}" for text in told.values())
+            pending += inputs.upstream(each)
+    return "".join(told.values())
 
 
 def _read(directory: str, name: str) -> bytes:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph, fill
 from vcat._authoring.stage import Stage
+from vcat._authoring.strict import Strict
 from vcat._keeping.codec import loads
 from vcat._keeping.definition import restore_graph
 from vcat._keeping.entry import unpack
@@ -80,12 +81,13 @@ class Inputs:
     """The values that stages of an earlier job were given.
 
     Args:
-        graph: The stages.
+        graph: The stages that the job was submitted with.
         parameters: The values of hyperparameters.
         archive: What the job has left.
         cache: Where results are filed; it is only read.
         kept: The digests of persisted values, by number of the stage.
         filed: Key and output of filed results, by number of the stage.
+        mapped: The first item and the number of items of maps, by number of the map.
 
     Attributes:
         origins: Where each value at hand comes from, by number.
@@ -101,58 +103,122 @@ class Inputs:
         *,
         kept: dict[int, str],
         filed: dict[int, list[str]],
+        mapped: dict[int, list[int]],
     ) -> None:
         self.origins: dict[int, str] = {}
         self.missing: dict[int, str] = {}
         self._values: dict[int, Any] = {}
-        self._items: set[int] = set()
-        self._graph = graph
+        self._order: list[int] = []
+        self._stages = dict(enumerate(graph.stages))
+        self._number = dict(graph.number)
         self._parameters = parameters
         self._archive = archive
         self._cache = cache
         self._kept = kept
         self._filed = filed
+        self._mapped = mapped
+
+    def stage(self, number: int) -> Stage:
+        """Return a stage, which may be an item of a map."""
+        if number not in self._stages:
+            whole, index = next(
+                (self._stages[whole], number - first)
+                for whole, (first, count) in self._mapped.items()
+                if first <= number < first + count
+            )
+            args = tuple(self._item(each, index) for each in whole.args)
+            self._add(number, Stage(whole.function, args, whole.kwargs, whole.options))
+        return self._stages[number]
+
+    def upstream(self, number: int) -> list[int]:
+        """Return the numbers of the stages that a stage takes values from."""
+        found: dict[int, None] = {}
+
+        def note(promise: Any) -> None:
+            if type(promise) is Stage:
+                found[self._number[id(promise)]] = None
+
+        stage = self.stage(number)
+        for each in (*stage.args, *(stage.kwargs or {}).values()):
+            fill(each, note)
+        return list(found)
 
     def find(self, number: int) -> None:
         """Get what stage *number* was given from where it is kept, and see what is missing."""
-        missing: dict[int, str] = {}
-        pending, seen = [*self._graph.upstream[number]], set()
+        seen: set[int] = set()
+        pending = [(each, False) for each in self.upstream(number)[::-1]]
         while pending:
-            each = pending.pop()
-            if each in seen:
-                continue
-            seen.add(each)
-            stage = self._graph.stages[each]
-            if stage.function is getitem and each not in self._kept:
-                self._items.add(each)  # taking it again costs less than asking
-                pending += self._graph.upstream[each]
-                continue
-            reason = self._look(each)
-            if reason is not None:
-                missing[each] = reason
-                pending += self._graph.upstream[each]
-        self.missing = dict(sorted(missing.items()))
+            each, has_inputs = pending.pop()
+            if has_inputs:
+                self._order.append(each)
+            elif each not in seen:
+                seen.add(each)
+                inputs = self._inputs(each)
+                if inputs is not None:
+                    pending += [(each, True), *((e, False) for e in inputs[::-1])]
+        self.missing = {each: self.missing[each] for each in self._order if each in self.missing}
 
-    def compute(self, call: Callable[[Stage, tuple[Any, ...], dict[str, Any]], Any]) -> None:
-        """Compute what is missing; *call* calls the function of a stage."""
-        for number in sorted({*self.missing, *self._items}):
-            stage = self._graph.stages[number]
+    def compute(self, call: Callable[[int, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        """Compute what is missing; *call* calls the function of a stage by its number."""
+        for number in self._order:
+            stage = self.stage(number)
+            if number not in self.missing and number in self._mapped:
+                first, count = self._mapped[number]
+                self._values[number] = [self._values[first + each] for each in range(count)]
+                continue
             args, kwargs = self.arguments(number)
-            if number in self._items:
+            if number not in self.missing:
                 self._values[number] = getitem(*args)
                 continue
-            self._values[number] = check_result(call(stage, args, kwargs), stage)
+            if stage.is_map:
+                value = [check_result(call(number, e, kwargs), stage) for e in zip(*args)]  # noqa: B905  # of one length, as the job would have said
+            else:
+                value = check_result(call(number, args, kwargs), stage)
+            self._values[number] = value
             self.origins[number] = "computed again"
 
     def arguments(self, number: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return what stage *number* is called with, once all of it is at hand."""
-        stage = self._graph.stages[number]
+        stage = self.stage(number)
         args = tuple(fill(each, self._filled) for each in stage.args)
         return args, {name: fill(each, self._filled) for name, each in (stage.kwargs or {}).items()}
 
+    def _inputs(self, number: int) -> list[int] | None:
+        """Return what has to be had to make a value; ``None`` where it is at hand."""
+        stage = self.stage(number)
+        if number not in self._kept:
+            if stage.function is getitem:  # taking it again costs less than asking
+                return self.upstream(number)
+            if number in self._mapped:
+                first, count = self._mapped[number]
+                self.origins[number] = "from its items"
+                return list(range(first, first + count))
+        reason = self._look(number)
+        if reason is None:
+            return None
+        self.missing[number] = reason
+        return self.upstream(number)
+
+    def _add(self, number: int, stage: Stage) -> None:
+        self._stages[number] = stage
+        self._number[id(stage)] = number
+
+    def _item(self, sequence: Any, index: int) -> Any:
+        """Return what an item of a map takes of one of its sequences."""
+        if type(sequence) is not Stage:
+            return (
+                self._filled(sequence)[index] if isinstance(sequence, Strict) else sequence[index]
+            )
+        known = self._mapped.get(self._number[id(sequence)])
+        if known is not None:
+            return self.stage(known[0] + index)
+        taken = sequence[index]
+        self._add(-1 - len(self._stages), taken)  # no stage of the job has such a number
+        return taken
+
     def _filled(self, promise: Any) -> Any:
         if type(promise) is Stage:
-            return self._values[self._graph.number[id(promise)]]
+            return self._values[self._number[id(promise)]]
         return self._parameters[promise.name]
 
     def _look(self, number: int) -> str | None:

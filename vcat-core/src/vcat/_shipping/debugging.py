@@ -62,16 +62,24 @@ def _request(
     job: Deployment, stage: str, way: str, configuration: Configuration, *, compute: bool
 ) -> dict[str, Any]:
     """Return what the process has to know: what to do, and where the inputs may be."""
-    kept, filed = {}, {}
+    kept, filed, keys, mapped = {}, {}, {}, {}
     for each in job.events():
-        number = each.get("number")
-        if each["event"] == "value":
+        kind, number = each["event"], each.get("number")
+        if kind == "value":
             kept[number] = each["digest"]
-        elif each["event"] == "stage ended" and {"key", "output"} <= each.keys():
-            filed[number] = [each["key"], each["output"]]
+        elif kind == "stage mapped":
+            mapped[number] = [each["first"], each["count"]]
+        elif kind == "stage ended" and "key" in each:
+            keys[number] = each["key"]
+            if "output" in each:
+                filed[number] = [each["key"], each["output"]]
+    stages = sorted(job.stages(), key=lambda each: each.number)
     return {
         "job_name": job.job_name,
-        "stage": next(each.number for each in job.stages() if each.id == stage),
+        "ids": [each.id for each in stages],
+        "stage": next(each.number for each in stages if each.id == stage),
+        "keys": list(keys.items()),
+        "mapped": list(mapped.items()),
         "way": way,
         "compute": compute,
         "kept": list(kept.items()),

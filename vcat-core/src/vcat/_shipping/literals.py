@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 1_000
 _ITEMS = 1_000
+_LISTED = 10  # so many of one argument are listed; who has more than that sees the pattern
 
 
 def left_out(path: str, sent: Collection[str]) -> str:
@@ -69,10 +70,15 @@ class Literals:
                 " job; read it from the environment inside the function",
                 is_warning=True,
             )
+        told = 0
         for each in _paths_in(value):
             problem = self._problem(os.fspath(each), is_path=not isinstance(each, str))
             if problem is not None:
-                yield Finding(place, f"{what} is {problem[0]}", is_warning=problem[1])
+                told += 1
+                if told <= _LISTED:
+                    yield Finding(place, f"{what} is {problem[0]}", is_warning=problem[1])
+        if told > _LISTED:
+            yield Finding(place, f"{what} has {told - _LISTED} more such paths", is_warning=True)
 
     def _problem(self, path: str, *, is_path: bool) -> tuple[str, bool] | None:
         """Return what is wrong with a path, and whether a job may do well all the same."""

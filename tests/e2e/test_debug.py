@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import pytest
 
@@ -236,6 +237,7 @@ def test_running_what_raises(debug):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(find_spec("IPython") is not None, reason="IPython's shell is another one")
 def test_the_shell_has_function_and_arguments(debug):
     """They are there by name, with the globals of the function; what it raises is no end."""
     done = debug("bad", "fit", "--shell", typed="fit(train, C=C)\nfit(train, 3)\nsplit\n")

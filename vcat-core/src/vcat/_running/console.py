@@ -153,8 +153,11 @@ class _Shown(Reports):
 
 
 def _examine(error: BaseException) -> None:
+    from bdb import BdbQuit
     from pdb import post_mortem
 
+    if isinstance(error, BdbQuit):  # of a breakpoint in the code: it was left already
+        return
     print_traceback(error)
     post_mortem(_from_user(error.__traceback__))
 

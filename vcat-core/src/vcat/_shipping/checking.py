@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
 from vcat._keeping.definition import describe_graph
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
+from vcat._shipping.bundle import remove
 from vcat._shipping.explanation import Explanation
 from vcat._shipping.finding import Finding
 from vcat._shipping.handover import choose_name, pack, stores_in
@@ -19,7 +21,7 @@ from vcat._shipping.literals import Literals
 from vcat._shipping.needs import Needs, needs_of
 from vcat._shipping.submission import make_job, stem
 from vcat._shipping.tree import scan
-from vcat._shipping.trial import interpreter_of, try_bundle
+from vcat._shipping.trial import Answer, interpreter_of, try_bundle
 from vcat.errors import BundleError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
@@ -88,6 +90,9 @@ class _Checking:
 
     def _check_pickles(self, graph: _Sendable, parameters: dict[str, Any]) -> None:
         """Find every function and argument that cannot be sent, and put nothing in its place."""
+        with suppress(UnpicklableError):
+            describe_graph(graph, parameters, self._project)
+            return
         for number, stage in enumerate(graph.stages):
             while True:
                 try:
@@ -165,12 +170,20 @@ class _Checking:
     ) -> None:
         try:
             job = make_job(graph, parameters, name, configuration)  # type: ignore[arg-type]  # as much of a graph as it takes
-            bundle = pack(job, configuration, lambda _: None)
+            python = interpreter_of(configuration.deployment)
+            known = (job.pickles, python, *needs.modules)
+            # Pipelines that differ in plain values only, as those of a search, are as good as one.
+            answer = _answers.get(known)
+            if answer is None:
+                bundle = pack(job, configuration, lambda _: None)
+                try:
+                    answer = try_bundle(bundle, python, list(needs.modules), needs.own)
+                finally:
+                    remove(bundle)
+                _answers[known] = answer
         except VcatError as error:
             self._add(error)
             return
-        python = interpreter_of(configuration.deployment, bundle)
-        answer = try_bundle(bundle, python, list(needs.modules), needs.own)
         explanation = Explanation(self._project, python, sent, needs, job.definition)
         self.found += explanation.of(answer)
 
@@ -183,6 +196,10 @@ class _Checking:
 
     def _add(self, error: VcatError) -> None:
         self.found += [Finding("", each) for each in str(error).split("\n")]
+
+
+#: What trials of this process have shown, by what was tried.
+_answers: dict[tuple[Any, ...], Answer] = {}
 
 
 class _Sendable:

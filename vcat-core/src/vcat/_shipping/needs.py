@@ -132,13 +132,15 @@ class _Walk:
             self.needs.processes.append(place)
         if top in sys.stdlib_module_names or top in ("vcat", "__main__", "__mp_main__"):
             return
+        file = find_module(module)
+        if file is None and module != top and not self._is_own(find_module(top)):
+            module, file = top, find_module(top)  # libraries make modules that lie in no file
+        if file is None and module in sys.modules:
+            return  # made by hand
         if module in self.needs.modules:
             return
         self.needs.modules[module] = place
-        file = find_module(module)
-        if file is None or not file.startswith(self._project + os.sep):
-            return
-        if any(each in file.split(os.sep) for each in _INSTALLED):
+        if file is None or not self._is_own(file):
             return
         self.needs.own.append(module)
         if os.path.realpath(file) == os.path.realpath(self._script):
@@ -148,6 +150,11 @@ class _Walk:
         package = module if is_package else module.rpartition(".")[0]
         for each in self._imports_of(file, package):
             self._import(each, file)
+
+    def _is_own(self, file: str | None) -> bool:
+        if file is None or not file.startswith(self._project + os.sep):
+            return False
+        return not any(each in file.split(os.sep) for each in _INSTALLED)
 
     def _import(self, each: Import, file: str) -> None:
         place = self.place(file, each.line)

@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 
 
 def try_bundle(bundle: Bundle, python: str, needed: list[str], own: list[str]) -> Answer:
-    """Unpack *bundle*, which is removed, and see what of the job fails before its first stage.
+    """Unpack *bundle*, which is moved away, and see what of the job fails before its first stage.
 
     Args:
         bundle: The bundle.
@@ -96,7 +96,7 @@ def _run(directory: str, python: str, environment: dict[str, str]) -> str:
     return lines[-1] if lines else ""
 
 
-def interpreter_of(deployment: Any, bundle: Bundle) -> str:
+def interpreter_of(deployment: Any) -> str:
     """Return the Python that will run the job: what the deployment names, else this one."""
     python = getattr(deployment, "python", None)
-    return python if isinstance(python, str) and python else bundle.python or sys.executable
+    return python if isinstance(python, str) and python else sys.executable

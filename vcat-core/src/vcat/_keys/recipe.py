@@ -207,7 +207,9 @@ class KeyMaker:
             scalar = scalars.get(kind)
             if scalar is not None:
                 digest = sha256(scalar(value)).digest()
-                shown = kind in _SHOWN and not (kind is str and len(value) > _LONGEST_SHOWN)
+                shown = kind in _SHOWN and not (
+                    isinstance(value, str) and len(value) > _LONGEST_SHOWN
+                )
             else:
                 digest = self._digest(name, value, plan.name_of)
                 shown = is_path(kind) and len(str(value)) <= _LONGEST_SHOWN

@@ -105,6 +105,7 @@ def _job_lines(shown: _Job) -> list[str]:
         "stages": _counts(shown.stages),
         "project": escape(record.project),
         "script": escape(record.script),
+        "rerun of": escape(record.rerun_of or ""),
         "deployment": escape(record.deployment_type),
         "vcat-core": escape(record.vcat_version),
     }

@@ -41,13 +41,19 @@ class JobRecord(NamedTuple):
         ended_at: When the job reached a terminal state.
         reason: Why the state is what it is, in words; the first line of the error of a failed job.
         project: The directory that was bundled.
-        script: The script that submitted the job, relative to *project* where it lies inside.
+        script: The script that submitted the job, relative to *project* where it lies inside; of a
+            command that is a job, the command.
         stages: How many stages the job's graph has.
         parameters: Values of the hyperparameters, as JSON values, else as their ``repr``.
         metrics: The latest value of each metric.
         tags: What ``set_tag`` recorded.
         deployment_type: The type string of the deployment.
         vcat_version: The version of vcat-core that submitted the job.
+        exit_code: The exit code that the deployment has seen; ``None`` until somebody has asked it
+            after the end of the job, and where there was none to see.
+        stages_done: How many stages have ended well, once the exit code was asked for.
+        stages_cached: How many of these came from the cache.
+        rerun_of: The job that this one runs again; ``None`` for a new one.
     """
 
     job_name: str
@@ -64,6 +70,10 @@ class JobRecord(NamedTuple):
     tags: Mapping[str, str] = _NOTHING
     deployment_type: str = ""
     vcat_version: str = ""
+    exit_code: int | None = None
+    stages_done: int | None = None
+    stages_cached: int | None = None
+    rerun_of: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JobRecord, tuple(_plain(each) for each in self)
@@ -229,6 +239,7 @@ def _checked(cls: Any, value: object, kind: str) -> dict[str, Any]:
 #: What a field holds, where it is not a text.
 _EXPECTED = {
     **dict.fromkeys(("submitted_at", "started_at", "ended_at"), "a time"),
+    **dict.fromkeys(("exit_code", "stages_done", "stages_cached"), "a whole number"),
     **dict.fromkeys(("stages", "number", "attempts", "line", "items", "item_of"), "a whole number"),
     **dict.fromkeys(("parameters", "metrics", "tags"), "an object"),
 }

@@ -78,6 +78,10 @@ class EventLog:
             except OSError as error:
                 self.problem = error
 
+    def fileno(self) -> int:
+        """Return the number of the descriptor."""
+        return self._file
+
     def close(self) -> None:
         """Write what was noted and close the file."""
         self._flush()

@@ -19,6 +19,7 @@ from vcat._running.mapping import MapSteps, StageFailure
 from vcat._running.report import Ending, Reports, StageObserver
 from vcat._running.result import path_in_result, serialize_result
 from vcat._running.schedule import Schedule
+from vcat._running.seed import Seeds
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Engine(MapSteps):
         cache: Results of earlier runs; ``None`` runs every stage.
         cached_by_default: Whether a stage that does not say is cached.
         observer: Told of everything that happens; ``None`` for nobody, which costs least.
+        seeds: What random numbers of the stages start from.
     """
 
     def __init__(
@@ -51,8 +53,10 @@ class Engine(MapSteps):
         cache: ResultCache | None = None,
         cached_by_default: bool = True,
         observer: StageObserver | None = None,
+        seeds: Seeds | None = None,
     ) -> None:
         self._graph = graph
+        self._seeds = seeds or Seeds()
         self._parameters = parameters
         self._cache = cache
         self._cached_by_default = cached_by_default
@@ -262,6 +266,7 @@ class Engine(MapSteps):
     ) -> int:
         """Call the function, again where it may be; return the number of calls."""
         options, attempts = stage.options, 0
+        seed = self._seeds.of(number, stage, None if filing is None else filing.key)
         while True:
             attempts += 1
             before = listen(reports or Reports.nowhere)
@@ -269,14 +274,14 @@ class Engine(MapSteps):
                 args = tuple([fill(each, self._filled) for each in stage.args])
                 kwargs = stage.kwargs
                 kwargs = {k: fill(v, self._filled) for k, v in kwargs.items()} if kwargs else {}
-                value = attempt(stage, args, kwargs)
+                value = attempt(stage, args, kwargs, seed)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
                 # SystemExit too: a stage that calls sys.exit(0) has not given a value.
                 if is_worth_another(error, options, attempts):
                     if self._observer is not None:
-                        self._observer.stage_failed(number, attempts, error)
+                        self._observer.stage_failed(number, attempts, error, options.retry_delay)
                     if reports is not None:
                         reports.clear()
                     if filing is not None:

@@ -12,6 +12,7 @@ from vcat._plugins.configuration import load
 from vcat._running.engine import Engine, StageFailure
 from vcat._running.failure import first_line
 from vcat._running.mapping import ItemsError
+from vcat._running.seed import generators_kept
 from vcat.abc import unobserved
 from vcat.errors import StageError
 
@@ -38,8 +39,9 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
         )
     engine = Engine(graph, parameters, cache=cache, cached_by_default=default)
     try:
-        engine.run()
-        return engine.result()
+        with generators_kept():
+            engine.run()
+            return engine.result()
     except StageFailure as failure:
         cause = failure.__cause__
         if isinstance(cause, ItemsError):

@@ -49,8 +49,10 @@ class StageObserver(Protocol):
     def stage_mapped(self, number: int, items: range) -> None:
         """The stage is a map, and has these items, of which some may be there already."""
 
-    def stage_failed(self, number: int, attempt: int, error: BaseException) -> None:
-        """A call of the function raised; it will be called again."""
+    def stage_failed(
+        self, number: int, attempt: int, error: BaseException, delay: float = 0.0
+    ) -> None:
+        """A call of the function raised; it will be called again after *delay* seconds."""
 
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """The stage is ``completed``, ``cached`` or ``failed``."""

@@ -31,7 +31,12 @@ _UNPICKLERS = {
     *("_pickle.load", "_pickle.loads", "_pickle.Unpickler", "marshal.load", "marshal.loads"),
     *("cloudpickle.load", "cloudpickle.loads", "shelve.open"),
 }
-_MAY_UNPICKLE = {"vcat/_keeping/codec.py", "vcat/_keeping/rebuild.py", "vcat/testing/_process.py"}
+_MAY_UNPICKLE = {
+    "vcat/_keeping/codec.py",
+    "vcat/_keeping/rebuild.py",
+    "vcat/_shipping/launcher/compiled.py",  # code, of a bundle that has been verified
+    "vcat/testing/_process.py",
+}
 _MAY_RUN_CODE = {
     "vcat/_authoring/script.py": {"compile", "exec"},
     "vcat/_shipping/runtime.py": {"compile"},

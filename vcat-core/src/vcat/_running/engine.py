@@ -30,12 +30,19 @@ if TYPE_CHECKING:
 
 
 class StageFailure(Exception):  # noqa: N818  # control flow: the doors turn it into a public error
-    """A stage did not give a value; the cause is chained."""
+    """A stage did not give a value; the cause is chained.
+
+    Attributes:
+        number: The stage's number.
+        stage: The stage.
+        failures: All failures of the run, this first one included, in the order in which they came.
+    """
 
     def __init__(self, number: int, stage: Stage) -> None:
         super().__init__(number, stage)
         self.number = number
         self.stage = stage
+        self.failures: list[StageFailure] = [self]
 
 
 class Engine:
@@ -89,6 +96,9 @@ class Engine:
         """
         self._load([self._last])
         return self._values.value(self._last)
+
+    def close(self) -> None:
+        """Let go of what the run has had for itself; its values are gone."""
 
     def _run_stage(self, number: int, stage: Stage) -> None:
         observer, cache = self._observer, self._cache
@@ -218,14 +228,19 @@ class Engine:
         self._file(number, stage, reports, attempts, filing)
         self._values.distrust(number)
 
-    def _reuse(self, number: int, stage: Stage, filing: Filing) -> bool:
-        """Take the result of *stage* from the cache; return whether it is there."""
+    def _reuse(self, number: int, stage: Stage, filing: Filing, *, starting: bool = False) -> bool:
+        """Take the result of *stage* from the cache; return whether it is there.
+
+        Where it is *starting*, that it was reached is told only if it is.
+        """
         found = filing.look()
         if found is None:
             return False
         observer, lasting = self._observer, self._is_lasting(number, stage)
         if not filing.fetch(found, for_observer=observer is not None, for_archive=lasting):
             return False
+        if starting and observer is not None:
+            observer.stage_started(number)
         self._values.hold(number, Held(filing.key, found), loaded=False)
         filing.restore(found, number, observer)
         if observer is not None:

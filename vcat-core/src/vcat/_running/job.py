@@ -17,10 +17,11 @@ from vcat._keeping.event import FILE, EventLog
 from vcat._keeping.guard import call
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import Configuration, thaw
-from vcat._running.engine import Engine, StageFailure
+from vcat._running.engine import StageFailure
 from vcat._running.failure import Places, describe_failure
 from vcat._running.journal import Journal
 from vcat._running.log import stored_log
+from vcat._running.opening import make_engine
 from vcat._running.provenance import describe_environment, describe_names, describe_stages
 from vcat._running.source import source_archive
 from vcat.errors import VcatError
@@ -97,14 +98,22 @@ class _RunningJob:
         try:
             self._restore_paths()
             graph, parameters = self._restore()
-            engine = Engine(
+            engine = make_engine(
                 graph,
                 parameters,
+                self.configuration,
                 cache=self._cache(graph),
-                cached_by_default=self.configuration.default_cache_enabled,
                 observer=self.journal,
+                warn=self.journal.warn,
+                job_name=self.name,
+                submitted=self.places.submitted,
+                directory=self.directory,
+                events=os.path.join(self.directory, FILE),
             )
-            engine.run()
+            try:
+                engine.run()
+            finally:
+                engine.close()
         except StageFailure as failed:
             cause = failed.__cause__ or failed
             _print_traceback(cause)

@@ -42,7 +42,7 @@ class Journal:
         self.tags: dict[str, str] = {}
         self._log = log
         self._archive = archive
-        self._started = 0.0
+        self._started: dict[int, float] = {}
 
     def warn(self, text: str) -> None:
         """Write down what went wrong without failing anything, and say it in the log."""
@@ -52,7 +52,7 @@ class Journal:
 
     def stage_started(self, number: int) -> None:
         """Write down that a stage was reached."""
-        self._started = self._log.append("stage started", number=number)
+        self._started[number] = self._log.append("stage started", number=number)
 
     def stage_failed(self, number: int, attempt: int, error: BaseException) -> None:
         """Write down a call that will be repeated."""
@@ -71,13 +71,14 @@ class Journal:
             fields["computed_by"] = ending.entry.job
         ended = self._log.append("stage ended", number=number, **fields)
         self.details[number] = fields | {
-            "started_at": self._started,
+            "started_at": self._started.pop(number, ended),
             "ended_at": ended,
             "key_parts": self._parts(ending.key),
             "lookup": ending.lookup,
             "not_cached": ending.not_cached,
             "observed": ending.observed if ending.entry is None else ending.entry.observed,
-            "max_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
+            "max_memory_bytes": ending.memory
+            or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
         }
 
     def counted(self, number: int, digest: str) -> None:
@@ -104,13 +105,8 @@ class Journal:
         """Archive an artifact, then write down that it is there."""
         from vcat._keeping.digest import digest
 
-        fields = {"number": number, "size": len(data), "digest": digest(data)}
-        earlier = self.artifacts.get(name)
-        if earlier is not None and earlier["digest"] != fields["digest"]:
-            self.warn(
-                f"artifact {name!r} replaces an earlier one of that name; give each a name of its"
-                " own: log_artifact(path, name)"
-            )
+        fields: dict[str, Any] = {"number": number, "size": len(data), "digest": digest(data)}
+        self._warn_of_earlier(name, fields["digest"])
         self._archive.store_artifact(name, data)
         self._log.append("artifact", name=name, **fields)
         self.artifacts[name] = fields
@@ -128,3 +124,20 @@ class Journal:
         kept = {"number": number, "size": sum(len(each) for each in parts), "digest": digest}
         self._log.append("value", **kept)
         self.values[number] = kept
+
+    def take(self, told: dict[str, dict[Any, Any]]) -> None:
+        """Take note of what a worker has written down and archived itself."""
+        self.metrics.update(told["metrics"])
+        self.tags.update(told["tags"])
+        self.values.update(told["values"])
+        for name, fields in told["artifacts"].items():
+            self._warn_of_earlier(name, fields["digest"])
+            self.artifacts[name] = fields
+
+    def _warn_of_earlier(self, name: str, digest: str) -> None:
+        earlier = self.artifacts.get(name)
+        if earlier is not None and earlier["digest"] != digest:
+            self.warn(
+                f"artifact {name!r} replaces an earlier one of that name; give each a name of its"
+                " own: log_artifact(path, name)"
+            )

@@ -9,8 +9,9 @@ from typing import Any
 from vcat._authoring.graph import Graph
 from vcat._authoring.stage import Stage
 from vcat._plugins.configuration import load
-from vcat._running.engine import Engine, StageFailure
+from vcat._running.engine import StageFailure
 from vcat._running.failure import first_line
+from vcat._running.opening import make_engine
 from vcat.abc import unobserved
 from vcat.errors import StageError
 
@@ -35,14 +36,16 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
         cache = ResultCache(
             configuration.cache, project, "", _warn, find=configuration.value_types.find
         )
-    engine = Engine(graph, parameters, cache=cache, cached_by_default=default)
+    engine = make_engine(graph, parameters, configuration, cache=cache, warn=_warn)
     try:
         engine.run()
         return engine.result()
     except StageFailure as failure:
-        cause = failure.__cause__
-        raise StageError(f"{failure.stage.label}: {first_line(cause or failure)}") from cause
+        causes = [(each.stage.label, each.__cause__ or each) for each in failure.failures]
+        text = "\n".join(f"{label}: {first_line(cause)}" for label, cause in causes)
+        raise StageError(text) from failure.__cause__
     finally:
+        engine.close()
         with unobserved():
             configuration.hide_stores()
 

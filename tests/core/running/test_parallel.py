@@ -551,6 +551,36 @@ end = total(*[add(one, n) for n in range(10_000)])
     assert run(it["end"])[0] == 10_000 + sum(range(10_000))
 
 
+SHORT = """
+@stage(cache=False)
+def work(n):
+    with open(f"ran-{n}", "x"): pass
+    if n == 60 and HOW == "wait":
+        while not os.path.exists("ran-61") or not os.path.exists("ran-75"): time.sleep(0.01)
+    if n == 60 and HOW == "end": os._exit(3)
+    return n
+@stage(cache=False)
+def total(*all): return sum(all)
+end = total(*[work(n) for n in range(100)])
+"""
+
+
+def test_short_stages_that_went_along_with_a_long_one_do_not_wait_for_it():
+    """A worker that has nothing else to do makes them, and each is made once."""
+    assert run(script(SHORT.replace("HOW", "'wait'"))["end"])[0] == sum(range(100))
+
+
+def test_of_stages_that_went_together_only_the_one_that_ends_the_process_fails():
+    """Those before it have their results, those after it run in another process."""
+    witness = Witness()
+    found = failures(script(SHORT.replace("HOW", "'end'"))["end"], witness)
+    assert found == {
+        60: "WorkerEndedError: its process ended with exit code 3 and without a result"
+    }
+    statuses = witness.statuses()
+    assert [number for number in range(100) if statuses[number] != "completed"] == [60]
+
+
 def processes_of(directory):
     """Return the processes that stand in a directory."""
     found = []

@@ -19,13 +19,14 @@ class Need(NamedTuple):
     memory: float = 0.0
 
 
-_USUAL = Need()
+#: What a stage needs that does not say.
+USUAL = Need()
 
 
 def needed(resources: Mapping[str, float] | None) -> Need:
     """Return what a stage with these ``resources`` needs."""
     if not resources:
-        return _USUAL
+        return USUAL
     return Need(resources.get("cpus", 1.0), resources.get("memory", 0.0))
 
 

@@ -8,7 +8,8 @@ from _heapq import heappop, heappush
 from _queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
-from vcat._running.capacity import Capacity, Need, needed, total_memory
+from vcat._running.batch import Batch
+from vcat._running.capacity import USUAL, Capacity, Need, needed, total_memory
 from vcat._running.exchange import Exchange, pack, unpack
 from vcat._running.task import Answer, Task
 
@@ -25,6 +26,12 @@ GRACE = 5.0
 
 #: How long it is waited at the most before stages with a timeout are looked after, in seconds.
 _LOOK = 0.25
+
+#: So long after they were sent together calls are looked after, in seconds.
+_LATE = 0.05
+
+#: So many go to a worker together at the most, and for so many seconds as far as is known.
+MOST, _TOGETHER = 32, 0.005
 
 
 class Call:
@@ -75,6 +82,33 @@ class Call:
         return self.number < other.number
 
 
+class Pace:
+    """How long calls of functions have taken lately."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, float]] = {}
+
+    def note(self, call: Call, seconds: float) -> None:
+        """Take note of a call that has been made."""
+        count, usual = self._known.get(id(call.stage.function), (0, seconds))
+        usual += (seconds - usual) * _WEIGHT
+        self._known[id(call.stage.function)] = count + 1, usual
+
+    def seconds(self, call: Call) -> float:
+        """Return how long a call will take if it is known to be short, else 0."""
+        count, usual = self._known.get(id(call.stage.function), (0, 0.0))
+        if count < _PROVED or usual > _SHORT or call.attempts or call.need != USUAL:
+            return 0.0
+        return usual if call.stage.options.timeout is None else 0.0
+
+
+#: A function is short when so many calls of it have been made that took so many seconds or less.
+_PROVED, _SHORT = 3, 0.003
+
+#: How much the latest call counts.
+_WEIGHT = 0.2
+
+
 class Returned(NamedTuple):
     """A call that is back.
 
@@ -105,9 +139,10 @@ class Crew:
         self._capacity = Capacity(workers.count, total_memory())
         self._answers: SimpleQueue[Future[bytes]] = SimpleQueue()
         self._pending: list[Call] = []
-        self._running: dict[Future[bytes], Call] = {}
+        self._running: dict[Future[bytes], Batch] = {}
         self._timed: dict[Future[bytes], Call] = {}
         self._delayed: list[tuple[float, Call]] = []
+        self._pace = Pace()
 
     @property
     def is_busy(self) -> bool:
@@ -118,6 +153,13 @@ class Crew:
     def waiting(self) -> int:
         """How many calls wait for a worker."""
         return len(self._pending)
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether what waits need not wait for more that would go to a worker with it."""
+        if not self._pending or len(self._running) >= self._workers.count:
+            return False
+        return len(self._pending) >= MOST or not self._pace.seconds(self._pending[0])
 
     @property
     def has_answers(self) -> bool:
@@ -145,7 +187,7 @@ class Crew:
         while self._pending and len(self._running) < self._workers.count and len(passed) < _PASSED:
             call = heappop(self._pending)
             if self._capacity.take(call.need):
-                self._send(call)
+                self._send([call, *self._others(call)])
             else:
                 passed.append(call)
         for call in passed:
@@ -156,39 +198,97 @@ class Crew:
         waits = [_LOOK] if self._timed else []
         if self._delayed:
             waits.append(max(0.0, self._delayed[0][0] - time.monotonic()))
+        if any(batch.file for batch in self._running.values()):
+            waits.append(_LATE)
         try:
             future = self._answers.get(timeout=min(waits) if waits else None)
         except Empty:
             self._end_late_ones()
+            yield from self._look_into_batches()
             return
-        call = self._running.pop(future)
         self._timed.pop(future, None)
-        self._capacity.give_back(call.need)
-        for each in call.temporary:
-            self._exchange.remove(each)
-        call.temporary.clear()
+        batch = self._running.pop(future)
+        self._capacity.give_back(batch.calls[0].need)
         error = future.exception()
-        if error is not None:
-            yield Returned(call, _told(call) if call.is_killed else error)
+        if batch.file:
+            yield from self._answered(batch)
+        elif error is None:
+            for fields in unpack(future.result()):
+                yield self._returned(batch.calls[0], Answer(*fields))
             return
-        for fields in unpack(future.result()):
-            yield Returned(call, Answer(*fields))
+        left = batch.left()
+        batch.close()
+        for call in left[1:] if error is not None else left:
+            self._again(call)
+        if error is not None and left:
+            yield self._returned(left[0], _told(left[0]) if left[0].is_killed else error)
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""
         self._workers.close()
 
-    def _send(self, call: Call) -> None:
-        call.attempts += 1
-        task = self._make(call)
-        if task is None:
-            self._capacity.give_back(call.need)
+    def _others(self, first: Call) -> Iterator[Call]:
+        """Take what goes to a worker with a call that is short: as much as is short together."""
+        seconds = self._pace.seconds(first)
+        if not seconds:
             return
-        future = self._workers.submit(pack([tuple(task)], self._exchange.directory))
-        self._running[future] = call
-        if call.stage.options.timeout is not None:
-            self._timed[future] = call
+        # As many for whoever comes next: none is to be without while another has many.
+        count = min(MOST, len(self._pending) // self._workers.count)
+        while count > 0 and self._pending and (more := self._pace.seconds(self._pending[0])):
+            seconds += more
+            count -= 1
+            if seconds > _TOGETHER:
+                return
+            yield heappop(self._pending)
+
+    def _send(self, calls: list[Call]) -> None:
+        need, tasks, sent = calls[0].need, [], []
+        for call in calls:
+            call.attempts += 1
+            task = self._make(call)
+            if task is not None:
+                tasks.append(tuple(task))
+                sent.append(call)
+        if not sent:
+            self._capacity.give_back(need)
+            return
+        directory, file = self._exchange.directory, ""
+        if len(sent) > 1:
+            file = os.path.join(directory, f"batch-{os.urandom(6).hex()}")
+        batch = Batch(sent, file, time.monotonic())
+        future = self._workers.submit(pack((file, tasks), directory))
+        self._running[future] = batch
+        if sent[0].stage.options.timeout is not None:
+            self._timed[future] = sent[0]
         future.add_done_callback(self._answers.put)
+
+    def _returned(self, call: Call, answer: Answer | BaseException) -> Returned:
+        for each in call.temporary:
+            self._exchange.remove(each)
+        call.temporary.clear()
+        if isinstance(answer, Answer):
+            self._pace.note(call, answer.seconds)
+        return Returned(call, answer)
+
+    def _answered(self, batch: Batch) -> Iterator[Returned]:
+        for call, fields in batch.answers():
+            yield self._returned(call, Answer(*fields))
+
+    def _again(self, call: Call) -> None:
+        """Put a call back that was not made."""
+        call.attempts -= 1
+        heappush(self._pending, call)
+
+    def _look_into_batches(self) -> Iterator[Returned]:
+        """Yield what is back of batches that take long, and give others what is not begun."""
+        now = time.monotonic()
+        for batch in list(self._running.values()):
+            if batch.file and now > batch.since + _LATE:
+                if not self._pending:
+                    batch.close_rest()
+                yield from self._answered(batch)
+                for call in batch.take_rest():
+                    self._again(call)
 
     def _end_late_ones(self) -> None:
         """Kill the processes of stages that have had their time and do not end."""

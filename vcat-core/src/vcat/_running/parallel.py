@@ -113,10 +113,11 @@ class ParallelEngine(Engine):
         crew.dispatch()
         while crew.waiting < self._most and (number := schedule.take()) is not None:
             self._reach(number, stages[number])
-            if crew.waiting:
+            if crew.has_enough:
                 crew.dispatch()
-                if crew.waiting and crew.has_answers:
-                    return
+            if crew.waiting and crew.has_answers:
+                break
+        crew.dispatch()
 
     def _reach(self, number: int, stage: Stage) -> None:
         """Take the result of a stage from the cache, or have it computed."""

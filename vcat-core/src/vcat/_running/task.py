@@ -74,7 +74,7 @@ class Answer(NamedTuple):
 
     Attributes:
         outcome: :data:`COMPUTED`, :data:`THERE`, :data:`LOST` or :data:`FAILED`.
-        seconds: How long the function ran.
+        seconds: How long it took the worker.
         memory: The most memory that the process has had so far, in bytes.
         warnings: What is to be said.
         value: The result.

@@ -65,13 +65,24 @@ class Worker:
                 stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # text streams have it
 
     def work(self, message: bytes) -> bytes:
-        """Return the answers to the tasks in *message*."""
-        answers = [tuple(self._answer(Task(*each))) for each in exchange.unpack(message)]
-        return exchange.pack(answers, self._told.scratch)
+        """Return the answers to the tasks in *message*, unless it names a file for them."""
+        file, tasks = exchange.unpack(message)
+        if not file:
+            answers = [tuple(self._answer(Task(*each))) for each in tasks]
+            return exchange.pack(answers, self._told.scratch)
+        from vcat._running.batch import Answers
+
+        batch = Answers(file, self._told.scratch)
+        for place, each in enumerate(tasks):
+            if batch.begin(place):
+                batch.write(place, tuple(self._answer(Task(*each))))
+        batch.close()
+        return b""
 
     def _answer(self, task: Task) -> Answer:
         self._warnings.clear()
         exchange.inputs.clear()
+        began = time.perf_counter()
         journal = self._journal()
         reports = Reports(task.number, journal)
         try:
@@ -92,7 +103,9 @@ class Worker:
             answer = answer._replace(events=tuple(reports.events), artifacts=tuple(artifacts))
         else:
             answer = answer._replace(told=_state(journal))
-        return answer._replace(warnings=tuple(self._warnings), memory=_memory())
+        return answer._replace(
+            warnings=tuple(self._warnings), memory=_memory(), seconds=time.perf_counter() - began
+        )
 
     def _run(self, task: Task, reports: Reports) -> Answer:
         stage = self._stage(task.function)
@@ -124,7 +137,6 @@ class Worker:
         if task.began:
             os.close(os.open(task.began, os.O_WRONLY | os.O_CREAT, 0o600))
         before = listen(reports)
-        began = time.perf_counter()
         try:
             with ExitStack() as stack:
                 if filing is not None:
@@ -136,7 +148,6 @@ class Worker:
             raise
         finally:
             listen(before)
-        seconds = time.perf_counter() - began
         try:
             data = serialize_result(value)
         except (UnpicklableError, GraphError) as error:
@@ -146,7 +157,7 @@ class Worker:
                 " something that can be pickled"
             ) from error
         held = None if filing is None else filing.file(value, data, reports)
-        return self._result(task, stage, value, data, filing, held, cache)._replace(seconds=seconds)
+        return self._result(task, stage, value, data, filing, held, cache)
 
     def _result(
         self,

@@ -21,7 +21,7 @@ from vcat_backend_localfs.cache import LocalFileSystemCacheBackend
 
 HEX = "ab" * 32
 DIGEST = f"blake3:{HEX}"
-PLACE = f"blobs/blake3/ab/{HEX[2:]}"
+PLACE = f"blobs/blake3/a/{HEX[1:]}"
 
 
 @pytest.fixture(autouse=True)
@@ -159,14 +159,14 @@ def test_directory_that_is_no_store_is_not_collected(tmp_path):
     """Without the marker nothing is removed, whatever the files are called."""
     path = tmp_path / "cache" / "ab"
     path.mkdir(parents=True)
-    (path / HEX[2:]).write_bytes(b"mine")
+    (path / HEX[1:]).write_bytes(b"mine")
     with pytest.raises(FileExistsError) as caught:
         LocalFileSystemCacheBackend(str(tmp_path)).collect(lambda _value: (), max_size=0)
     assert str(caught.value) == (
         f"directory {str(tmp_path)!r} is not empty and not a vcat store: it has no"
         " 'vcat-store.json'; name an empty directory, or one that does not exist"
     )
-    assert (path / HEX[2:]).exists()
+    assert (path / HEX[1:]).exists()
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])

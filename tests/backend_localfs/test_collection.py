@@ -65,12 +65,12 @@ def write(cache, number, seconds):
 
 def entry_file(cache, number):
     """Return the file of an entry."""
-    return Path(cache.path, "cache", key(number)[:2], key(number)[2:])
+    return Path(cache.path, "cache", key(number)[:1], key(number)[1:])
 
 
 def blob_file(cache, number):
     """Return the file of a blob."""
-    return Path(cache.path, "blobs", "sha256", key(number)[:2], key(number)[2:])
+    return Path(cache.path, "blobs", "sha256", key(number)[:1], key(number)[1:])
 
 
 def age(path, seconds):
@@ -103,7 +103,7 @@ def snapshot(path):
 
 def test_old_leftovers_go(cache):
     """What killed writers left a day ago goes, in every directory; what may be written stays."""
-    folders = ["", "cache", "cache/00", "blobs", "blobs/sha256", "blobs/sha256/00", "claims"]
+    folders = ["", "cache", "cache/0", "blobs", "blobs/sha256", "blobs/sha256/0", "claims"]
     os.mkdir(f"{cache.path}/claims", 0o700)
     old = [Path(cache.path, folder, f".tmp-{'0' * 32}") for folder in folders]
     old.append(Path(cache.path, "claims", key(1)))
@@ -232,18 +232,18 @@ def test_what_is_not_of_a_cache_is_kept(cache, tmp_path):
 
     LocalFileSystemPipelineArchive(cache.path).store("job-1", "a", b"data")
     LocalFileSystemPipelineListing(cache.path).put(JobRecord("job-1", "queued", 1.5))
-    names = ["README", "cache/notes", "cache/00/short", "cache/00/.tmp-x", "cache/0/" + "0" * 62]
-    names += ["blobs/sha256/00/x", "blobs/SHA 256/00/" + "0" * 62, "index/00/" + "0" * 62]
-    names += ["cache/00/.nfs000000000000", "claims/notes", f"cache/{key(0)}"]
+    names = ["README", "cache/notes", "cache/0/short", "cache/0/.tmp-x", "cache/0/" + "0" * 62]
+    names += ["blobs/sha256/0/x", "blobs/SHA 256/00/" + "0" * 62, "index/00/" + "0" * 62]
+    names += ["cache/0/.nfs000000000000", "claims/notes", f"cache/{key(0)}"]
     for name in names:
         path = Path(cache.path, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"mine")
         age(path, 1000 * DAY)
-    os.symlink(tmp_path, Path(cache.path, "cache/ff"))
-    os.symlink(tmp_path / "x", Path(cache.path, "cache/00", "e" * 62))
-    os.mkfifo(Path(cache.path, "cache/00", "f" * 62))
-    os.mkdir(Path(cache.path, "blobs/sha256/00", "d" * 62))
+    os.symlink(tmp_path, Path(cache.path, "cache/f"))
+    os.symlink(tmp_path / "x", Path(cache.path, "cache/0", "e" * 63))
+    os.mkfifo(Path(cache.path, "cache/0", "f" * 63))
+    os.mkdir(Path(cache.path, "blobs/sha256/0", "d" * 63))
     before = snapshot(cache.path)
     cache.collect(references, max_size=0, older_than=0.0)
     assert left(cache) == ([], [])
@@ -251,6 +251,33 @@ def test_what_is_not_of_a_cache_is_kept(cache, tmp_path):
     ours = {str(each(cache, n)) for each in (entry_file, blob_file) for n in range(4)}
     assert set(before) - set(after) == ours
     assert all(before[name] == after[name] for name in after)
+
+
+def age_layout(cache, number):
+    """Put an entry and its blob where earlier versions had them."""
+    for path in (entry_file(cache, number), blob_file(cache, number)):
+        name = path.parent.name + path.name
+        place = path.parent.parent / name[:2] / name[2:]
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        path.rename(place)
+
+
+def test_what_an_earlier_version_filed_goes_in_its_turn(cache):
+    """It is a miss, counts, keeps its blob while it is used, and goes when it is not."""
+    age_layout(cache, 1)
+    age_layout(cache, 3)
+    assert cache.get(key(1)) is None
+    assert cache.map_blob(blob(1)) is None
+    assert cache.collect(references) == CollectionReport(0, 0, 0, 0, 4000)
+    assert cache.collect(references, older_than=250.0 * DAY) == CollectionReport(
+        2, 2, 0, 2000, 2000
+    )
+    assert left(cache) == ([2], [2])
+    report = cache.collect(references, max_size=0)
+    assert report == CollectionReport(2, 2, 0, 2000, 0)
+    assert [each for each in snapshot(cache.path).values() if each] == [
+        Path(cache.path, "vcat-store.json").read_bytes()
+    ]
 
 
 def test_dry_run_changes_nothing(cache):
@@ -268,7 +295,7 @@ def test_dry_run_changes_nothing(cache):
 
 def test_empty_directories_go_when_they_are_old(cache):
     """A directory without files goes a day later: a writer may just have made it."""
-    folder = Path(cache.path, "cache", "aa")
+    folder = Path(cache.path, "cache", "a")
     folder.mkdir(mode=0o700)
     cache.collect(references)
     assert folder.exists()
@@ -314,10 +341,10 @@ def test_removed_by_another_collection_is_gone(cache, monkeypatch):
 
 def test_what_cannot_be_removed_is_an_error(cache, monkeypatch):
     """What may not be removed stays with its blobs; the rest goes, and where it failed is told."""
-    kept, unlink = key(1)[2:], os.unlink
+    kept, unlink = key(1)[1:], os.unlink
 
     def refuse(name, **keywords):
-        if name == f"cache/{key(1)[:2]}/{kept}":
+        if name == f"cache/{key(1)[:1]}/{kept}":
             raise PermissionError(errno.EACCES, "Permission denied", name)
         unlink(name, **keywords)
 
@@ -326,7 +353,7 @@ def test_what_cannot_be_removed_is_an_error(cache, monkeypatch):
         cache.collect(references, max_size=0)
     assert str(caught.value) == (
         f"1 of 7 files that should go cannot be removed, the first one from"
-        f" '{cache.path}/cache/00': Permission denied; let this user write in the directories of"
+        f" '{cache.path}/cache/0': Permission denied; let this user write in the directories of"
         f" '{cache.path}', or collect as a user who can"
     )
     assert left(cache) == ([1], [1])
@@ -353,7 +380,7 @@ def test_gone_with_its_directory_is_no_error(cache, monkeypatch):
     status = Directory.status
 
     def stale(directory, name):
-        if name == f"cache/{key(1)[:2]}/{key(1)[2:]}":
+        if name == f"cache/{key(1)[:1]}/{key(1)[1:]}":
             raise OSError(errno.ESTALE, "Stale file handle", name)
         return status(directory, name)
 

@@ -171,7 +171,7 @@ def test_value_beyond_the_file_size_limit_leaves_nothing(tmp_path):
         [sys.executable, "-c", program, path, KEY], capture_output=True, text=True, check=True
     )
     assert completed.stdout == (
-        f"[Errno {errno.EFBIG}] {os.strerror(errno.EFBIG)}: '{path}/cache/ab/{KEY[2:]}'\n"
+        f"[Errno {errno.EFBIG}] {os.strerror(errno.EFBIG)}: '{path}/cache/a/{KEY[1:]}'\n"
     )
     assert cache.get(KEY) == b"old"
     assert leftovers(path) == []
@@ -249,7 +249,7 @@ def test_stale_handles_are_tried_again(tmp_path, monkeypatch, times):
                 with pytest.raises(OSError) as caught:
                     call()
                 assert caught.value.errno == errno.ESTALE
-                assert caught.value.filename == f"{cache.path}/cache/ab/{KEY[2:]}"
+                assert caught.value.filename == f"{cache.path}/cache/a/{KEY[1:]}"
 
 
 def test_other_errors_are_not_tried_again(tmp_path, monkeypatch):

@@ -55,7 +55,7 @@ def file_of(cache, number, *, is_blob):
     """Return the file of a blob or an entry."""
     name = key(number)
     folder = "blobs/sha256" if is_blob else "cache"
-    return Path(cache.path) / folder / name[:2] / name[2:]
+    return Path(cache.path) / folder / name[:1] / name[1:]
 
 
 def age(path, seconds):
@@ -239,7 +239,7 @@ def test_what_is_used_meanwhile_stays(cache, monkeypatch):
     remove = eviction_module.remove
 
     def after_use(store, item):
-        if item.place.endswith(key(0)[2:]):
+        if item.place.endswith(key(0)[1:]):
             cache.get(key(0))
         return remove(store, item)
 

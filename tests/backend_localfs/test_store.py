@@ -65,8 +65,8 @@ def fill(path):
 LAYOUT = {
     "vcat-store.json": 0o600,
     "cache": 0o700,
-    "cache/ab": 0o700,
-    f"cache/ab/{KEY[2:]}": 0o600,
+    "cache/a": 0o700,
+    f"cache/a/{KEY[1:]}": 0o600,
     "archive": 0o700,
     "archive/job-1": 0o700,
     "archive/job-1/a+": 0o700,
@@ -219,8 +219,8 @@ def test_directory_swapped_after_the_check_is_not_written_to(tmp_path, path):
     cache.put(KEY, b"mine")
     os.rename(path, f"{tmp_path}/moved")
     os.mkdir(path, 0o777)
-    os.makedirs(f"{path}/cache/ab")
-    with open(f"{path}/cache/ab/{KEY[2:]}", "w") as file:
+    os.makedirs(f"{path}/cache/a")
+    with open(f"{path}/cache/a/{KEY[1:]}", "w") as file:
         file.write("planted")
     os.chmod(path, 0o777)
     assert cache.get(KEY) == b"mine"
@@ -251,7 +251,7 @@ def test_what_is_not_a_file_is_an_error(path, make, kind):
     """A FIFO does not block, and nothing is taken for an absent value that is not absent."""
     cache = LocalFileSystemCacheBackend(path)
     cache.put(KEY, b"")
-    place = f"{path}/cache/ab/{KEY[2:]}"
+    place = f"{path}/cache/a/{KEY[1:]}"
     os.remove(place)
     make(place)
     with pytest.raises(FormatError) as caught:

@@ -52,7 +52,7 @@ def test_examples_in_the_helps_are_understood():
     for verb in HELP_VERBS:
         parser = command_module.verb_parser(verb)
         for line in parser.epilog.splitlines()[1:]:
-            words = shlex.split(re.split(r"\s{3,}| \| | > ", line.strip())[0])
+            words = shlex.split(re.split(r"\s{2,}| \| | > ", line.strip())[0])
             lines.append(words)
             head, _ = command_module._split(words[2:])
             assert words[:2] == ["vcat", verb]
@@ -65,8 +65,7 @@ def test_unknown_verb_suggests_the_nearest(command):
     ended = command("sohw", "train-1")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        "vcat: there is no verb 'sohw'; did you mean 'show'?"
-        " Verbs: run, ls, show, why, logs, gc, plugins, completion\n"
+        f"vcat: there is no verb 'sohw'; did you mean 'show'? Verbs: {', '.join(HELP_VERBS)}\n"
     )
 
 
@@ -74,9 +73,7 @@ def test_unknown_verb_without_a_near_one(command):
     """A verb unlike any is answered with all that there are."""
     ended = command("xyzzy")
     assert ended.code == 2
-    assert ended.err == (
-        "vcat: there is no verb 'xyzzy'; verbs: run, ls, show, why, logs, gc, plugins, completion\n"
-    )
+    assert ended.err == (f"vcat: there is no verb 'xyzzy'; verbs: {', '.join(HELP_VERBS)}\n")
 
 
 @pytest.mark.parametrize(
@@ -147,10 +144,7 @@ def test_the_arguments_of_a_script_are_not_ours(command, tmp_path):
 def test_messages_obey_no_control_sequence(command):
     """What a user was tricked into typing does not move the cursor."""
     ended = command("\x1b[2Jls")
-    assert ended.err == (
-        "vcat: there is no verb '\\x1b[2Jls'; verbs: run, ls, show, why, logs, gc, plugins,"
-        " completion\n"
-    )
+    assert ended.err == (f"vcat: there is no verb '\\x1b[2Jls'; verbs: {', '.join(HELP_VERBS)}\n")
     ended = command("ls", "\x1b[2J")
     assert ended.err == "vcat: ls: unrecognized arguments: ; see `vcat ls --help`\n"
 

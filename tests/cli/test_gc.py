@@ -122,7 +122,7 @@ def test_a_cache_that_cannot_be_written_says_so(command, results, monkeypatch):
     assert (ended.code, ended.out) == (1, "")
     assert re.fullmatch(
         r"vcat: LocalFileSystemCacheBackend.collect: PermissionError: 3 of 3 files that should go"
-        rf" cannot be removed, the first one from '{results}/cache/cache/[0-9a-f]{{2}}': Permission"
+        rf" cannot be removed, the first one from '{results}/cache/cache/[0-9a-f]': Permission"
         rf" denied; let this user write in the directories of '{results}/cache', or collect as a"
         r" user who can\n",
         ended.err,

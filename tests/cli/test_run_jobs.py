@@ -87,7 +87,11 @@ def test_a_job_is_followed_to_its_end(run, process):
     ended = run('work(C=Hyperparameter("C", default=2)).run()\nprint("script over", flush=True)')
     assert ended.code == 0
     (name,) = names_in(ended.err)
-    assert ended.err == f"submitted {name}\n"
+    assert re.fullmatch(
+        rf"submitted {name}\nvcat: {name} completed in \d+\.\d s, 0 of 1 stages cached;"
+        rf" vcat show {name}\n",
+        ended.err,
+    )
     assert ended.out == "script over\nworking with 2\n"
     (row,) = json.loads(process("ls", "--json").out)
     assert (row["job_name"], row["state"], row["metrics"]) == (name, "completed", {"double": 4})
@@ -142,7 +146,13 @@ def test_one_failed_job_of_two(start, tmp_path):
     error = err.partition("submitted second\n")[2].splitlines()
     assert error[0] == "ValueError: bad input 3"
     assert "script.py:19 in fail" in error[1]
-    assert error[-1] == "full log: vcat logs first"
+    assert error[-3] == "full log: vcat logs first"
+    assert re.fullmatch(
+        r"vcat: first failed after \S+ s, 0 of 1 stages cached: ValueError: bad input \?\[2J3;"
+        r" vcat show first",
+        error[-2],
+    )
+    assert error[-1].startswith("vcat: second completed in ")
     assert out.startswith("Traceback (most recent call last):\n")
     assert out.endswith("ValueError: bad input 3\nbegins\nfine\n")
 
@@ -268,17 +278,18 @@ def test_one_interrupt_cancels(start, process):
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert err == (
-        "submitted endless\n"
-        "vcat: interrupted; cancelling endless (Ctrl-C again to leave at once)\n"
-        "vcat: endless is cancelled\n"
+    assert re.fullmatch(
+        r"submitted endless\n"
+        r"vcat: interrupted; cancelling endless \(Ctrl-C again to kill at once\)\n"
+        r"vcat: endless was cancelled after \S+ s, 0 of 1 stages cached; vcat show endless\n",
+        err,
     )
     assert not is_alive(pid)
     assert json.loads(process("ls", "--json").out)[0]["state"] == "cancelled"
 
 
-def test_two_interrupts_leave_at_once(start):
-    """A second Ctrl-C does not wait for a job that does not heed the first."""
+def test_two_interrupts_kill(start, process):
+    """A second Ctrl-C does not wait for a job that does not heed the first; nothing survives it."""
     running = start(
         """
         @stage
@@ -299,7 +310,13 @@ def test_two_interrupts_leave_at_once(start):
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=60)
         assert running.returncode == 130
-        assert err == "vcat: interrupted again; not known to have ended: deaf\n"
+        assert re.fullmatch(
+            r"vcat: interrupted again; killing what is left\n"
+            r"vcat: deaf was cancelled.*, 0 of 1 stages cached; vcat show deaf\n",
+            err,
+        )
+        assert not is_alive(pid)
+        assert json.loads(process("ls", "--json").out)[0]["state"] == "cancelled"
     finally:
         if is_alive(pid):
             os.kill(pid, signal.SIGKILL)

@@ -448,3 +448,34 @@ def test_whose_result_a_cached_stage_has(command, job):
     """The overview counts what was cached; a cached stage names the job that computed it."""
     assert "computed by train-0\n" in command("show", "train-1", "--stage", "fit").out
     assert "computed by" not in command("show", "train-1", "--stage", "load").out
+
+
+def test_a_map_is_one_line(command, make_job):
+    """Its items are counted; those that failed have lines of their own, up to twenty."""
+    events = [
+        {"event": "stage started", "number": 0},
+        {"event": "stage mapped", "number": 0, "first": 2, "count": 30},
+        *[make_job.ended(number, status="cached") for number in range(2, 6)],
+        *[make_job.ended(n, status="failed", error=f"ValueError: {n}") for n in range(6, 28)],
+        make_job.ended(28),
+        make_job.ended(0, status="failed", error="22 of 30 items failed"),
+    ]
+    stages = [make_job.fit(map=True), make_job.fit(id="score", name="score")]
+    make_job(stages=stages, events=events, state="failed", reason="22 of 30 items failed")
+    lines = command("show", "train-1").out.splitlines()
+    assert "stages      31, 4 cached" in lines
+    table = lines[lines.index("") + 1 :]
+    assert [each.split("  ", 1)[0] for each in table[:5]] == [
+        "STAGE",
+        "fit",
+        "score",
+        "fit[4]",
+        "fit[5]",
+    ]
+    assert "  30 items: 4 cached, 1 completed, 22 failed, 3 not run  " in table[1]
+    assert "stage fit: 22 of 30 items failed" in lines
+    assert "stage fit[23]: ValueError: 25" in lines
+    assert "stage fit[24]: ValueError: 26" not in lines
+    assert lines[-1] == "2 more failed items of maps; --json has all"
+    shown = json.loads(command("show", "train-1", "--json").out)["stages"]
+    assert (len(shown), shown[0]["items"], shown[31]["id"]) == (32, 30, "fit[29]")

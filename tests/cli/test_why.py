@@ -313,7 +313,7 @@ STEPS = """
 def entry_of(tmp_path, command, stage):
     """The file in the cache that has the result of a stage of the newest job."""
     shown = json.loads(command("show", "@", "--stage", stage, "--json").out)
-    return next((tmp_path / ".vcat").rglob(f"*{shown['key'][2:]}"))
+    return next((tmp_path / ".vcat").rglob(f"*{shown['key'][1:]}"))
 
 
 @pytest.mark.slow

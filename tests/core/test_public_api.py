@@ -33,6 +33,7 @@ _STAR = [
     "pipeline",
     "set_tag",
     "stage",
+    "stage_seed",
 ]
 
 

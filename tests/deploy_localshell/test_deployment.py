@@ -1,8 +1,6 @@
 """What is particular to the local shell: directories, environment, what is left of a job."""
 
-import json
 import os
-import subprocess
 import sys
 
 import pytest
@@ -17,6 +15,7 @@ echo "begun $GREETING"
 eval "$BODY"
 code=$?
 printf '{"format":1,"exit_code":%d}\\n' "$code" > exit.json.new && mv exit.json.new exit.json
+exit "$code"
 """
 
 
@@ -113,65 +112,7 @@ def test_the_interpreter_is_the_configured_one(tmp_path):
     assert log == f"begun hello\n{python}\n"
 
 
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        ("(exit 3)", "exit code 3"),
-        ("bash -c 'kill -9 $$'", "killed by signal 9 (SIGKILL), probably out of memory"),
-        ("bash -c 'kill -SEGV $$'", "killed by signal 11 (SIGSEGV)"),
-        ("(exit 255)", "exit code 255"),
-    ],
-)
-def test_reasons_are_words(deployment, tmp_path, body, reason):
-    """An exit code above 128 is the signal the shell saw."""
-    status, _ = ended(deployment, tmp_path, body)
-    assert (status.state, status.reason) == ("failed", reason)
-
-
-def test_a_killed_shell_leaves_a_lost_job(deployment, tmp_path):
-    """No process and no exit code is proof; the job is not taken for running for ever."""
-    job = deployment.submit(bundle(tmp_path, "kill -9 $$"))
-    status = deployment.wait(job)
-    assert status.state == "lost"
-    assert status.reason == (
-        "its processes are gone and left no exit code: they were probably killed"
-    )
-
-
-def test_a_job_whose_shell_was_killed_runs_on(deployment, tmp_path):
-    """While a process of the job's group lives, the job is running."""
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    job = deployment.submit(bundle(tmp_path, f"cat {gate} > /dev/null & kill -9 $$"))
-    process = json.loads((tmp_path / "jobs" / job / "process.json").read_text())
-    os.waitpid(process["pid"], 0)
-    assert deployment.status(job).state == "running"
-    gate.write_text("")
-    assert deployment.wait(job).state == "lost"
-
-
-@pytest.mark.parametrize("change", [{"boot_id": "another"}, {"started": "1"}])
-def test_a_number_that_another_process_has_now_proves_nothing(deployment, tmp_path, change):
-    """After a reboot, or when the number was given away, the job is lost; cancel kills nobody."""
-    stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    try:
-        job = deployment.submit(bundle(tmp_path, "kill -9 $$"))
-        deployment.wait(job)
-        record = tmp_path / "jobs" / job / "process.json"
-        document = json.loads(record.read_text())
-        record.write_text(json.dumps(document | {"pid": stranger.pid} | change))
-        status = deployment.status(job)
-        assert status.state == "lost"
-        if "boot_id" in change:
-            assert status.reason == "the machine was started again while it ran"
-        deployment.cancel(job)
-        assert stranger.poll() is None
-    finally:
-        stranger.kill()
-        stranger.wait()
-
-
-@pytest.mark.parametrize("name", ["../process.json", "/etc/passwd", ".hidden", "a/b"])
+@pytest.mark.parametrize("name", ["../end.json", "/etc/passwd", ".hidden", "a/b"])
 def test_only_files_of_the_job_are_read(deployment, tmp_path, name):
     """A name never leads out of the job's directory."""
     job = deployment.submit(bundle(tmp_path, "true"))
@@ -187,3 +128,59 @@ def test_an_unknown_job_is_a_lookup_error(deployment, job):
         deployment.status(job)
     with pytest.raises(LookupError):
         deployment.read(job, "output.log")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timeout": 0}, "timeout is 0; give a number of seconds more than 0, or leave it out"),
+        (
+            {"timeout": -1.5},
+            "timeout is -1.5; give a number of seconds more than 0, or leave it out",
+        ),
+        ({"timeout": "9"}, "timeout is '9'; give a number of seconds more than 0, or leave it out"),
+        (
+            {"timeout": True},
+            "timeout is True; give a number of seconds more than 0, or leave it out",
+        ),
+        ({"grace": -1}, "grace is -1; give a number of seconds from 0 on"),
+        ({"grace": float("inf")}, "grace is inf; give a number of seconds from 0 on"),
+        ({"grace": float("nan")}, "grace is nan; give a number of seconds from 0 on"),
+        ({"grace": None}, "grace is None; give a number of seconds from 0 on"),
+        (
+            {"log_limit": "1 GX"},
+            "log_limit: size '1 GX' is not understood; write a number and one of B, kB, MB, GB, TB,"
+            " PB, KiB, MiB, GiB, TiB, PiB, as in '10 GB'",
+        ),
+        (
+            {"log_limit": 1.5},
+            "log_limit: size is 1.5, expected bytes as a whole number, or text as '10 GB'",
+        ),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    """The message says which one, with which value, and what would be right."""
+    with pytest.raises((ValueError, TypeError)) as caught:
+        LocalShellJobDeployment(**options)
+    assert str(caught.value) == message
+
+
+def test_a_damaged_record_is_named(deployment, tmp_path):
+    """Which file, and what is wrong with it; a version of another vcat is not guessed at."""
+    job = deployment.submit(bundle(tmp_path, "true"))
+    deployment.wait(job)
+    record = tmp_path / "jobs" / ".supervised" / job / "end.json"
+    record.write_text("{")
+    with pytest.raises(BackendError) as caught:
+        deployment.status(job)
+    assert str(caught.value) == (
+        f"LocalShellJobDeployment: {record} is damaged: Expecting property name enclosed in double"
+        " quotes: line 1 column 2 (char 1)"
+    )
+    record.write_text('{"format": 99}')
+    with pytest.raises(BackendError) as caught:
+        deployment.status(job)
+    assert str(caught.value) == (
+        f"LocalShellJobDeployment: {record} has format 99, this vcat-deploy-localshell reads 2;"
+        " use the version that wrote it"
+    )

@@ -432,15 +432,15 @@ def test_asking_the_cache_at_submission_makes_nothing(project):
         "submit.py",
         """
         import os
-        import vcat._shipping.submission as submission
+        import vcat._shipping.handover as handover
 
-        write = submission.write_bundle
+        write = handover.write_bundle
 
         def bundled(**keywords):
             assert not os.path.exists("store")
             return write(**keywords)
 
-        submission.write_bundle = bundled
+        handover.write_bundle = bundled
         exec(compile(open("train.py").read(), "train.py", "exec"))
         """,
     )

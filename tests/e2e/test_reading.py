@@ -180,6 +180,7 @@ def test_a_job_that_is_being_handed_over_is_queued(finished):
     (outcome,) = archived.rglob("outcome.json")
     document.unlink()
     outcome.unlink()
+    shutil.rmtree(finished.directory / ".vcat" / "jobs")
     assert finished.ask(
         'print(json.dumps([get_job("job").get_job_status(), get_job("job").is_job_complete()]))'
     ) == ["queued", False]

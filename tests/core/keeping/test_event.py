@@ -2,6 +2,9 @@
 
 import json
 import math
+import time
+
+import pytest
 
 from vcat._keeping.event import EventLog, fold_metrics, fold_reports, fold_stages, read_events
 from vcat._keeping.event import to_json as shown
@@ -81,3 +84,74 @@ def test_values_are_shown_as_json_or_as_repr():
     assert shown(object).startswith("<class")
     assert len(shown("x" * 10 + repr(list(range(10_000))))) > 10
     json.dumps(shown({1: {2}}), allow_nan=False)
+
+
+def mapped(*events):
+    blank = [
+        StageRecord(id=n, number=i, name=n, status="not run", file="f.py", line=i)
+        for i, n in enumerate("ab")
+    ]
+    return fold_stages([{"time": 1.0} | each for each in events], blank)
+
+
+def test_the_items_of_a_map_are_added_to_the_records():
+    """Each has an id of its own and the name and place of the map, which knows how many it has."""
+    records = mapped(
+        {"event": "stage started", "number": 1},
+        {"event": "stage mapped", "number": 1, "first": 2, "count": 2},
+        {"event": "stage ended", "number": 3, "status": "cached", "attempts": 0},
+    )
+    assert [(e.id, e.number, e.name, e.status, e.items, e.item_of) for e in records] == [
+        ("a", 0, "a", "not run", None, None),
+        ("b", 1, "b", "running", 2, None),
+        ("b[0]", 2, "b", "not run", None, 1),
+        ("b[1]", 3, "b", "cached", None, 1),
+    ]
+    assert (records[2].file, records[2].line, records[2].started_at) == ("f.py", 1, None)
+    # Nobody writes that a stage started which was there as soon as it was looked for.
+    assert (records[3].started_at, records[3].ended_at) == (1.0, 1.0)
+    assert [StageRecord.from_json(each.to_json()) for each in records] == records
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"first": 3}, {"first": "2"}, {"count": -1}, {"count": "2"}, {"count": 10**12}, {"number": 7}],
+)
+def test_a_map_that_cannot_be_is_ignored(wrong):
+    """A line that somebody damaged adds no records, and fills no memory."""
+    event = {"event": "stage mapped", "number": 1, "first": 2, "count": 2}
+    assert len(mapped(event | wrong)) == 2
+
+
+def test_what_is_noted_is_written_with_what_comes_next(tmp_path):
+    """Events of thousands share a write; their order stays, and each has its own time."""
+    path = tmp_path / "events.jsonl"
+    log = EventLog(str(path))
+    times = [log.note("stage ended", number=0), log.note("stage ended", number=1)]
+    assert path.read_bytes() == b""
+    log.append("stage started", number=2)
+    events = list(read_events(path.read_bytes()))
+    assert [(each["event"], each["number"]) for each in events] == [
+        ("stage ended", 0),
+        ("stage ended", 1),
+        ("stage started", 2),
+    ]
+    assert [each["time"] for each in events[:2]] == times
+    log.note("stage ended", number=3)
+    log.close()
+    assert len(list(read_events(path.read_bytes()))) == 4
+
+
+def test_noted_events_do_not_wait_for_ever(tmp_path, monkeypatch):
+    """Where thousands are noted they are written at 64 KiB, and in time where there are few."""
+    path = tmp_path / "events.jsonl"
+    log = EventLog(str(path))
+    log.note("warning", text="x" * (1 << 16))
+    assert len(list(read_events(path.read_bytes()))) == 1
+    log.note("warning", text="y")
+    assert len(list(read_events(path.read_bytes()))) == 1
+    later = time.time() + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    log.note("warning", text="z")
+    assert len(list(read_events(path.read_bytes()))) == 3
+    log.close()

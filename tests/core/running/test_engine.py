@@ -23,7 +23,7 @@ class Witness:
     def stage_started(self, number):
         self.told.append(("started", number))
 
-    def stage_failed(self, number, attempt, error):
+    def stage_failed(self, number, attempt, error, delay=0.0):
         self.told.append(("again", number, attempt, str(error)))
 
     def stage_ended(self, number, status, ending):

@@ -46,8 +46,11 @@ class Witness:
     def stage_started(self, number):
         self.note(number, "started")
 
-    def stage_failed(self, number, attempt, error):
+    def stage_failed(self, number, attempt, error, delay=0.0):
         self.note(number, "again", attempt, str(error))
+
+    def stage_mapped(self, number, items):
+        self.note(number, "mapped", items)
 
     def stage_ended(self, number, status, ending):
         lookup = ending.lookup and ending.lookup["outcome"]
@@ -72,7 +75,9 @@ class Witness:
         self.values[number] = loads(b"".join(parts), digest)
 
     def statuses(self):
-        return {number: told[-1][0] for number, told in self.told.items()}
+        ends = ("completed", "cached", "failed")
+        found = {n: [each[0] for each in told if each[0] in ends] for n, told in self.told.items()}
+        return {number: ended[-1] for number, ended in found.items() if ended}
 
 
 def script(source):
@@ -549,6 +554,65 @@ one = top()
 end = total(*[add(one, n) for n in range(10_000)])
 """)
     assert run(it["end"])[0] == 10_000 + sum(range(10_000))
+
+
+MAP = """
+@stage
+def numbers(): return list(range(6))
+@stage
+def square(n, *, plus):
+    with open("ran", "a") as file: file.write(f"{n} ")
+    log_metric("n", n)
+    if n in BAD: raise ValueError(f"bad {n}")
+    return n * n + plus
+@stage(cache=False)
+def one(): return 1
+@stage
+def total(all): return sum(all)
+@stage(cache=False)
+def alone(): return 5
+@stage(cache=False)
+def both(*all): return all
+squares = square.map(numbers(), plus=one())
+end = both(total(square.map(squares, plus=0)), squares, alone(), squares[2])
+"""
+
+
+def test_a_map_runs_its_items_side_by_side_and_tells_the_same(monkeypatch, tmp_path):
+    """Keys, digests, reports and statuses of all of them, of maps over maps too."""
+    told = []
+    for workers in (False, True):
+        place = tmp_path / str(workers)
+        place.mkdir()
+        (place / "two.config.yaml").write_text(CONFIGURATION)
+        monkeypatch.chdir(place)
+        for _ in range(2):
+            witness = Witness()
+            value, warnings = run(script(MAP.replace("BAD", "()"))["end"], witness, workers=workers)
+            squares = [n * n + 1 for n in range(6)]
+            assert value == (sum(n * n for n in squares), squares, 5, 5)
+            assert warnings == []
+            told.append((witness.told, witness.values))
+        assert len(Path("ran").read_text().split()) == 12
+    for alone, side_by_side in ((told[0], told[2]), (told[1], told[3])):
+        assert alone[1] == side_by_side[1]
+        for number, expected in alone[0].items():
+            assert side_by_side[0][number] == expected
+
+
+def test_when_items_fail_the_others_run_and_the_map_fails_with_all_of_them():
+    """So that the next run computes those alone."""
+    it = script(MAP.replace("BAD", "(2, 4)"))
+    witness = Witness()
+    found = failures(it["end"], witness)
+    assert list(found.values()) == [
+        "ItemsError: 2 of 6 items failed; first: item 2: ValueError: bad 2"
+    ]
+    assert sorted(Path("ran").read_text().split()) == list("012345")
+    statuses = list(witness.statuses().values())
+    assert (statuses.count("failed"), statuses.count("completed")) == (3, 7)
+    value, _ = run(script(MAP.replace("BAD", "()"))["end"])
+    assert value[2] == 5
 
 
 SHORT = """

@@ -8,9 +8,7 @@ from collections.abc import Callable
 from vcat.abc import Data
 from vcat_backend_localfs.directory import Directory, mark_use
 from vcat_backend_localfs.draft import Draft
-from vcat_backend_localfs.name import check_digest
-
-FOLDER = "blobs"
+from vcat_backend_localfs.place import BLOBS, blob_place
 
 
 class FileBlobWriter:
@@ -27,7 +25,7 @@ class FileBlobWriter:
         self._kept = kept
         self._size = 0
         try:
-            self._draft = Draft(directory, FOLDER, durable=False, size=size)
+            self._draft = Draft(directory, BLOBS, durable=False, size=size)
         except OSError as error:
             raise self._located(error) from error
 
@@ -53,7 +51,7 @@ class FileBlobWriter:
         self._draft.discard()
 
     def _located(self, error: OSError) -> OSError:
-        return OSError(error.errno, error.strerror, f"{self._directory.path}/{FOLDER}")
+        return OSError(error.errno, error.strerror, f"{self._directory.path}/{BLOBS}")
 
 
 def map_file(directory: Directory, name: str) -> memoryview | None:
@@ -79,9 +77,3 @@ def map_file(directory: Directory, name: str) -> memoryview | None:
         return memoryview(mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_COPY))
     finally:
         os.close(descriptor)
-
-
-def blob_place(digest: str) -> str:
-    """Return the name of the file that is the blob *digest*."""
-    algorithm, hexadecimal = check_digest(digest)
-    return f"{FOLDER}/{algorithm}/{hexadecimal[:2]}/{hexadecimal[2:]}"

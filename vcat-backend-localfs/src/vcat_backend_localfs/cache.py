@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from vcat.abc import CacheBackend, Configured, parse_size
 from vcat_backend_localfs.name import absolute, check_key
+from vcat_backend_localfs.place import ENTRIES, blob_place, entry_place
 from vcat_backend_localfs.store import Store, create_store, open_store, remembered_store
 
 if TYPE_CHECKING:
     from vcat.abc import BlobWriter, Claim
     from vcat.records import CollectionReport
-
-_FOLDER = "cache"
 
 
 class LocalFileSystemCacheBackend(Configured, CacheBackend):
@@ -41,7 +40,7 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
 
     def get(self, key: str) -> bytes | None:
         """Return exactly the bytes last put under *key*, or ``None`` if there are none."""
-        place = _place(key)
+        place = entry_place(key)
         store = remembered_store(self.path)
         return None if store is None else store.read(place, mark=True)
 
@@ -51,18 +50,18 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
         Raises:
             ValueError: It alone is larger than ``max_size``.
         """
-        place = _place(key)
+        place = entry_place(key)
         if self.max_size is None:
-            create_store(self.path).write(place, value, durable=False, folder=_FOLDER)
+            create_store(self.path).write(place, value, durable=False, folder=ENTRIES)
             return
         self._check_size(len(value))
         store = create_store(self.path)
-        store.write(place, value, durable=False, folder=_FOLDER)
+        store.write(place, value, durable=False, folder=ENTRIES)
         self._make_room(store, place, len(value))
 
     def contains(self, key: str) -> bool:
         """Return whether *key* is stored, without reading the value."""
-        place = _place(key)
+        place = entry_place(key)
         store = remembered_store(self.path)
         return store is not None and store.contains(place)
 
@@ -84,15 +83,13 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
 
     def has_blob(self, digest: str) -> bool:
         """Return whether there is a blob, which counts as its use."""
-        from vcat_backend_localfs.blob import blob_place
-
         place = blob_place(digest)
         store = remembered_store(self.path)
         return store is not None and store.contains(place, mark=True)
 
     def map_blob(self, digest: str) -> memoryview | None:
         """Return a blob as a private, writable view of its file, or ``None`` if there is none."""
-        from vcat_backend_localfs.blob import blob_place, map_file
+        from vcat_backend_localfs.blob import map_file
 
         place = blob_place(digest)
         store = remembered_store(self.path)
@@ -154,11 +151,6 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
             from vcat_backend_localfs.eviction import make_room
 
             make_room(store, parse_size(self.max_size), place, written)
-
-
-def _place(key: str) -> str:
-    check_key(key)
-    return f"{_FOLDER}/{key[:2]}/{key[2:]}"
 
 
 def _checked(lease: float) -> float:

@@ -39,7 +39,8 @@ class Draft:
     def __init__(self, directory: Directory, folder: str, *, durable: bool, size: int = 0) -> None:
         self._directory = directory
         self._durable = durable
-        self._temporary = os.path.join(folder, TEMPORARY_PREFIX + os.urandom(16).hex())
+        name = TEMPORARY_PREFIX + os.urandom(16).hex()
+        self._temporary = f"{folder}/{name}" if folder else name
         self._descriptor = -1
         self._open(folder)
         if size >= _RESERVED_FROM:

@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 from vcat_backend_localfs.directory import Directory
 from vcat_backend_localfs.draft import TEMPORARY_PREFIX
+from vcat_backend_localfs.place import BLOBS, ENTRIES, FAN, rest_pattern
 from vcat_backend_localfs.store import MARKER
 
 GRACE = 86_400.0  # what a writer may still be at is left alone for a day
 
 _TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + "[0-9a-f]{32}")
-_FAN = re.compile("[0-9a-f]{2}")
-_REST = re.compile("[0-9a-f]{62}")
 _KEY = re.compile("[0-9a-f]{64}")
 _ALGORITHM = re.compile("[a-z0-9]{1,32}")
 
@@ -55,13 +54,13 @@ class Usage:
         self.leftovers: list[Item] = []
         self.folders: list[Item] = []
         self._look("", None)
-        for fan in self._look("cache", _FAN):
-            for name, size, used in self._files(f"cache/{fan}", _REST):
-                self.entries.append(Item(f"cache/{fan}/{name}", size, used))
-        for algorithm in self._look("blobs", _ALGORITHM):
-            for fan in self._look(f"blobs/{algorithm}", _FAN):
-                folder = f"blobs/{algorithm}/{fan}"
-                for name, size, used in self._files(folder, _REST):
+        for fan in self._look(ENTRIES, FAN):
+            for name, size, used in self._files(f"{ENTRIES}/{fan}", rest_pattern(fan)):
+                self.entries.append(Item(f"{ENTRIES}/{fan}/{name}", size, used))
+        for algorithm in self._look(BLOBS, _ALGORITHM):
+            for fan in self._look(f"{BLOBS}/{algorithm}", FAN):
+                folder = f"{BLOBS}/{algorithm}/{fan}"
+                for name, size, used in self._files(folder, rest_pattern(fan)):
                     digest = f"{algorithm}:{fan}{name}"
                     self.blobs.append(Item(f"{folder}/{name}", size, used, digest))
         for name, size, used in self._files("claims", _KEY):
@@ -75,7 +74,7 @@ class Usage:
             if stat.S_ISDIR(status.st_mode):
                 if pattern is not None and pattern.fullmatch(name):
                     found.append(name)
-                    if pattern is _FAN:
+                    if pattern is FAN:
                         self.folders.append(Item(place, 0, status.st_mtime_ns))
             else:
                 self._note_leftover(place, name, status.st_mode, status.st_size, status.st_mtime_ns)

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 #: ``add_arguments(parser)`` and ``execute(arguments)``, imported only when asked for.
 VERBS = {
     "run": "run a script, follow the jobs it submits and wait for them",
+    "rerun": "submit an archived job again",
     "ls": "list jobs, newest first",
     "show": "show all about a job, or one thing of it",
     "why": "say what each stage of a job ran for",
     "logs": "show or follow what a job prints",
+    "cancel": "end jobs with all their processes",
     "gc": "remove from the cache what is not worth its place",
     "plugins": "list the installed plugins and their type strings",
     "completion": "print a script that completes command lines in bash or zsh",

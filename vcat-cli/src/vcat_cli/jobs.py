@@ -18,11 +18,12 @@ NEWEST = "@"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def add_job(parser: Any) -> None:
-    """Let *parser* take the name of a job."""
+def add_job(parser: Any, *, several: bool = False) -> None:
+    """Let *parser* take the name of a job, as ``job``; of *several*, as ``jobs``."""
     parser.add_argument(
-        "job",
+        "jobs" if several else "job",
         metavar="JOB",
+        nargs="+" if several else None,
         help="a job's name, or the beginning of it where that is unique; @ is the newest job",
     )
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import islice
 
 from vcat_cli.jobs import add_job, named_job
-from vcat_cli.text import display, lines, to_json
-from vcat_cli.usage import count
+from vcat_cli.text import display, to_json
+from vcat_cli.usage import UsageError, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
     from vcat._looking.deployment import Deployment
@@ -25,6 +24,7 @@ EXAMPLES = """\
   vcat logs @                 what the newest job has printed
   vcat logs -f @              and what it will print, until it ends
   vcat logs -f -n 10 train    the last 10 lines and what comes
+  vcat logs @ --stage fit     what one stage has printed
   vcat logs --json @ | jq -r 'select(.event == "metric") | [.name, .value] | @tsv'"""
 
 
@@ -33,6 +33,7 @@ def add_arguments(parser: Any) -> None:
     add_job(parser)
     parser.add_argument("-f", "--follow", action="store_true", help="go on until the job ends")
     parser.add_argument("-n", dest="lines", metavar="LINES", type=count, help="only the last LINES")
+    parser.add_argument("--stage", metavar="ID", help="only what this stage prints")
     view = parser.add_mutually_exclusive_group()
     view.add_argument("--json", action="store_true", help="the job's events, a JSON object a line")
     view.add_argument("--raw", action="store_true", help="with control sequences")
@@ -41,20 +42,22 @@ def add_arguments(parser: Any) -> None:
 def execute(arguments: Namespace) -> int:
     """Show the log of a job."""
     job = named_job(arguments.job)
-    entries: Iterable[str] = _entries(job, arguments, follow=arguments.follow)
-    if arguments.lines is not None and arguments.follow:
-        so_far = sum(1 for _ in _entries(job, arguments, follow=False))
-        entries = islice(entries, max(0, so_far - arguments.lines), None)
-    elif arguments.lines is not None:
-        entries = deque(entries, maxlen=arguments.lines)
-    for each in entries:
+    if arguments.json and arguments.stage is not None:
+        raise UsageError("logs: --stage does not go with --json; see `vcat logs --help`")
+    for each in _events(job, arguments) if arguments.json else _lines(job, arguments):
         print(each, flush=arguments.follow)
     return 0
 
 
-def _entries(job: Deployment, arguments: Namespace, *, follow: bool) -> Iterator[str]:
+def _lines(job: Deployment, arguments: Namespace) -> Iterator[str]:
     """The lines to show, of those that there are now or until the job ends."""
-    if arguments.json:
-        return (to_json(each, indent=None) for each in job.events(follow))
-    printed = job.logs(follow=True) if follow else iter(lines(job.logs()))
+    printed = job.log_lines(follow=arguments.follow, stage=arguments.stage, tail=arguments.lines)
     return printed if arguments.raw else map(display, printed)
+
+
+def _events(job: Deployment, arguments: Namespace) -> Iterator[str]:
+    first = 0
+    if arguments.lines is not None:
+        first = max(0, sum(1 for _ in job.events()) - arguments.lines)
+    events = islice(job.events(arguments.follow), first, None)
+    return (to_json(each, indent=None) for each in events)

@@ -106,6 +106,18 @@ def _row(record: JobRecord, now: float) -> tuple[str, ...]:
         escape(record.state),
         age(record.submitted_at, now),
         duration(record.started_at, now if record.state == "running" else record.ended_at),
-        str(record.stages) if record.stages else "-",
+        _stages(record),
         pairs(record.metrics) or escape(record.reason or ""),
     )
+
+
+def _stages(record: JobRecord) -> str:
+    """How many stages there are; how many are done, and came from the cache, where that is known.
+
+    A listing does not have that of a job that runs, and reading the events of all would take long.
+    """
+    if not record.stages:
+        return "-"
+    done = "" if record.stages_done in (None, record.stages) else f"{record.stages_done}/"
+    cached = f" ({record.stages_cached} cached)" if record.stages_cached else ""
+    return f"{done}{record.stages}{cached}"

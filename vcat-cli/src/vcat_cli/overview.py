@@ -35,6 +35,12 @@ _ARTIFACTS = (
 )
 _LABEL_WIDTH = 12
 
+#: The order in which items are counted.
+_STATUSES = ("cached", "completed", "failed", "running", "not run")
+
+#: Of how many items that failed there is a line.
+_MOST_FAILED = 20
+
 
 class _Job:
     """All that is known of a job; what cannot be read is said and left out."""
@@ -99,6 +105,7 @@ def _job_lines(shown: _Job) -> list[str]:
         "stages": _counts(shown.stages),
         "project": escape(record.project),
         "script": escape(record.script),
+        "rerun of": escape(record.rerun_of or ""),
         "deployment": escape(record.deployment_type),
         "vcat-core": escape(record.vcat_version),
     }
@@ -112,22 +119,52 @@ def _job_lines(shown: _Job) -> list[str]:
         if mapping:
             lines += ["", title, *_indented(mapping)]
     wide = terminal_width()
+    listed, more = _listed(shown.stages)
     if shown.stages:
         document = shown.provenance()
-        rows = [_stage_row(each, now, _marked(each, document)) for each in shown.stages]
+        counts = _item_counts(shown.stages)
+        rows = [
+            _stage_row(each, now, counts.get(each.number) or _marked(each, document))
+            for each in listed
+        ]
         lines += ["", *table_lines(_STAGES, rows, wide)]
-    for each in shown.stages:
+    for each in listed:
         if each.error is not None and each.status == "failed":
             lines += ["", f"stage {escape(each.id)}: {escape(each.error)}"]
+    if more:
+        lines += ["", f"{more} more failed items of maps; --json has all"]
     if shown.artifacts:
         lines += ["", *_artifact_lines(shown.artifacts, wide)]
     return lines
 
 
 def _counts(stages: list[StageRecord]) -> str:
-    """How many stages there are, and how many of them came from the cache."""
-    cached = sum(each.status == "cached" for each in stages)
-    return f"{len(stages)}, {cached} cached" if cached else ""
+    """How many stages there are, and how many of them came from the cache; maps by their items."""
+    maps = {each.item_of for each in stages}
+    single = [each for each in stages if each.number not in maps]
+    cached = sum(each.status == "cached" for each in single)
+    return f"{len(single)}, {cached} cached" if cached else ""
+
+
+def _listed(stages: list[StageRecord]) -> tuple[list[StageRecord], int]:
+    """Return the stages to show, of items the first that failed, and how many more have failed."""
+    failed = [each for each in stages if each.item_of is not None and each.status == "failed"]
+    single = [each for each in stages if each.item_of is None]
+    return [*single, *failed[:_MOST_FAILED]], len(failed[_MOST_FAILED:])
+
+
+def _item_counts(stages: list[StageRecord]) -> dict[int, str]:
+    """Return what has become of the items of each map that has begun, by its number."""
+    counts: dict[int, dict[str, int]] = {}
+    for each in stages:
+        if each.item_of is not None:
+            of_map = counts.setdefault(each.item_of, {})
+            of_map[each.status] = of_map.get(each.status, 0) + 1
+    said = {}
+    for each_map, of_map in counts.items():
+        parts = [f"{of_map[status]} {status}" for status in _STATUSES if status in of_map]
+        said[each_map] = f"{sum(of_map.values())} items: {', '.join(parts)}"
+    return said
 
 
 def _marked(stage: StageRecord, document: dict[str, Any] | None) -> str:

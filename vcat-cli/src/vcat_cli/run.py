@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 
 import vcat
-from vcat.errors import RemoteException, VcatError
+from vcat.errors import RemoteException
+from vcat_cli.ending import Ending
+from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE, FAILED, INTERRUPTED, report, say
 from vcat_cli.script import run_to_end
 from vcat_cli.text import display
@@ -33,23 +35,19 @@ EXAMPLES = """\
 
 def add_arguments(parser: Any) -> None:
     """Add what ``vcat run`` takes."""
-    parser.usage = "%(prog)s [-h] [-p NAME=VALUE] [--plan [--json]] [--traceback] SCRIPT [ARGS ...]"
+    parser.usage = (
+        "%(prog)s [-h] [-p NAME=VALUE] [-q] [--plan [--json]] [--traceback] SCRIPT [ARGS ...]"
+    )
     # Optional here and checked below: in between options argparse asks for ARGS as well.
     parser.add_argument("script", metavar="SCRIPT", nargs="?", help="the script")
-    parser.add_argument(
-        "-p",
-        "--param",
-        dest="params",
-        metavar="NAME=VALUE",
-        action="append",
-        type=_parameter,
-        default=[],
-        help="the value of a hyperparameter, whatever the script gives to run()",
-    )
+    add_params(parser, "the value of a hyperparameter, whatever the script gives to run()")
     parser.add_argument(
         "--plan",
         action="store_true",
         help="only say what of the script's pipelines would run and what is cached",
+    )
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="show no progress, and neither names nor ends"
     )
     parser.add_argument("--json", action="store_true", help="with --plan: as JSON")
     parser.add_argument(
@@ -61,7 +59,7 @@ def execute(arguments: Namespace) -> int:
     """Run a script and see its jobs to their end."""
     if arguments.script is None:
         raise UsageError("run: SCRIPT is missing; see `vcat run --help`")
-    params = _once_each(arguments.params)
+    params = once_each("run", arguments.params)
     if arguments.plan:
         from vcat_cli.plan import plan  # which brings what other runs do not need
 
@@ -71,8 +69,11 @@ def execute(arguments: Namespace) -> int:
     jobs: list[Deployment] = []
 
     def submitted(job: Deployment) -> None:
+        job.watcher.cancels = True
+        job.watcher.quiet = arguments.quiet
         jobs.append(job)
-        print(f"submitted {job.job_name}", file=sys.stderr, flush=True)
+        if not arguments.quiet:
+            print(f"submitted {job.job_name}", file=sys.stderr, flush=True)
 
     try:
         code = run_to_end(
@@ -88,27 +89,12 @@ def execute(arguments: Namespace) -> int:
         return _cancel(jobs)
 
 
-def _parameter(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        import argparse
-
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    import json
-
+def see_to_end(jobs: list[Deployment]) -> int:
+    """Follow *jobs* until they have ended, as a script's are, and return the exit code."""
     try:
-        return name, json.loads(value)
-    except (ValueError, RecursionError):
-        return name, value
-
-
-def _once_each(params: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(params)
-    if len(values) < len(params):
-        names = [name for name, _ in params]
-        twice = next(each for each in names if names.count(each) > 1)
-        raise UsageError(f"run: -p gives {twice!r} more than one value; leave all but one out")
-    return values
+        return DONE if _follow_all(jobs) else FAILED
+    except KeyboardInterrupt:
+        return _cancel(jobs)
 
 
 def _follow_all(jobs: list[Deployment]) -> bool:
@@ -116,16 +102,20 @@ def _follow_all(jobs: list[Deployment]) -> bool:
     # Asked once, for all: the log of a job that ends while another is followed is shown as well.
     unfinished = [each for each in jobs if not each.is_job_complete()]
     for job in unfinished:
-        for line in job.logs(follow=True):
-            print(display(line), flush=True)
-        job.wait_for_deployment_to_complete()
+        job.watch(_show)
     failed = [each for each in jobs if each.get_job_status() != "completed"]
     for job in failed:
         try:
             job.fetch_job_results()  # which loads nothing of a job that did not complete
         except RemoteException as error:
             report(error)
+    for job in jobs:
+        job.watcher.say_end()
     return not failed
+
+
+def _show(line: str) -> None:
+    print(display(line), flush=True)
 
 
 def _leave(jobs: list[Deployment]) -> None:
@@ -135,23 +125,40 @@ def _leave(jobs: list[Deployment]) -> None:
 
 
 def _cancel(jobs: list[Deployment]) -> int:
-    """Cancel what has not ended; once more Ctrl-C ends this at once."""
-    unfinished: list[Deployment] = []
+    """Cancel what has not ended and wait for its end; once more Ctrl-C kills it at once."""
     try:
         unfinished = [each for each in jobs if not each.is_job_complete()]
         if not unfinished:
             say("interrupted")
             return INTERRUPTED
+        ending = Ending(unfinished)
         names = ", ".join(each.job_name for each in unfinished)
-        say(f"interrupted; cancelling {names} (Ctrl-C again to leave at once)")
-        for each in list(unfinished):
-            try:
-                each.cancel()
-                say(f"{each.job_name} is {each.get_job_status()}")
-            except VcatError as error:
-                report(error)
-            unfinished.remove(each)
+        say(f"interrupted; cancelling {names} (Ctrl-C again to kill at once)")
+        ending.cancel()
+        _show_ends(unfinished, ending)
     except KeyboardInterrupt:
-        names = ", ".join(each.job_name for each in unfinished)
-        say(f"interrupted again; not known to have ended: {names}")
+        _kill(jobs)
     return INTERRUPTED
+
+
+def _kill(jobs: list[Deployment]) -> None:
+    ending = Ending(jobs)  # to kill those that have ended does nothing
+    try:
+        say("interrupted again; killing what is left")
+        ending.kill()
+        _show_ends(jobs, ending)
+    except KeyboardInterrupt:
+        names = ", ".join(each.job_name for each in jobs)
+        say(f"interrupted once more; not known to have ended: {names}")
+
+
+def _show_ends(jobs: list[Deployment], ending: Ending) -> None:
+    for error in ending.errors.values():
+        report(error)
+    for each in jobs:
+        if not each.is_job_complete():
+            say(f"job {each.job_name} is still {each.get_job_status()}")
+            continue
+        if each.watcher.follows:
+            each.watch(_show)  # what it has printed since
+        each.watcher.say_end()

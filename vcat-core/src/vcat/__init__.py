@@ -9,6 +9,7 @@ from __future__ import annotations
 from vcat._authoring.parameter import Hyperparameter
 from vcat._authoring.pipeline import Pipeline, pipeline
 from vcat._authoring.reporting import log_artifact, log_metric, log_param, set_tag
+from vcat._authoring.seeding import stage_seed
 from vcat._authoring.stage import Stage as Stage
 from vcat._authoring.stage import StageFunction as StageFunction
 from vcat._authoring.stage import stage
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vcat._looking.deployment import Deployment
+    from vcat._looking.forecast import StageForecast
     from vcat._looking.why import JobExplanation, Plan
     from vcat._plugins.registry import PluginInfo
     from vcat.records import CollectionReport, JobRecord
@@ -56,6 +58,7 @@ __all__ = [
     "pipeline",
     "set_tag",
     "stage",
+    "stage_seed",
 ]
 
 
@@ -69,7 +72,7 @@ def get_job(name: str) -> Deployment:
         UnknownJobError: No job, or more than one, answers to *name*.
         ConfigError: The configuration of this directory is wrong.
     """
-    from vcat._looking.deployment import find
+    from vcat._looking.jobs import find
 
     return find(name)
 
@@ -141,6 +144,51 @@ def plan_script(
     return plan_script(path, arguments, params, planned)
 
 
+def rerun_job(
+    name: str, params: Mapping[str, Any] | None = None, job_name: str | None = None
+) -> Deployment:
+    """Submit an archived job again, as a new one, and return its deployment.
+
+    Source, functions, arguments and parameters are those of the job as they were; configuration,
+    cache and deployment are those of this directory. What the cache has is not computed again.
+    Nothing that the job left is unpickled or imported by this process.
+
+    Args:
+        name: The name of the job, or the beginning of it where that is unique.
+        params: Values of hyperparameters that replace those of the job: what JSON has.
+        job_name: What the new job is called, if that matters.
+
+    Raises:
+        UnknownJobError: No job, or more than one, answers to *name*.
+        GraphError: The job has no such hyperparameter, or a job called *job_name* is there.
+        VcatError: What the job was made of is not archived, or another Python made it.
+        ConfigError: The configuration of this directory is wrong.
+    """
+    from vcat._looking.deployment import opened
+    from vcat._looking.jobs import find
+    from vcat._shipping.resubmission import resubmit
+
+    return opened(resubmit(find(name).job_name, params or {}, job_name))
+
+
+def explain_rerun(name: str, params: Mapping[str, Any] | None = None) -> list[StageForecast]:
+    """Return for each stage of a job what would become of it if the job were submitted again.
+
+    The records of the job are read and the cache is asked; nothing else happens.
+
+    Args:
+        name: The name of the job, or the beginning of it where that is unique.
+        params: What :func:`rerun_job` would be given.
+
+    Raises:
+        UnknownJobError: No job, or more than one, answers to *name*.
+        ConfigError: The configuration of this directory is wrong.
+    """
+    from vcat._looking.forecast import forecast
+
+    return forecast(name, params or {})
+
+
 def explain_job(name: str) -> JobExplanation:
     """Return for each stage of a job why it ran, as its record and those of earlier jobs tell.
 
@@ -192,7 +240,7 @@ def list_plugins() -> Sequence[PluginInfo]:
 # Tracebacks, reprs and pickles show where a user finds these, not which private module has them.
 for _public in (
     *(Hyperparameter, Pipeline, Stage, StageFunction, stage),
-    *(log_artifact, log_metric, log_param, set_tag),
+    *(log_artifact, log_metric, log_param, set_tag, stage_seed),
 ):
     _public.__module__ = "vcat"
 

@@ -41,13 +41,19 @@ class JobRecord(NamedTuple):
         ended_at: When the job reached a terminal state.
         reason: Why the state is what it is, in words; the first line of the error of a failed job.
         project: The directory that was bundled.
-        script: The script that submitted the job, relative to *project* where it lies inside.
+        script: The script that submitted the job, relative to *project* where it lies inside; of a
+            command that is a job, the command.
         stages: How many stages the job's graph has.
         parameters: Values of the hyperparameters, as JSON values, else as their ``repr``.
         metrics: The latest value of each metric.
         tags: What ``set_tag`` recorded.
         deployment_type: The type string of the deployment.
         vcat_version: The version of vcat-core that submitted the job.
+        exit_code: The exit code that the deployment has seen; ``None`` until somebody has asked it
+            after the end of the job, and where there was none to see.
+        stages_done: How many stages have ended well, once the exit code was asked for.
+        stages_cached: How many of these came from the cache.
+        rerun_of: The job that this one runs again; ``None`` for a new one.
     """
 
     job_name: str
@@ -64,6 +70,10 @@ class JobRecord(NamedTuple):
     tags: Mapping[str, str] = _NOTHING
     deployment_type: str = ""
     vcat_version: str = ""
+    exit_code: int | None = None
+    stages_done: int | None = None
+    stages_cached: int | None = None
+    rerun_of: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JobRecord, tuple(_plain(each) for each in self)
@@ -86,7 +96,8 @@ class StageRecord(NamedTuple):
     """What became of one stage of a job.
 
     Attributes:
-        id: Unique in the job: the stage's name, with ``#2``, ``#3`` ... where a name recurs.
+        id: Unique in the job: the stage's name, with ``#2``, ``#3`` ... where a name recurs; of an
+            item of a map that of the map with ``[0]``, ``[1]`` ...
         number: Its place in the order of execution, from 0.
         name: The name of the function.
         status: ``completed``, ``cached``, ``failed``, ``not run``, or ``running`` while it does.
@@ -99,6 +110,9 @@ class StageRecord(NamedTuple):
         line: The line in *file*.
         error: The first line of what it raised.
         computed_by: The job that computed a cached result; ``None`` where no job did.
+        items: How many items a map has, as far as that is known; ``None`` for other stages. Each
+            has a record of its own.
+        item_of: The number of the map that it is an item of.
     """
 
     id: str
@@ -114,6 +128,8 @@ class StageRecord(NamedTuple):
     line: int | None = None
     error: str | None = None
     computed_by: str | None = None
+    items: int | None = None
+    item_of: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
@@ -223,7 +239,8 @@ def _checked(cls: Any, value: object, kind: str) -> dict[str, Any]:
 #: What a field holds, where it is not a text.
 _EXPECTED = {
     **dict.fromkeys(("submitted_at", "started_at", "ended_at"), "a time"),
-    **dict.fromkeys(("stages", "number", "attempts", "line"), "a whole number"),
+    **dict.fromkeys(("exit_code", "stages_done", "stages_cached"), "a whole number"),
+    **dict.fromkeys(("stages", "number", "attempts", "line", "items", "item_of"), "a whole number"),
     **dict.fromkeys(("parameters", "metrics", "tags"), "an object"),
 }
 

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from vcat_deploy_localshell.deployment import LocalShellJobDeployment
+TYPE_CHECKING = False  # typing is not worth its import to a supervisor, which comes by here
+if TYPE_CHECKING:
+    from vcat_deploy_localshell.deployment import LocalShellJobDeployment
 
 __all__ = ["LocalShellJobDeployment"]
+
+
+def __getattr__(name: str) -> type:
+    if name != "LocalShellJobDeployment":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vcat_deploy_localshell.deployment import LocalShellJobDeployment
+
+    return LocalShellJobDeployment

@@ -1,34 +1,66 @@
-"""Processes of this machine: whether one still is the one we started, and ending a whole tree."""
+"""Processes of this machine: which there are, and whether one still is the one we started.
+
+A supervisor imports this: nothing that takes a millisecond to import is imported here.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
-import time
-from contextlib import suppress
-from typing import NamedTuple
 
 _LONGEST = 1_000_000  # seconds, in one call to the system
 _LINUX = os.path.isdir("/proc/self")
 
+#: The variable by which the processes of a job are told from others; its value is the job's mark.
+MARK = "VCAT_SUPERVISED"
 
-class Process(NamedTuple):
-    """One row of the process table.
+
+class Process:
+    """One row of the process table; equal to another that is the same process.
 
     Attributes:
         pid: Its number, which another process may have later.
         parent: The number of its parent.
         group: The number of its process group.
+        session: The number of its session.
         started: When it started, in the system's own words: with *pid* it names one process for
             ever, while the machine is up.
-        zombie: Whether it has ended and nobody has asked how.
+        state: A letter: ``Z`` has ended and nobody has asked how, ``T`` is stopped.
+        name: The name of its command.
     """
 
-    pid: int
-    parent: int
-    group: int
-    started: str
-    zombie: bool
+    __slots__ = ("group", "name", "parent", "pid", "session", "started", "state")
+
+    def __init__(
+        self,
+        pid: int,
+        *,
+        parent: int = 0,
+        group: int = 0,
+        session: int = 0,
+        started: str = "",
+        state: str = "S",
+        name: str = "",
+    ) -> None:
+        self.pid = pid
+        self.parent = parent
+        self.group = group
+        self.session = session
+        self.started = started
+        self.state = state
+        self.name = name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Process) and (self.pid, self.started) == (other.pid, other.started)
+
+    def __hash__(self) -> int:
+        return hash((self.pid, self.started))
+
+    def __repr__(self) -> str:
+        return f"<process {self.pid} {self.name!r} of {self.parent}, {self.state}>"
+
+    def has_ended(self) -> bool:
+        """Return whether only its exit status is left of it."""
+        return self.state in "ZX"
 
 
 def boot_id() -> str:
@@ -40,24 +72,100 @@ def boot_id() -> str:
         return _run("sysctl", "-n", "kern.boottime")
 
 
+def namespace() -> str:
+    """Return where numbers of processes mean the same; they differ between containers."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def describe(process: Process) -> dict[str, object]:
+    """Return what names *process* among all processes of all machines at all times."""
+    return {
+        "pid": process.pid,
+        "started": process.started,
+        "boot_id": boot_id(),
+        "namespace": namespace(),
+        "host": os.uname().nodename,
+    }
+
+
 def find(pid: int) -> Process | None:
     """Return the process of that number, or ``None``."""
     if _LINUX:
         return _read(pid)
-    return next((each for each in _table() if each.pid == pid), None)
-
-
-def wait_for_end(pid: int, started: str, timeout: float | None) -> None:
-    """Return when the process has ended, after *timeout* seconds, or where that cannot be told."""
     try:
-        descriptor = os.pidfd_open(pid)
+        os.kill(pid, 0)  # far cheaper than the table, where there is no such process
+    except ProcessLookupError:
+        return None
+    except OSError:
+        pass
+    return next((each for each in table() if each.pid == pid), None)
+
+
+def is_alive(process: Process) -> bool:
+    """Return whether *process* has not ended; its number may be another's by now."""
+    now = find(process.pid)
+    return now is not None and now == process and not now.has_ended()
+
+
+def table() -> list[Process]:
+    """Return all processes that have not ended."""
+    if _LINUX:
+        rows = [_read(int(name)) for name in os.listdir("/proc") if name.isdigit()]
+        return [each for each in rows if each is not None and not each.has_ended()]
+    listing = _run("ps", "-axo", "pid=,ppid=,pgid=,stat=,lstart=,ucomm=")
+    rows = [_parse(line) for line in listing.splitlines()]
+    return [each for each in rows if each is not None and not each.has_ended()]
+
+
+def mark_of(pid: int) -> str | None:
+    """Return the mark of the job that a process was started by, or ``None`` if it has none.
+
+    Nor has it one where that cannot be seen: another user's process, or another system than Linux.
+    """
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            variables = file.read()
+    except OSError:
+        return None
+    _, _, rest = (b"\0" + variables).partition(b"\0" + MARK.encode() + b"=")
+    mark = rest.partition(b"\0")[0]
+    # A program that shows its progress as its title writes over its variables.
+    whole = len(mark) == 32 and not mark.strip(b"0123456789abcdef")
+    return mark.decode("ascii") if whole else None
+
+
+def send(process: Process, number: int) -> None:
+    """Send a signal to *process*, and to no other that has its number by now."""
+    try:
+        if not hasattr(os, "pidfd_open"):
+            if is_alive(process):
+                os.kill(process.pid, number)
+            return
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            if is_alive(process):  # looked at after it is pinned: it cannot become another one now
+                import _signal  # type: ignore[import-not-found]  # signal takes longer to import than all else
+
+                _signal.pidfd_send_signal(descriptor, number)
+        finally:
+            os.close(descriptor)
+    except OSError:  # it has ended, or is another user's
+        pass
+
+
+def wait_for_end(process: Process, timeout: float | None) -> None:
+    """Return when *process* has ended, after *timeout* seconds, or where that cannot be told."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
     except (AttributeError, OSError):  # not a Linux, or the process is gone
         return
     import select
 
     try:
-        process = find(pid)  # looked at after it is pinned: it cannot become another one now
-        if process is not None and process.started == started:
+        if is_alive(process):
             poll = select.poll()
             poll.register(descriptor, select.POLLIN)
             poll.poll(None if timeout is None else min(max(timeout, 0), _LONGEST) * 1000)
@@ -65,89 +173,40 @@ def wait_for_end(pid: int, started: str, timeout: float | None) -> None:
         os.close(descriptor)
 
 
-def living_group(group: int) -> list[Process]:
-    """Return the processes of a group that have not ended."""
-    return [each for each in _table() if each.group == group and not each.zombie]
-
-
-def end_tree(group: int, grace: float) -> None:
-    """End every process of *group* and all their descendants: ask, wait *grace* seconds, kill.
-
-    Descendants in sessions of their own are found by their parents before anything is asked to end,
-    and again before it is killed.
-    """
-    doomed = _tree(group)
-    _signal(doomed, signal.SIGTERM)
-    deadline = time.monotonic() + grace
-    while time.monotonic() < deadline:
-        doomed |= _tree(group)
-        if not any(_is_alive(each) for each in doomed):
-            return
-        time.sleep(0.02)
-    for _ in range(100):
-        doomed |= _tree(group)
-        living = {each for each in doomed if _is_alive(each)}
-        if not living:
-            return
-        _signal(living, signal.SIGKILL)
-        time.sleep(0.02)
-
-
-def _tree(group: int) -> set[Process]:
-    table = _table()
-    tree = {each for each in table if each.group == group}
-    while True:
-        parents = {each.pid for each in tree}
-        more = {each for each in table if each.parent in parents} - tree
-        if not more:
-            return tree
-        tree |= more
-
-
-def _signal(processes: set[Process], number: signal.Signals) -> None:
-    # Who waits for its children must not see them end, and go on to an end of its own.
-    for each in _parents_first(processes):
-        if _is_alive(each):  # its number may be another's by now
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(each.pid, number)
-
-
-def _parents_first(processes: set[Process]) -> list[Process]:
-    ordered: list[Process] = []
-    left = processes
-    while left:
-        numbers = {each.pid for each in left}
-        tops = {each for each in left if each.parent not in numbers} or left
-        ordered += tops
-        left = left - tops
-    return ordered
-
-
-def _is_alive(process: Process) -> bool:
-    now = find(process.pid)
-    return now is not None and now.started == process.started and not now.zombie
-
-
-def _table() -> list[Process]:
-    if _LINUX:
-        rows = (_read(int(name)) for name in os.listdir("/proc") if name.isdigit())
-        return [each for each in rows if each is not None]
-    listing = _run("ps", "-axo", "pid=,ppid=,pgid=,stat=,lstart=")
-    table = []
-    for line in listing.splitlines():
-        pid, parent, group, state, started = line.split(None, 4)
-        table.append(Process(int(pid), int(parent), int(group), started, "Z" in state))
-    return table
-
-
 def _read(pid: int) -> Process | None:
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            text = file.read()
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read().decode("utf-8", "replace")
     except OSError:
         return None
-    fields = text.rpartition(")")[2].split()  # the name before it may contain anything
-    return Process(pid, int(fields[1]), int(fields[2]), fields[19], fields[0] in "ZX")
+    before, _, rest = text.rpartition(")")  # the name may contain anything
+    fields = rest.split()
+    return Process(
+        pid,
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        started=fields[19],
+        state=fields[0],
+        name=before.partition("(")[2],
+    )
+
+
+def _parse(line: str) -> Process | None:
+    pid, parent, group, state, *started, name = line.split(None, 9)
+    try:
+        session = os.getsid(int(pid))
+    except OSError:
+        return None  # it has ended meanwhile
+    return Process(
+        int(pid),
+        parent=int(parent),
+        group=int(group),
+        session=session,
+        started=" ".join(started),
+        state=state[0],
+        name=name.strip(),
+    )
 
 
 def _run(*command: str) -> str:

@@ -6,6 +6,7 @@ one argument are walked recursively, to a stated depth.
 
 from __future__ import annotations
 
+from vcat._authoring.mapping import differing, items_of
 from vcat._authoring.parameter import MISSING, Hyperparameter
 from vcat._authoring.stage import Stage, StageFunction
 from vcat.errors import GraphError
@@ -27,17 +28,19 @@ class Graph:
     Attributes:
         stages: Upstream stages before downstream ones; the end is the last.
         upstream: For each stage the numbers of those it takes values from, each once.
+        items: The numbers of the items of each map that has been expanded, behind all others.
         number: The place of a stage in *stages*, by ``id(stage)``.
         parameters: The hyperparameters by name, each with the number of a stage that takes it.
     """
 
-    __slots__ = ("number", "parameters", "stages", "upstream")
+    __slots__ = ("items", "number", "parameters", "stages", "upstream")
 
     def __init__(self) -> None:
         self.stages: list[Stage] = []
         self.upstream: list[tuple[int, ...]] = []
         self.number: dict[int, int] = {}
         self.parameters: dict[str, tuple[Hyperparameter, int]] = {}
+        self.items: dict[int, range] = {}
 
     @classmethod
     def ending_in(cls, end: Stage) -> Graph:
@@ -57,6 +60,38 @@ class Graph:
         for each in stages:
             graph._close(each, _promises(each))
         return graph
+
+    def expand(self, number: int, lookup: Callable[[Any], Any]) -> range:
+        """Add a stage for each item of a map, and return their numbers.
+
+        Args:
+            number: The map. Items of one that was expanded before are taken from its stages.
+            lookup: Gives the value of a stage or a hyperparameter.
+
+        Raises:
+            GraphError: A value has no items in an order, or there are not as many of each.
+        """
+        whole = self.stages[number]
+        sequences = [self._items_of(each, lookup) for each in whole.args]
+        lengths = [len(each) for each in sequences]
+        if min(lengths) != max(lengths):
+            raise GraphError(differing(lengths))
+        options = whole.options
+        if options.persist:
+            options = options.replace(persist=False)  # it is the list that is kept
+        items = range(len(self.stages), len(self.stages) + lengths[0])
+        for args in zip(*sequences, strict=True):
+            item = Stage(whole.function, args, whole.kwargs, options)
+            self._close(item, _promises(item))
+        self.items[number] = items
+        return items
+
+    def _items_of(self, sequence: Any, lookup: Callable[[Any], Any]) -> Any:
+        if type(sequence) is Stage:
+            known = self.items.get(self.number[id(sequence)])
+            if known is not None:
+                return self.stages[known.start : known.stop]
+        return items_of(sequence, lookup)
 
     def _order(self, end: Stage) -> None:
         number, opened = self.number, -1
@@ -110,9 +145,15 @@ class Graph:
         return True in wishes or (default and None in wishes)
 
     def ids(self) -> list[str]:
-        """Return a unique id for each stage: its name, with ``#2``, ``#3`` where a name recurs."""
+        """Return a unique id for each stage: its name, with ``#2``, ``#3`` where a name recurs.
+
+        The items of a map will be ``fit[0]``, ``fit[1]``: a name of that form is numbered from 2.
+        """
         names = [stage.name for stage in self.stages]
         taken, counts, ids = set(names), dict.fromkeys(names, 0), []
+        maps = {stage.name for stage in self.stages if stage.is_map}
+        if maps:
+            counts.update((each, 1) for each in taken if each.rpartition("[")[0] in maps)
         for name in names:
             counts[name] += 1
             unique = name if counts[name] == 1 else f"{name}#{counts[name]}"

@@ -19,6 +19,7 @@ class Pipeline:
 
     ``pipeline | load | (fit, {"C": 0.5})`` builds stages from functions that nobody decorated: the
     upstream value comes first, then the items of the tuple; a trailing dict is keyword arguments.
+    ``pipeline | files | load.map`` calls ``load`` for every item of the upstream value.
     """
 
     __slots__ = ()
@@ -76,8 +77,12 @@ class Pipeline:
 
 
 def _stage(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Stage:
-    from vcat._authoring.stage import stage_function  # a stage is a pipeline: imported when made
+    # A stage is a pipeline: imported when made.
+    from vcat._authoring.stage import StageFunction, stage_function
 
+    if getattr(function, "__func__", None) is StageFunction.map:
+        mapped: Stage = function(*args, **kwargs)
+        return mapped
     return stage_function(function)(*args, **kwargs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operator import getitem
 
+from vcat._authoring.mapping import Sequences, sequences_of
 from vcat._authoring.options import StageOptions
 from vcat._authoring.pipeline import Pipeline
 from vcat._authoring.signature import check_arguments, check_names, code_of, name_of, place_of
@@ -23,7 +24,9 @@ class Stage(Strict, Pipeline):
     """One deferred call: a function and its arguments, some of which may be other stages.
 
     A stage is immutable and belongs to no global state. It is also the pipeline that ends in it.
-    Stages inside lists, tuples, dicts and sets of an argument are evaluated too.
+    Stages inside lists, tuples, dicts and sets of an argument are evaluated too. A map is a stage
+    as well: its positional arguments are sequences, of which each call takes an item, and its value
+    is the list of what the calls return.
     """
 
     __slots__ = ("args", "function", "kwargs", "options")
@@ -39,6 +42,32 @@ class Stage(Strict, Pipeline):
         self.args = args
         self.kwargs = kwargs or None
         self.options = options
+
+    @classmethod
+    def over(
+        cls,
+        function: Callable[..., Any],
+        sequences: Iterable[Any],
+        fixed: dict[str, Any] | None,
+        options: StageOptions,
+    ) -> Stage:
+        """Return the map that calls *function* for every item of *sequences*.
+
+        Raises:
+            GraphError: The sequences differ in length.
+        """
+        label = f"stage {options.name or name_of(function)!r}{place_of(function)}"
+        return cls(function, Sequences.of(label, sequences), fixed, options)
+
+    @property
+    def is_map(self) -> bool:
+        """Whether this is a map."""
+        return type(self.args) is Sequences
+
+    @property
+    def count(self) -> int | None:
+        """How many items a map has; ``None`` where only the running job will know."""
+        return self.args.length if isinstance(self.args, Sequences) else None
 
     @property
     def name(self) -> str:
@@ -74,7 +103,7 @@ class Stage(Strict, Pipeline):
         Raises:
             GraphError: *outputs* is less than 1, or differs from the number declared.
         """
-        declared = self.options.outputs
+        declared = self._outputs()
         if type(outputs) is not int or outputs < 1 or declared not in (None, outputs):
             expected = "1 or more" if declared is None else f"{declared}, as declared"
             raise GraphError(f"{self!r}: splice({outputs!r}): the number of values is {expected}")
@@ -86,14 +115,19 @@ class Stage(Strict, Pipeline):
         return Stage(getitem, (self, key), None, StageOptions(name=name, cache=False))
 
     def __iter__(self) -> Iterator[Stage]:
-        if self.options.outputs is None:
-            raise self._refuse(
-                "cannot be iterated", f"write @stage(outputs=n) on {self.name!r} or use .splice(n)"
-            )
-        return iter(self.splice(self.options.outputs))
+        outputs = self._outputs()
+        if outputs is None:
+            instead = f"write @stage(outputs=n) on {self.name!r} or use .splice(n)"
+            if self.is_map:
+                instead = "map over it, other.map(it), or use .splice(n) where n is certain"
+            raise self._refuse("cannot be iterated", instead)
+        return iter(self.splice(outputs) if outputs else ())
 
     def __repr__(self) -> str:
         return f"<{self.label}>"
+
+    def _outputs(self) -> int | None:
+        return self.count if self.is_map else self.options.outputs
 
     def _with(self, **changes: Any) -> Stage:
         return Stage(self.function, self.args, self.kwargs, self.options.replace(**changes))
@@ -121,6 +155,26 @@ class StageFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Stage:
         check_arguments(self.function, self.__name__, args, kwargs)
         return Stage(self.function, args, kwargs, self.options)
+
+    def map(self, *sequences: Any, **fixed: Any) -> Stage:
+        """Return a stage that calls the function once for every item of a sequence.
+
+        Every call is a stage of its own, cached by itself as if it had been written out. The value
+        is the list of what the calls return, in the order of the items.
+
+        Args:
+            sequences: Lists or the like, whose items may be stages, and stages whose values are
+                such; of several, each call takes an item of each.
+            fixed: Arguments that are the same for all calls.
+
+        Raises:
+            GraphError: The arguments do not fit the function, something has no items in an order,
+                or the sequences differ in length.
+        """
+        label = f"stage {self.__name__!r}{place_of(self.function)}"
+        zipped = sequences_of(label, sequences)
+        check_arguments(self.function, self.__name__, zipped, fixed)
+        return Stage(self.function, zipped, fixed, self.options)
 
     def __repr__(self) -> str:
         return f"<stage function {self.__name__!r}{place_of(self.function)}>"

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from vcat._keeping.codec import loads
-from vcat._keeping.guard import call
+from vcat._keeping.guard import call, iterate
 from vcat._keeping.layout import Data
+from vcat._keeping.sharing import with_items
 from vcat.abc import SupportsParts
 from vcat.errors import FormatError, VcatError
 
@@ -45,13 +46,18 @@ class JobArchive:
     def fetch_document(self, name: str) -> dict[str, Any] | None:
         """Return a JSON document, or ``None`` where the job has not left it (yet).
 
+        In a provenance the items of maps are stages among the others.
+
         Raises:
             FormatError: It is damaged, or of a format that this vcat does not read.
         """
         data = self._fetch(_archive_of(name), f"{name}.json")
         if data is None:
             return None
-        return parse_document(data, name, f"{name}.json of job {self.job_name}")
+        document = parse_document(data, name, f"{name}.json of job {self.job_name}")
+        if name == "provenance" and isinstance(document.get("stages"), list):
+            document["stages"] = with_items(document["stages"])
+        return document
 
     def store_value(self, number: int, parts: Sequence[Data]) -> None:
         """Keep the serialised value of a stage, joined in memory only where it has to be."""
@@ -83,6 +89,19 @@ class JobArchive:
         """Keep ``output.log`` or ``events.jsonl``."""
         self._store("stage_log", name, data)
 
+    def store_log_parts(self, name: str, parts: Iterable[bytes]) -> None:
+        """Keep a log that comes in *parts*, joined in memory only where it has to be."""
+        backend, name = self._archives.stage_log, _PREFIX["stage_log"] + name
+        if isinstance(backend, SupportsParts):
+            call(backend, "store_parts", self.job_name, name, parts)
+        else:
+            call(backend, "store", self.job_name, name, b"".join(parts))
+
+    def has_log(self, name: str) -> bool:
+        """Return whether there is such a log, without reading it."""
+        kept = iterate(self._archives.stage_log, "names", self.job_name)
+        return _PREFIX["stage_log"] + name in kept
+
     def fetch_log(self, name: str) -> bytes | None:
         """Return ``output.log`` or ``events.jsonl``, or ``None``."""
         return self._fetch("stage_log", name)
@@ -94,6 +113,14 @@ class JobArchive:
     def fetch_source(self, bundle_name: str) -> bytes | None:
         """Return the project as it was sent, a ``.tgz``."""
         return self._fetch("job_source", f"{_component(bundle_name)}.tgz")
+
+    def store_pickles(self, data: bytes) -> None:
+        """Keep the functions and values that the definition points into, to run them again."""
+        self._store("job_source", "values.bin", data)
+
+    def fetch_pickles(self) -> bytes | None:
+        """Return the functions and values of the job, as pickles; ``None`` where none are kept."""
+        return self._fetch("job_source", "values.bin")
 
     def store_artifact(self, name: str, data: Data) -> None:
         """Keep an artifact under the name the script gave it."""

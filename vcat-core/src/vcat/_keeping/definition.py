@@ -74,6 +74,7 @@ def stage_records(description: dict[str, Any]) -> list[StageRecord]:
             status="not run",
             file=each.get("file"),
             line=each.get("line"),
+            items=each.get("items"),
         )
         for number, each in enumerate(description["stages"])
     ]
@@ -100,6 +101,10 @@ class _Writer:
                 f"{each.label} cannot be sent to a job: {_joined(each.name, error)}; create it"
                 " inside the function"
             ) from error
+        if each.is_map:
+            described["map"] = True
+            if each.count is not None:
+                described["items"] = each.count
         if each.args:
             described["args"] = [
                 self._argument(each, position, value) for position, value in enumerate(each.args)
@@ -183,7 +188,8 @@ class _Reader:
         self._options: dict[str, Any] = {}
 
     def stage(self, described: dict[str, Any]) -> Stage:
-        return Stage(
+        make = Stage.over if described.get("map") else Stage
+        return make(
             self._value(described["function"]),
             tuple(self.node(each) for each in described.get("args", ())),
             {name: self.node(each) for name, each in described.get("kwargs", {}).items()},

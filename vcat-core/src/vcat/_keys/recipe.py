@@ -82,7 +82,7 @@ class Key:
         files: The files and directories that the arguments name, with the digests of what is there.
     """
 
-    __slots__ = ("_arguments", "_version", "code", "files", "hex")
+    __slots__ = ("_arguments", "_seed", "_version", "code", "files", "hex")
 
     def __init__(
         self,
@@ -91,12 +91,14 @@ class Key:
         arguments: list[Argument],
         files: Mapping[str, str],
         version: Version | None,
+        seed: int | None = None,
     ) -> None:
         self.hex = digest
         self.code = code
         self._arguments = arguments
         self.files = files
         self._version = version
+        self._seed = seed
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -104,7 +106,7 @@ class Key:
 
         Of the code only the digest: thousands of stages may have the same.
         """
-        return {
+        parts = {
             "recipe": RECIPE,
             "python": PYTHON,
             "version": self._version,
@@ -112,6 +114,7 @@ class Key:
             "arguments": {each.name: _described(each) for each in self._arguments},
             "files": dict(self.files),
         }
+        return parts if self._seed is None else parts | {"seed": self._seed}
 
     def __repr__(self) -> str:
         return f"Key({self.hex!r})"
@@ -175,6 +178,7 @@ class KeyMaker:
         *,
         version: Version | None = None,
         ignore: Collection[str] = (),
+        seed: int | None = None,
     ) -> Key:
         """Return the key of the result of ``function(*args, **kwargs)``.
 
@@ -184,6 +188,7 @@ class KeyMaker:
             kwargs: Its keyword arguments, likewise.
             version: What the author says of the code, beside the code itself.
             ignore: Names of arguments that do not count.
+            seed: What the author lets random numbers start from, where that is not left to vcat.
 
         Raises:
             Unhashable: The content of an argument, or of what the code reaches, cannot be told.
@@ -218,8 +223,10 @@ class KeyMaker:
         out = plan.prefix.copy()
         if version is not None:
             out.update(b"version" + SCALARS[type(version)](version))
+        if seed is not None:
+            out.update(b"seed" + SCALARS[int](seed))
         out.update(length(len(arguments)) + b"".join(joined))
-        return Key(out.hexdigest(), plan.code, arguments, self._files, version)
+        return Key(out.hexdigest(), plan.code, arguments, self._files, version, seed)
 
     def digest_content(self, value: Any) -> str:
         """Return the digest of what a stage returned, equal for equal values however they came.

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from vcat import Stage
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.definition import stage_records
-from vcat._keeping.event import FILE, fold_metrics, fold_reports, fold_stages, read_events
-from vcat._keeping.guard import call, iterate
+from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
+from vcat._keeping.guard import call
 from vcat._looking.failure import exception_of, exception_without_error
-from vcat._plugins.configuration import load
+from vcat._looking.feed import EventFeed
+from vcat._looking.log import JobFile
+from vcat._looking.place import Place
+from vcat._looking.settling import LOG, counted, is_settled, settle, settled_row
+from vcat._looking.state import judge, not_handed_over
+from vcat._looking.watch import Watcher
 from vcat.errors import FormatError, UnknownJobError, VcatError
-from vcat.records import JOB_NAME, TERMINAL_STATES, DeploymentStatus, JobRecord, StageRecord
+from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord, StageRecord
 
 if TYPE_CHECKING:
     from vcat._plugins.configuration import Configuration
-
-_LOG = "output.log"
-_POLL_SECONDS = 0.1
 
 
 def opened(submission: Any) -> Deployment:
@@ -35,46 +35,6 @@ def opened(submission: Any) -> Deployment:
     )
 
 
-def find(name: str) -> Deployment:
-    """Return the deployment of a listed job; see :func:`vcat.get_job`."""
-    configuration = load(os.getcwd())
-    record = call(configuration.listing, "get", name) if JOB_NAME.fullmatch(name) else None
-    if record is None:
-        rows = iterate(configuration.listing, "records")
-        matching = [each.job_name for each in rows if name and each.job_name.startswith(name)]
-        if len(matching) != 1:
-            raise UnknownJobError(_not_found(name, matching, configuration))
-        name = matching[0]
-    return Deployment(configuration, name)
-
-
-def _not_found(name: str, matching: list[str], configuration: Configuration) -> str:
-    if matching:
-        shown = ", ".join(matching[:5]) + (", ..." if len(matching) > 5 else "")
-        return f"{len(matching)} jobs have a name that begins with {name!r}: {shown}"
-    listing = configuration.listing
-    return f"no job {name!r} in {listing!r}; list_jobs() and `vcat ls` show what there is"
-
-
-def current(record: JobRecord, configuration: Configuration) -> JobRecord:
-    """Return *record* with the state the job has now.
-
-    A job that was killed could not list its own end: the deployment knows.
-    """
-    if record.state in TERMINAL_STATES or record.state == "unreadable":
-        return record
-    try:
-        status = Deployment(configuration, record.job_name).status()
-    except VcatError:
-        return record
-    return record._replace(
-        state=status.state,
-        reason=status.reason,
-        ended_at=status.ended_at,
-        started_at=record.started_at or status.started_at,
-    )
-
-
 class Deployment:
     """A submitted job, seen from any process.
 
@@ -83,6 +43,10 @@ class Deployment:
 
     Attributes:
         job_name: The name of the job.
+        configuration: What it was submitted, or found, by.
+        place: Where the job is.
+        feed: Its events.
+        watcher: What shows the progress of the job to whoever waits for it.
     """
 
     def __init__(
@@ -94,13 +58,15 @@ class Deployment:
         graph: Any = None,
     ) -> None:
         self.job_name = job_name
-        self._configuration = configuration
-        self._backend = configuration.deployment
+        self.configuration = configuration
         self._archive = JobArchive(configuration.archives, job_name)
-        self._deployment_id = deployment_id
+        self.place = Place(configuration.deployment, self._archive, deployment_id)
+        self.feed = EventFeed(self.place)
         # The numbers go by id(), so the graph is kept: it keeps its stages alive.
         self._graph = graph
         self._ended: DeploymentStatus | None = None
+        self._settled: JobRecord | None = None
+        self.watcher = Watcher(self)
 
     def __repr__(self) -> str:
         return f"<deployment of job {self.job_name!r}>"
@@ -126,31 +92,32 @@ class Deployment:
         Raises:
             TimeoutError: The job has not ended by then; it goes on.
         """
-        if self._ended is not None:
-            return
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if (deployment_id := self._id()) is not None:
-                with suppress(LookupError):
-                    call(self._backend, "wait", deployment_id, left)
-            status = self.status()
-            if status.state in TERMINAL_STATES:
-                return
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(
-                    f"job {self.job_name} is {status.state} after {timeout:g} seconds; it goes on"
-                )
-            time.sleep(_POLL_SECONDS)  # it is being handed over
+        if self._ended is None:
+            self.watcher.wait(timeout)
 
-    def fetch_job_results(self) -> Any:
+    def watch(self, show: Callable[[str], None]) -> None:
+        """Wait until the job has ended and have each line of its log shown on the way.
+
+        Called again, it goes on with the first line that has not been shown.
+        """
+        self.watcher.wait(None, show)
+
+    def summary(self) -> str:
+        """Return one line: how the job has ended, how long it took, what of it was cached."""
+        return self.watcher.summary()
+
+    def fetch_job_results(self, timeout: float | None = None) -> Any:
         """Wait until the job has ended and return the value of its last stage.
 
+        Args:
+            timeout: How many seconds to wait at the most; for ever where ``None``.
+
         Raises:
+            TimeoutError: The job has not ended by then; it goes on.
             RemoteException: The job did not complete; the message says what was raised and where.
             FormatError: The stored result is damaged.
         """
-        self.wait_for_deployment_to_complete()
+        self.wait_for_deployment_to_complete(timeout)
         outcome = self._outcome()
         status = self.status()
         if status.state == "completed" and outcome is not None:
@@ -158,40 +125,75 @@ class Deployment:
             return self._archive.fetch_value(result["number"], result["digest"])
         where = f"vcat logs {self.job_name}"
         if outcome is not None and outcome.get("error") and status.state == "failed":
-            raise exception_of(outcome["error"], self.job_name, where)
-        tail = "\n".join(self.logs().splitlines()[-10:])
+            raise exception_of(outcome, self.job_name, where)
+        tail = list(self.log_lines(tail=10))
         raise exception_without_error(status.state, status.reason, self.job_name, tail, where)
 
     @overload
-    def logs(self, follow: Literal[False] = False) -> str: ...  # noqa: FBT002  # the documented call
+    def logs(
+        self,
+        follow: Literal[False] = False,  # noqa: FBT002  # the documented call
+        stage: Stage | str | None = None,
+        tail: int | None = None,
+    ) -> str: ...
     @overload
-    def logs(self, follow: Literal[True]) -> Iterator[str]: ...
-    def logs(self, follow: bool = False) -> str | Iterator[str]:  # noqa: FBT001, FBT002  # the documented call
+    def logs(
+        self, follow: Literal[True], stage: Stage | str | None = None, tail: int | None = None
+    ) -> Iterator[str]: ...
+    def logs(
+        self,
+        follow: bool = False,  # noqa: FBT001, FBT002  # the documented call
+        stage: Stage | str | None = None,
+        tail: int | None = None,
+    ) -> str | Iterator[str]:
         """Return what the job has printed so far; with ``follow=True`` yield lines as they come.
 
-        Bytes that are not UTF-8 are replaced.
+        Bytes that are not UTF-8 are replaced. A line of more than a million characters comes in
+        parts where lines are yielded.
+
+        Args:
+            follow: Whether to go on until the job, or the stage, has ended.
+            stage: Only what this stage has printed: the stage, or its id.
+            tail: Only the last so many lines, and with *follow* what comes.
         """
         if follow:
-            return self._follow(_LOG)
-        return self._read(_LOG).decode("utf-8", "replace")
+            return self.log_lines(follow=True, stage=stage, tail=tail)
+        file = self._log_file(stage)
+        start = 0 if tail is None else file.beginning_of_last(tail)
+        return file.text(start)
+
+    def log_lines(
+        self,
+        *,
+        follow: bool = False,
+        stage: Stage | str | None = None,
+        tail: int | None = None,
+    ) -> Iterator[str]:
+        """Yield the lines of :meth:`logs`, of which no more than a few are held in memory."""
+        file = self._log_file(stage)
+        start = 0 if tail is None else file.beginning_of_last(tail)
+        if not follow:
+            return file.lines(start)
+        number = None if stage is None else self._number(stage)
+        return file.lines(start, ended=lambda: self._is_over(number))
 
     def events(self, follow: bool = False) -> Iterator[dict[str, Any]]:  # noqa: FBT001, FBT002  # as logs()
         """Yield the job's events so far, or with ``follow=True`` until it ends."""
         if follow:
-            return (each for line in self._follow(FILE) for each in read_events(line.encode()))
-        return self._events()
+            return self.feed.follow(self.is_job_complete)
+        return iter(list(self.feed.read()))
 
     def metrics(self) -> dict[str, float]:
         """Return the latest value of each metric that the job has logged so far."""
-        return fold_metrics(self._events())
+        return fold_metrics(self.feed.read())
 
     def params(self) -> dict[str, Any]:
         """Return what the job has logged as parameters so far."""
-        return fold_reports(self._events(), "param")
+        return fold_reports(self.feed.read(), "param")
 
     def tags(self) -> dict[str, str]:
         """Return the labels that the job has given itself so far."""
-        return fold_reports(self._events(), "tag")
+        return fold_reports(self.feed.read(), "tag")
 
     def stages(self) -> list[StageRecord]:
         """Return a record of each stage, in the order of execution.
@@ -199,7 +201,7 @@ class Deployment:
         ``status`` is ``completed``, ``cached``, ``failed`` or ``not run``, or ``running`` while the
         job does.
         """
-        records = fold_stages(self._events(), stage_records(self._definition()))
+        records = fold_stages(self.feed.read(), stage_records(self.definition()))
         ended = self.is_job_complete()
         return [
             each._replace(status="failed", error="the job ended while it ran")
@@ -219,7 +221,7 @@ class Deployment:
             LookupError: The value of that stage is not kept; ``.persist()`` keeps it.
         """
         number = self._number(stage)
-        for each in self._events():
+        for each in self.feed.read():
             if each["event"] == "value" and each.get("number") == number:
                 return self._archive.fetch_value(number, each["digest"])
         record = self.stages()[number]
@@ -259,13 +261,15 @@ class Deployment:
 
     def source(self) -> bytes | None:
         """Return the project as it was sent, the bytes of a ``.tgz``; ``None`` until it is kept."""
-        return self._archive.fetch_source(self._definition()["bundle_name"])
+        return self._archive.fetch_source(self.definition()["bundle_name"])
 
     def cancel(self) -> None:
         """End the job with all its processes; one that has ended is left as it is."""
-        deployment_id = self._id()
-        if deployment_id is not None:
-            call(self._backend, "cancel", deployment_id)
+        self.place.cancel()
+
+    def kill(self) -> None:
+        """End the job as :meth:`cancel` does, but at once, where its deployment can do that."""
+        self.place.kill()
 
     def record(self) -> JobRecord:
         """Return the job's row of the listing, with the state that the job has now.
@@ -273,43 +277,60 @@ class Deployment:
         Raises:
             UnknownJobError: The listing does not have the job any more.
         """
-        row = call(self._configuration.listing, "get", self.job_name)
-        if row is None:
-            raise UnknownJobError(f"job {self.job_name} is not in its listing any more")
-        return current(row, self._configuration)
+        return self.current(self.row())
+
+    def current(self, row: JobRecord) -> JobRecord:
+        """Return *row*, that of this job, with the state that the job has now."""
+        if row.state == "unreadable" or is_settled(row):
+            return row
+        status = self.status()
+        if self._settled is not None:
+            return self._settled
+        # A deployment that does not know the job proves nothing against what the job has listed.
+        if row.state in TERMINAL_STATES:
+            return row
+        return counted(settled_row(row, status), self.place, self.feed)
 
     def status(self) -> DeploymentStatus:
         """Return the state with its reason, exit code and times."""
         if self._ended is not None:
             return self._ended
-        status = self._deployed()
-        if status is None or status.state == "completed":
-            outcome = self._outcome()
-            if outcome is None and self._id() is None:
-                return DeploymentStatus("queued", reason="it has not been handed over yet")
-            status = _verified(status, outcome)
-        if status.state in TERMINAL_STATES:
-            self._ended = status
+        deployed = self.place.status()
+        if deployed is not None and deployed.state not in TERMINAL_STATES:
+            return deployed
+        outcome, row = self._outcome(), None
+        if deployed is None:
+            row = call(self.configuration.listing, "get", self.job_name)
+            if outcome is None and self.place.id() is None:
+                return not_handed_over(row)
+        self._ended = status = judge(deployed, outcome, row)
+        if deployed is not None:
+            with suppress(VcatError, LookupError):  # a broken store must not break looking
+                self._settled = settle(self.configuration.listing, self.place, self.feed, status)
         return status
 
-    def _deployed(self) -> DeploymentStatus | None:
-        """What the deployment says; ``None`` where it does not know the job any more."""
-        deployment_id = self._id()
-        if deployment_id is None:
-            return None
-        try:
-            status: DeploymentStatus = call(self._backend, "status", deployment_id)
-        except LookupError:
-            return None
-        return status
+    def row(self) -> JobRecord:
+        """Return the job's row of the listing as it is there."""
+        row: JobRecord | None = call(self.configuration.listing, "get", self.job_name)
+        if row is None:
+            raise UnknownJobError(f"job {self.job_name} is not in its listing any more")
+        return row
 
-    def _id(self) -> str | None:
-        if self._deployment_id is None:
-            document = self._archive.fetch_document("deployment")
-            self._deployment_id = None if document is None else document["id"]
-        return self._deployment_id
+    def has_ended(self) -> bool:
+        """Return whether the job is known to have ended, without asking for it."""
+        return self._ended is not None
 
-    def _definition(self) -> dict[str, Any]:
+    def _is_over(self, number: int | None) -> bool:
+        if self.is_job_complete():
+            return True
+        return number is not None and self.stages()[number].ended_at is not None
+
+    def _log_file(self, stage: Stage | str | None) -> JobFile:
+        name = LOG if stage is None else f"stage-{self._number(stage):06d}.log"
+        return JobFile(self.place, name)
+
+    def definition(self) -> dict[str, Any]:
+        """Return what the job was to do."""
         document = self._archive.fetch_document("definition")
         if document is None:
             raise UnknownJobError(f"job {self.job_name} has left no definition in its archive")
@@ -319,51 +340,14 @@ class Deployment:
         return self._archive.fetch_document("outcome")
 
     def _artifacts(self) -> dict[str, dict[str, Any]]:
-        events = (each for each in self._events() if each["event"] == "artifact")
+        events = (each for each in self.feed.read() if each["event"] == "artifact")
         return {each["name"]: each for each in events if {"name", "digest"} <= each.keys()}
-
-    def _events(self) -> Iterator[dict[str, Any]]:
-        return read_events(self._read(FILE))
-
-    def _read(self, name: str) -> bytes:
-        """A file of the job: from where it runs, which has all of it, else from the archive."""
-        deployment_id = self._id()
-        data: bytes | None = None
-        if deployment_id is not None:
-            try:
-                data = call(self._backend, "read", deployment_id, name)
-            except LookupError:
-                data = None
-        return data or self._archive.fetch_log(name) or b""
-
-    def _follow(self, name: str) -> Iterator[str]:
-        start, rest = 0, b""
-        while (deployment_id := self._id()) is None and not self.is_job_complete():
-            time.sleep(_POLL_SECONDS)  # it is being handed over
-        while deployment_id is not None:
-            ended = self.is_job_complete()  # asked first, so that nothing printed later is missed
-            try:
-                data = call(self._backend, "read", deployment_id, name, start)
-            except LookupError:
-                break
-            start += len(data or b"")
-            *lines, rest = (rest + (data or b"")).split(b"\n")
-            for line in lines:
-                yield line.decode("utf-8", "replace")
-            if ended:
-                break
-            if not lines:
-                time.sleep(_POLL_SECONDS)
-        if start == 0:  # where it ran there is nothing of it, or not any more
-            rest = (self._archive.fetch_log(name) or b"").rstrip(b"\n")
-        if rest:
-            yield from rest.decode("utf-8", "replace").split("\n")
 
     def _number(self, stage: Stage | str) -> int:
         if self._graph is not None and id(stage) in self._graph.number:
             return int(self._graph.number[id(stage)])
         wanted = stage.name if isinstance(stage, Stage) else stage
-        records = stage_records(self._definition())
+        records = fold_stages(self.feed.read(), stage_records(self.definition()))
         numbers = [each.number for each in records if each.id == wanted]
         same_name = [each.id for each in records if each.name == wanted]
         if not numbers or (isinstance(stage, Stage) and len(same_name) > 1):
@@ -372,24 +356,3 @@ class Deployment:
                 f"job {self.job_name} has no single stage {wanted!r}; name one by its id: {has}"
             )
         return numbers[0]
-
-
-def _verified(status: DeploymentStatus | None, outcome: dict[str, Any] | None) -> DeploymentStatus:
-    """What a job is whose processes have ended with exit code 0, or are not known any more."""
-    if outcome is not None and (outcome["state"] != "completed" or outcome["result"]):
-        error = outcome.get("error") or {}
-        return DeploymentStatus(
-            outcome["state"],
-            reason=error.get("first_line"),
-            started_at=outcome["started_at"],
-            ended_at=outcome["ended_at"],
-        )
-    if status is not None:
-        return DeploymentStatus(
-            "failed",
-            exit_code=status.exit_code,
-            reason="it ended with exit code 0 but left no result",
-            started_at=status.started_at,
-            ended_at=status.ended_at,
-        )
-    return DeploymentStatus("lost", reason="its deployment does not know it and it left no result")

@@ -1,18 +1,52 @@
-"""The list of jobs, with the state that each really has."""
+"""The list of jobs, with the state that each really has, and the job that a name means."""
 
 from __future__ import annotations
 
 import os
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from vcat._keeping.guard import iterate
-from vcat._looking.deployment import current
+from vcat._keeping.guard import call, iterate
+from vcat._looking.deployment import Deployment
 from vcat._plugins.configuration import load
-from vcat.records import JobRecord
+from vcat.errors import UnknownJobError, VcatError
+from vcat.records import JOB_NAME, JobRecord
+
+if TYPE_CHECKING:
+    from vcat._plugins.configuration import Configuration
 
 
 def jobs(limit: int | None = None) -> list[JobRecord]:
     """Return the records of jobs, newest first; see :func:`vcat.list_jobs`."""
     configuration = load(os.getcwd())
     rows = iterate(configuration.listing, "records")
-    return [current(each, configuration) for each in islice(rows, limit)]
+    return [_current(each, configuration) for each in islice(rows, limit)]
+
+
+def _current(row: JobRecord, configuration: Configuration) -> JobRecord:
+    """Return *row* with the state the job has now: one that was killed could not list its end."""
+    try:
+        return Deployment(configuration, row.job_name).current(row)
+    except VcatError:
+        return row
+
+
+def find(name: str) -> Deployment:
+    """Return the deployment of a listed job; see :func:`vcat.get_job`."""
+    configuration = load(os.getcwd())
+    record = call(configuration.listing, "get", name) if JOB_NAME.fullmatch(name) else None
+    if record is None:
+        rows = iterate(configuration.listing, "records")
+        matching = [each.job_name for each in rows if name and each.job_name.startswith(name)]
+        if len(matching) != 1:
+            raise UnknownJobError(_not_found(name, matching, configuration))
+        name = matching[0]
+    return Deployment(configuration, name)
+
+
+def _not_found(name: str, matching: list[str], configuration: Configuration) -> str:
+    if matching:
+        shown = ", ".join(matching[:5]) + (", ..." if len(matching) > 5 else "")
+        return f"{len(matching)} jobs have a name that begins with {name!r}: {shown}"
+    listing = configuration.listing
+    return f"no job {name!r} in {listing!r}; list_jobs() and `vcat ls` show what there is"

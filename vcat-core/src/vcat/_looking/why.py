@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from vcat._keeping.event import to_json
-from vcat._looking.deployment import find
 from vcat._looking.history import DEPTH, History, Stages, is_item, stages_of
+from vcat._looking.jobs import find
 from vcat._looking.reason import Comparison, Reason, file_reason, mapping, text, texts
 from vcat._plugins.configuration import load
 from vcat.records import StageRecord

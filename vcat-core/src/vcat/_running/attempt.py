@@ -1,35 +1,86 @@
-"""One call of a stage's function: within its time, and its result checked."""
+"""One call of a stage's function: from its seed, within its time, and its result checked."""
 
 from __future__ import annotations
 
+from os import getpid
 from typing import TYPE_CHECKING, Any
 
+from vcat._running import seed as seeding
+from vcat._running.interruption import check_interruption, is_interrupted
 from vcat._running.result import check_result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vcat._authoring.options import StageOptions
     from vcat._authoring.stage import Stage
 
+#: Called when a stage has been left that no other stage runs, by whoever minds the process.
+after_call: list[Callable[[], None]] = []
 
-def attempt(stage: Stage, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+#: How many stages are being called: one, and one more for each pipeline that a stage runs.
+_depth = 0
+
+
+def attempt(
+    stage: Stage, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int | None = None
+) -> Any:
     """Call the function of *stage* and return its value.
+
+    A process that the function forks and that comes back from it ends here: it is not the one that
+    runs stages and writes records.
+
+    Args:
+        stage: The stage.
+        args: What it is given.
+        kwargs: What it is given by name.
+        seed: What random numbers start from; ``None`` leaves the generators as they are.
 
     Raises:
         BaseException: Whatever the function raises.
         TimeoutError: It took longer than it may.
         GraphError: It returned what no stage can.
+        CancelledError: The job was asked to end, whatever the function made of it.
     """
-    timeout = stage.options.timeout
-    if timeout is None:
-        value = stage.function(*args, **kwargs)
-    else:
-        from vcat._running.timeout import limited  # signals and threads cost start-up
-
-        with limited(timeout):
+    global _depth
+    timeout, pid = stage.options.timeout, getpid()
+    before = seeding.begin(seed)
+    _depth += 1
+    try:
+        if timeout is None:
             value = stage.function(*args, **kwargs)
+        else:
+            from vcat._running.timeout import limited  # signals and threads cost start-up
+
+            with limited(timeout):
+                value = stage.function(*args, **kwargs)
+    except BaseException as error:
+        if getpid() != pid:
+            from vcat._running.departure import leave_child
+
+            leave_child(stage.label, error)
+        raise
+    else:
+        if getpid() != pid:
+            from vcat._running.departure import leave_child
+
+            leave_child(stage.label)
+    finally:
+        _depth -= 1
+        seeding.end(before)
+        if not _depth:
+            for each in after_call:
+                each()
+    check_interruption()
     return check_result(value, stage)
 
 
 def is_worth_another(error: BaseException, options: StageOptions, attempts: int) -> bool:
-    """Return whether a stage that failed is called again; *attempts* counts the calls so far."""
-    return attempts <= options.retries and isinstance(error, options.retry_on)
+    """Return whether a stage that failed is called again; *attempts* counts the calls so far.
+
+    What is no :class:`Exception`, as ``SystemExit`` and ``KeyboardInterrupt``, never is; nor is
+    anything in a job that has been asked to end.
+    """
+    if attempts > options.retries or is_interrupted():
+        return False
+    return isinstance(error, options.retry_on)

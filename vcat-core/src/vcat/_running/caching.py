@@ -131,7 +131,12 @@ class ResultCache:
             args = tuple([fill(each, marked) for each in stage.args])
             kwargs = {k: fill(v, marked) for k, v in (stage.kwargs or {}).items()}
             key = self._keys.key(
-                stage.function, args, kwargs, version=options.version, ignore=options.ignore
+                stage.function,
+                args,
+                kwargs,
+                version=options.version,
+                ignore=options.ignore,
+                seed=options.seed,
             )
         except Unhashable as error:
             reason = str(error)

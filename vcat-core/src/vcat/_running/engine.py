@@ -15,9 +15,11 @@ from vcat._authoring.stage import Stage
 from vcat._keeping.digest import digest_parts
 from vcat._running.attempt import attempt, is_worth_another
 from vcat._running.holding import Held, LostValueError, Values
+from vcat._running.mapping import MapSteps, StageFailure
 from vcat._running.report import Ending, Reports, StageObserver
 from vcat._running.result import path_in_result, serialize_result
 from vcat._running.schedule import Schedule
+from vcat._running.seed import Seeds
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -28,24 +30,10 @@ if TYPE_CHECKING:
     from vcat._running.caching import ResultCache
     from vcat._running.filing import Filing
 
-
-class StageFailure(Exception):  # noqa: N818  # control flow: the doors turn it into a public error
-    """A stage did not give a value; the cause is chained.
-
-    Attributes:
-        number: The stage's number.
-        stage: The stage.
-        failures: All failures of the run, this first one included, in the order in which they came.
-    """
-
-    def __init__(self, number: int, stage: Stage) -> None:
-        super().__init__(number, stage)
-        self.number = number
-        self.stage = stage
-        self.failures: list[StageFailure] = [self]
+__all__ = ["Engine", "StageFailure"]
 
 
-class Engine:
+class Engine(MapSteps):
     """One run of one graph.
 
     Args:
@@ -54,6 +42,7 @@ class Engine:
         cache: Results of earlier runs; ``None`` runs every stage.
         cached_by_default: Whether a stage that does not say is cached.
         observer: Told of everything that happens; ``None`` for nobody, which costs least.
+        seeds: What random numbers of the stages start from.
     """
 
     def __init__(
@@ -64,14 +53,17 @@ class Engine:
         cache: ResultCache | None = None,
         cached_by_default: bool = True,
         observer: StageObserver | None = None,
+        seeds: Seeds | None = None,
     ) -> None:
         self._graph = graph
+        self._seeds = seeds or Seeds()
         self._parameters = parameters
         self._cache = cache
         self._cached_by_default = cached_by_default
         self._observer = observer
         self._values = Values(len(graph.stages), cache, self._warn_of_change)
         self._schedule = Schedule(graph.upstream)
+        self._maps = {}
         self._last = len(graph.stages) - 1
 
     def run(self) -> None:
@@ -84,8 +76,19 @@ class Engine:
         if self._cache is not None:
             self._cache.prepare(stages)
         while (number := schedule.take()) is not None:
-            self._run_stage(number, stages[number])
-            for each in schedule.complete(number):
+            stage = stages[number]
+            if stage.is_map:
+                if schedule.items(number) is None:
+                    self._expand(number, stage)
+                    continue
+                self._gather(number, stage)
+                released = schedule.complete(number)
+            elif (whole := schedule.whole(number)) is not None:
+                released = self._run_item(number, stage, whole)
+            else:
+                self._run_stage(number, stage)
+                released = schedule.complete(number)
+            for each in released:
                 values.drop(each)
 
     def result(self) -> Any:
@@ -100,34 +103,45 @@ class Engine:
     def close(self) -> None:
         """Let go of what the run has had for itself; its values are gone."""
 
-    def _run_stage(self, number: int, stage: Stage) -> None:
+    def _run_stage(self, number: int, stage: Stage, *, is_item: bool = False) -> bool:
+        """Run a stage; return whether its result was there already."""
         observer, cache = self._observer, self._cache
-        if observer is not None:
+        # Of items that are there, perhaps thousands, nobody is told that they started.
+        if observer is not None and not is_item:
             observer.stage_started(number)
         if cache is None:
-            self._compute_uncached(number, stage, "off")
-            return
+            self._compute_uncached(number, stage, "off", starts=is_item)
+            return False
         wanted = stage.options.cache
         if not (self._cached_by_default if wanted is None else wanted):
             self._load(self._graph.upstream[number])
-            self._compute_uncached(number, stage, "off")
-            return
+            self._compute_uncached(number, stage, "off", starts=is_item)
+            return False
         while True:
             key = self._key(cache, stage)
             if isinstance(key, str):
                 self._load(self._graph.upstream[number])
-                self._compute_uncached(number, stage, key)
-                return
+                self._compute_uncached(number, stage, key, starts=is_item)
+                return False
             filing = cache.filing(key, stage)
             if self._reuse(number, stage, filing):
-                return
+                return True
             with filing:
                 if filing.may_be_there() and self._reuse(number, stage, filing):
-                    return
+                    return True
                 if self._load(self._graph.upstream[number]):
+                    if observer is not None and is_item:
+                        observer.stage_started(number)
                     self._compute_cached(cache, number, stage, filing)
-                    return
+                    return False
                 # An input was computed again, and may be another than the key was made of.
+
+    def _digest(self, number: int) -> str:
+        while True:
+            try:
+                return self._values.digest(number)
+            except LostValueError as error:
+                self._load([error.number])
 
     def _key(self, cache: ResultCache, stage: Stage) -> Key | str:
         while True:
@@ -141,7 +155,8 @@ class Engine:
 
         A value that the cache has lost meanwhile is computed from its inputs, and so are those.
         """
-        values, waiting = self._values, list(numbers)
+        values = self._values
+        waiting = [part for each in numbers for part in (each, *values.parts(each))]
         lost: dict[int, LostValueError] = {}
         while waiting:
             number = waiting[-1]
@@ -192,9 +207,13 @@ class Engine:
         with filing:
             self._compute_cached(cache, number, stage, filing)
 
-    def _compute_uncached(self, number: int, stage: Stage, reason: str) -> None:
+    def _compute_uncached(
+        self, number: int, stage: Stage, reason: str, *, starts: bool = False
+    ) -> None:
         """Compute a stage whose result is not filed, for a *reason*."""
         observer, output = self._observer, None
+        if observer is not None and starts:
+            observer.stage_started(number)
         if observer is None:
             self._compute(number, stage, None)
         else:
@@ -255,6 +274,7 @@ class Engine:
     ) -> int:
         """Call the function, again where it may be; return the number of calls."""
         options, attempts = stage.options, 0
+        seed = self._seeds.of(number, stage, None if filing is None else filing.key)
         while True:
             attempts += 1
             before = listen(reports or Reports.nowhere)
@@ -262,14 +282,14 @@ class Engine:
                 args = tuple([fill(each, self._filled) for each in stage.args])
                 kwargs = stage.kwargs
                 kwargs = {k: fill(v, self._filled) for k, v in kwargs.items()} if kwargs else {}
-                value = attempt(stage, args, kwargs)
+                value = attempt(stage, args, kwargs, seed)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
                 # SystemExit too: a stage that calls sys.exit(0) has not given a value.
                 if is_worth_another(error, options, attempts):
                     if self._observer is not None:
-                        self._observer.stage_failed(number, attempts, error)
+                        self._observer.stage_failed(number, attempts, error, options.retry_delay)
                     if reports is not None:
                         reports.clear()
                     if filing is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.codec import loads, serialize
@@ -10,7 +11,7 @@ from vcat._running.exchange import map_file
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vcat._keeping.entry import Entry
     from vcat._keeping.layout import Data
@@ -52,6 +53,14 @@ class _Gone:
 
 _GONE = _Gone()
 
+_NOBODY = range(0)
+
+
+def digest_items(digests: Sequence[str]) -> str:
+    """Return what the list of results counts by that count by *digests*."""
+    joined = "\n".join(digests).encode()
+    return "items:" + sha256(b"items %d\n" % len(digests) + joined).hexdigest()
+
 
 class Values:
     """The values of the stages of one run, by number.
@@ -76,8 +85,29 @@ class Values:
         self._expected: dict[int, str] = {}
         self._trusted: set[int] = set()
         self._suspects: dict[int, int] = {}
+        self._gathered: dict[int, range] = {}
         self._cache = cache
         self._changed = changed
+
+    def grow(self, count: int) -> None:
+        """Take in *count* stages more."""
+        self._values += [_GONE] * count
+        self._digests += [None] * count
+
+    def gather(self, number: int, items: range) -> None:
+        """Take note that the value of a stage is the list of those of others."""
+        self._gathered[number] = items
+
+    def parts(self, number: int) -> range:
+        """Return the stages whose values make up that of a stage; none but for a gathered one."""
+        return self._gathered.get(number, _NOBODY)
+
+    def unload(self, number: int) -> None:
+        """Let go of a value in memory that the cache can give back."""
+        held = self._held.get(number)
+        if held is not None and held.entry.value.data is None:
+            self._values[number] = _GONE
+            self._trusted.discard(number)
 
     def set(self, number: int, value: Any) -> None:
         """Take the value of a stage that has just been computed."""
@@ -117,6 +147,9 @@ class Values:
         value = self._values[number]
         if value is not _GONE:
             return value
+        if number in self._gathered:
+            # Anew for each reader, who may change the list itself.
+            return [self.value(each) for each in self._gathered[number]]
         held = self._held.get(number)
         if held is None:
             raise LostValueError(number, "its value was dropped")
@@ -156,6 +189,8 @@ class Values:
 
     def is_in_memory(self, number: int) -> bool:
         """Return whether a value need not be loaded."""
+        if number in self._gathered:
+            return all(self.is_in_memory(each) for each in self._gathered[number])
         return self._values[number] is not _GONE
 
     def digest(self, number: int) -> str:
@@ -166,6 +201,8 @@ class Values:
             LostValueError: As :meth:`value` does.
         """
         known = self._digests[number]
+        if known is None and number in self._gathered:
+            return digest_items([self.digest(each) for each in self._gathered[number]])
         if known is None:
             known = self._expected.get(number)
             if known is None:
@@ -184,6 +221,8 @@ class Values:
 
     def restore(self, number: int) -> None:
         """See that a value is what its stage returned, as far as that can be told."""
+        for each in self.parts(number):
+            self.restore(each)
         if self._digests[number] is None and number in self._expected:
             self.digest(number)
 

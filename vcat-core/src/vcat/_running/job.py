@@ -17,29 +17,49 @@ from vcat._keeping.event import FILE, EventLog
 from vcat._keeping.guard import call
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import Configuration, thaw
-from vcat._running.engine import StageFailure
+from vcat._running.departure import depart
 from vcat._running.failure import Places, describe_failure
-from vcat._running.journal import Journal
-from vcat._running.log import stored_log
+from vcat._running.interruption import CancelledError, Interruption
+from vcat._running.journal import Journal, traceback_of
+from vcat._running.log import KeptFile, flush_streams
+from vcat._running.mapping import StageFailure
 from vcat._running.opening import make_engine
-from vcat._running.provenance import describe_environment, describe_names, describe_stages
+from vcat._running.provenance import StageTable, describe_environment, describe_names
+from vcat._running.seed import Seeds
 from vcat._running.source import source_archive
+from vcat._running.workplace import Workplace
 from vcat.errors import VcatError
 from vcat.records import JobRecord
 
 if TYPE_CHECKING:
     from vcat._running.caching import ResultCache
 
-#: The exit codes of a job: 0 completed, 1 failed, 74 its archives could not be written.
+#: The exit codes of a job: 0 completed, 1 failed, 74 its archives could not be written; 128 and the
+#: number of a signal where that has ended it.
 COMPLETED, FAILED, UNARCHIVED = 0, 1, 74
+
+#: So often what is known of the stages is written down while they run, in seconds; less often where
+#: writing takes long.
+_REFRESH, _SHARE = 10.0, 50
+
+_OUTPUT = "output.log"
 
 
 def run_job(directory: str) -> int:
-    """Run the job in *directory* and return its exit code.
+    """Run the job in *directory* and return its exit code, which the process ends with at once.
 
     The current directory is the project's copy, whose modules can be imported; standard output and
     standard error are the job's log.
     """
+    interruption = Interruption()
+    interruption.watch()
+    try:
+        return _run_job(directory, interruption)
+    except CancelledError:  # before there was anything to write down
+        return 128 + (interruption.number or 0)
+
+
+def _run_job(directory: str, interruption: Interruption) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A line is in the log when it is printed: followers see it, and a killed job keeps it.
         with suppress(AttributeError):
@@ -48,56 +68,91 @@ def run_job(directory: str) -> int:
         configuration = thaw(json.load(file))
     with open(os.path.join(directory, "job", "definition.json"), "rb") as file:
         definition = parse_document(file.read(), "definition", "job/definition.json")
-    running = _RunningJob(directory, configuration, definition)
+    running = _RunningJob(directory, configuration, definition, interruption)
     try:
-        return running.run()
-    except VcatError as error:
+        code = running.run()
+    except (VcatError, OSError) as error:
         # The stages may have done well, but what cannot be kept cannot be fetched.
-        print(f"vcat: {error}", file=sys.stderr)  # noqa: T201  # the job's log is its stderr
-        running.log.append("job ended", state="failed", reason=str(error))
-        return UNARCHIVED
+        interruption.hold()
+        code = running.give_up(str(error))
     finally:
         # Python flushes these as it ends, and fails over what a stage may have put there.
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+    return depart(code, running.log)
 
 
 class _RunningJob:
     def __init__(
-        self, directory: str, configuration: Configuration, definition: dict[str, Any]
+        self,
+        directory: str,
+        configuration: Configuration,
+        definition: dict[str, Any],
+        interruption: Interruption,
     ) -> None:
         self.directory = directory
         self.configuration = configuration
         self.definition = definition
+        self.interruption = interruption
         self.name: str = definition["job_name"]
         self.places = Places(definition["project"], os.getcwd())
         self.archive = JobArchive(configuration.archives, self.name)
-        self.log = EventLog(os.path.join(directory, FILE))
-        self.journal = Journal(self.log, self.archive)
+        events = os.path.join(directory, FILE)
+        self.log = EventLog(events)
+        self.events, self.output = KeptFile(events), KeptFile(os.path.join(directory, _OUTPUT))
+        self.workplace = Workplace(directory, configuration.log_level, interruption)
+        self.workplace.enter(((self.log.fileno(), events),))
+        self.journal = Journal(self.log, self.archive, self.workplace, self._refresh_provenance)
+        ids = [each["id"] for each in definition["stages"]]
+        self.seeds = Seeds(self.name, ids)
+        self.table: StageTable | None = None
+        self.environment: dict[str, Any] = {}
+        self.refresh_at = 0.0
+        self.pid = os.getpid()
         self.started_at = time.time()
 
     def run(self) -> int:
-        self.log.append("job started", format=1, job=self.name, pid=os.getpid())
-        self._list("running")
-        source = source_archive(self.directory)
-        if source is None:
-            self.journal.warn("the project is not archived again: there is no bundle.tgz here")
-        else:
-            self.archive.store_source(self.definition["bundle_name"], source)
-        failure, graph = self._run_stages()
-        state = "completed" if failure is None else "failed"
-        reason = None if failure is None else failure["first_line"]
-        self._archive(graph, state, failure)
-        self.log.append("job ended", state=state, reason=reason)
-        self._archive_events()
-        self._list(state, reason)
-        return COMPLETED if failure is None else FAILED
+        self.log.append("job started", format=1, job=self.name, pid=self.pid)
+        failure = None
+        try:
+            self._list("running")
+            self._archive_source()
+            failure = self._run_stages()
+            self.interruption.hold()
+        except CancelledError:
+            pass
+        if os.getpid() != self.pid:
+            os._exit(FAILED)  # of a process that the project has forked while it was imported
+        self.interruption.hold()
+        reason = self.interruption.reason
+        if reason is not None and (failure is not None or not self._is_complete()):
+            self._end("cancelled", reason, None)
+            return 128 + (self.interruption.number or 0)
+        if failure is not None:
+            self._end("failed", failure["first_line"], failure)
+            return FAILED
+        self._end("completed", None, None)
+        return COMPLETED
 
-    def _run_stages(self) -> tuple[dict[str, Any] | None, Graph | None]:
-        """Run the stages; return what failed, if something did, and the graph, if there is one."""
-        graph = None
+    def give_up(self, reason: str) -> int:
+        """Say that the job's archives could not be written, wherever that can still be said."""
+        _print(f"vcat: {reason}\n")
+        self.log.append("job ended", state="failed", reason=reason)
+        with suppress(VcatError):
+            self._list("failed", reason)
+        return UNARCHIVED
+
+    def _is_complete(self) -> bool:
+        """Return whether the last stage has given its value."""
+        return len(self.definition["stages"]) - 1 in self.journal.values
+
+    def _run_stages(self) -> dict[str, Any] | None:
+        """Run the stages; return what failed, if something did."""
         try:
             self._restore_paths()
             graph, parameters = self._restore()
+            self.table = StageTable(graph, self._ids(), self.places)
+            self.environment = describe_environment()
+            self._archive_provenance(complete=False)
             engine = make_engine(
                 graph,
                 parameters,
@@ -109,22 +164,25 @@ class _RunningJob:
                 submitted=self.places.submitted,
                 directory=self.directory,
                 events=os.path.join(self.directory, FILE),
+                seeds=self.seeds,
             )
             try:
                 engine.run()
             finally:
                 engine.close()
         except StageFailure as failed:
+            self.interruption.hold()
             cause = failed.__cause__ or failed
-            _print_traceback(cause)
+            _print(traceback_of(cause))
             described = describe_failure(cause, self.places)
             described["stage"] = self.definition["stages"][failed.number]["id"]
             described["label"] = failed.stage.label
-            return described, graph
+            return described
         except Exception as error:  # noqa: BLE001  # importing the project may raise anything
-            _print_traceback(error)
-            return describe_failure(error, self.places), graph
-        return None, graph
+            self.interruption.hold()
+            _print(traceback_of(error))
+            return describe_failure(error, self.places)
+        return None
 
     def _cache(self, graph: Graph) -> ResultCache | None:
         if not graph.needs_cache(self.configuration.default_cache_enabled):
@@ -161,38 +219,68 @@ class _RunningJob:
         stages, parameters = restore_graph(self.definition, pickles)
         return Graph.in_order(stages), parameters
 
-    def _archive(self, graph: Graph | None, state: str, failure: dict[str, Any] | None) -> None:
-        journal, definition = self.journal, self.definition
-        ids = [each["id"] for each in definition["stages"]]
-        stages = [] if graph is None else describe_stages(graph, ids, journal.details, self.places)
-        provenance = {
-            "job_name": self.name,
-            "submitted": definition["submitted"],
-            "parameters": definition["shown_parameters"],
-            "configuration": definition["configuration"],
-            **describe_environment(),
-            "stages": stages,
-            "codes": journal.codes,
-            "names": describe_names(journal.names, self.places),
-        }
-        self.archive.store_document("provenance", provenance)
-        self.archive.store_log("output.log", stored_log(self.directory))
-        last = len(definition["stages"]) - 1
+    def _ids(self) -> list[str]:
+        return [each["id"] for each in self.definition["stages"]]
+
+    def _archive_source(self) -> None:
+        source = source_archive(self.directory)
+        if source is None:
+            self.journal.warn("the project is not archived again: there is no bundle.tgz here")
+        else:
+            self.archive.store_source(self.definition["bundle_name"], source)
+
+    def _end(self, state: str, reason: str | None, failure: dict[str, Any] | None) -> None:
+        """Write down how the job has ended, and all that it leaves."""
+        journal, last = self.journal, len(self.definition["stages"]) - 1
+        if state == "cancelled":
+            ids = self._ids()
+            left = ", ".join(ids[each] for each in journal.job_ends(f"the job was {reason}"))
+            where = f" while {left} ran" if left else ""
+            _print(f"vcat: the job was {reason}{where}\n")
+        self.workplace.leave(journal.warn)
+        self._archive_provenance(complete=True)
+        flush_streams()
+        self.archive.store_log(_OUTPUT, self.output.content())
         outcome = {
             "job_name": self.name,
             "state": state,
             "started_at": self.started_at,
             "ended_at": time.time(),
-            "result": journal.values.get(last) if failure is None else None,
+            "result": journal.values.get(last) if state == "completed" else None,
             "values": list(journal.values.values()),
             "artifacts": journal.artifacts,
             "error": failure,
         }
         self.archive.store_document("outcome", outcome)
+        self.log.append("job ended", state=state, reason=reason)
+        self.archive.store_log(FILE, self.events.content())
+        self._list(state, reason)
 
-    def _archive_events(self) -> None:
-        with open(os.path.join(self.directory, FILE), "rb") as file:
-            self.archive.store_log(FILE, file.read())
+    def _refresh_provenance(self) -> None:
+        """Write down what is known so far, now and then, for a job that is killed."""
+        if time.monotonic() >= self.refresh_at:
+            try:
+                self._archive_provenance(complete=False)
+            except VcatError as error:
+                self.journal.warn(f"the provenance is not written yet: {error}")
+
+    def _archive_provenance(self, *, complete: bool) -> None:
+        journal, definition, began = self.journal, self.definition, time.monotonic()
+        table = self.table
+        provenance = {
+            "job_name": self.name,
+            "complete": complete,
+            "submitted": definition["submitted"],
+            "parameters": definition["shown_parameters"],
+            "configuration": definition["configuration"],
+            **(self.environment or describe_environment()),
+            "stages": [] if table is None else table.described(journal.details, self.seeds.used),
+            "codes": journal.codes,
+            "names": describe_names(journal.names, self.places),
+        }
+        self.archive.store_document("provenance", provenance)
+        now = time.monotonic()
+        self.refresh_at = now + max(_REFRESH, _SHARE * (now - began))
 
     def _list(self, state: str, reason: str | None = None) -> None:
         record = JobRecord.from_json(self.definition["listed"])
@@ -208,9 +296,9 @@ class _RunningJob:
         call(self.configuration.listing, "put", record)
 
 
-def _print_traceback(error: BaseException) -> None:
-    from traceback import print_exception
-
-    with suppress(Exception):  # a stage may have closed them, or put anything in their place
+def _print(text: str) -> None:
+    """Print what is about the job; a stage may have closed the stream or replaced it."""
+    with suppress(Exception):
         sys.stdout.flush()
-        print_exception(type(error), error, error.__traceback__)
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What a job writes down while its stages run: events, values and artifacts, at once."""
+"""What a job writes down while its stages run: events, values, output and artifacts, at once."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 from vcat._keeping.event import EventLog
 from vcat._running.failure import first_line
 from vcat._running.provenance import describe_code, describe_key
+from vcat._running.stage_log import log_name
+from vcat.errors import VcatError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vcat._keeping.archive import JobArchive
     from vcat._keeping.entry import Entry
     from vcat._keeping.layout import Data
     from vcat._keys.recipe import Key
     from vcat._running.report import Ending
+    from vcat._running.workplace import Workplace
 
 #: `ru_maxrss` is in kilobytes on Linux and in bytes on macOS.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -29,10 +32,18 @@ class Journal:
 
     Args:
         log: Where events go.
-        archive: Where values and artifacts go.
+        archive: Where values, artifacts and what stages print go.
+        workplace: The process in which the stages run, or are looked up.
+        stage_done: Called when a stage has ended and all of it is written down.
     """
 
-    def __init__(self, log: EventLog, archive: JobArchive) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        archive: JobArchive,
+        workplace: Workplace,
+        stage_done: Callable[[], None],
+    ) -> None:
         self.details: dict[int, dict[str, Any]] = {}
         self.codes: dict[str, dict[str, Any]] = {}
         self.names: dict[str, dict[str, Any]] = {}
@@ -42,21 +53,34 @@ class Journal:
         self.tags: dict[str, str] = {}
         self._log = log
         self._archive = archive
+        self._workplace = workplace
+        self._stage_done = stage_done
         self._started: dict[int, float] = {}
+        self._errors: dict[int, list[str]] = {}
 
     def warn(self, text: str) -> None:
         """Write down what went wrong without failing anything, and say it in the log."""
         self._log.append("warning", text=text)
-        with suppress(Exception):  # a stage may have closed it, or put anything in its place
-            print(f"vcat: warning: {text}", file=sys.stderr, flush=True)  # noqa: T201  # the job's log is its stderr
+        self._say(f"vcat: warning: {text}\n")
 
     def stage_started(self, number: int) -> None:
         """Write down that a stage was reached."""
         self._started[number] = self._log.append("stage started", number=number)
+        self._workplace.begin(number)
 
-    def stage_failed(self, number: int, attempt: int, error: BaseException) -> None:
-        """Write down a call that will be repeated."""
-        self._log.append("stage failed", number=number, attempt=attempt, error=first_line(error))
+    def stage_mapped(self, number: int, items: range) -> None:
+        """Write down how many items a map has."""
+        self._log.append("stage mapped", number=number, first=items.start, count=len(items))
+
+    def stage_failed(
+        self, number: int, attempt: int, error: BaseException, delay: float = 0.0
+    ) -> None:
+        """Write down a call that will be repeated, *delay* seconds later."""
+        said = first_line(error)
+        fields = {"number": number, "attempt": attempt, "error": said, "delay": delay}
+        self._log.append("stage failed", **fields)
+        self._errors.setdefault(number, []).append(said)
+        self._workplace.logs.repeat(number, attempt + 1)
 
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """Write down what became of a stage."""
@@ -67,9 +91,14 @@ class Journal:
             fields["output"] = ending.output
         if ending.error is not None:
             fields["error"] = first_line(ending.error)
+            self._errors.setdefault(number, []).append(fields["error"])
+            self._workplace.logs.resume(number)
+            self._workplace.logs.write(traceback_of(ending.error))
         if ending.entry is not None and ending.entry.job:
             fields["computed_by"] = ending.entry.job
-        ended = self._log.append("stage ended", number=number, **fields)
+        self._keep_log(number)
+        write = self._log.note if status == "cached" else self._log.append
+        ended = write("stage ended", number=number, **fields)
         self.details[number] = fields | {
             "started_at": self._started.pop(number, ended),
             "ended_at": ended,
@@ -80,6 +109,23 @@ class Journal:
             "max_memory_bytes": ending.memory
             or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
         }
+        if number in self._errors:
+            self.details[number]["errors"] = self._errors[number]
+        self._stage_done()
+
+    def job_ends(self, reason: str) -> list[int]:
+        """Write down of stages that have not ended that they will not, and return which."""
+        left = list(self._started)
+        for number in left:
+            self._keep_log(number)
+            fields = {"status": "failed", "error": reason}
+            ended = self._log.append("stage ended", number=number, **fields)
+            self.details[number] = fields | {
+                "started_at": self._started.pop(number),
+                "ended_at": ended,
+                "errors": [*self._errors.get(number, ()), reason],
+            }
+        return left
 
     def counted(self, number: int, digest: str) -> None:
         """Take note of what the result of a stage counts by."""
@@ -90,6 +136,23 @@ class Journal:
             return None
         describe_code(key.code, self.codes, self.names)
         return describe_key(key)
+
+    def _keep_log(self, number: int) -> None:
+        """Archive what a stage has printed; the job's own output has it too."""
+        printed = self._workplace.logs.end(number)
+        if printed is not None:
+            try:
+                self._archive.store_log(log_name(number), printed)
+            except VcatError as error:
+                self.warn(f"what stage {number} printed is in the job's output only: {error}")
+
+    def _say(self, text: str) -> None:
+        """Print what is no stage's own."""
+        stream = self._workplace.logs.stderr
+        with suppress(Exception):  # a stage may have closed it
+            if stream is not None:
+                stream.original.write(text)
+                stream.original.flush()
 
     def reported(self, number: int, event: dict[str, Any]) -> None:
         """Write down a metric, a parameter or a tag."""
@@ -141,3 +204,13 @@ class Journal:
                 f"artifact {name!r} replaces an earlier one of that name; give each a name of its"
                 " own: log_artifact(path, name)"
             )
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return the traceback of what a stage has raised, as Python prints it."""
+    from traceback import format_exception
+
+    try:
+        return "".join(format_exception(type(error), error, error.__traceback__))
+    except Exception:  # noqa: BLE001  # a user's exception may fail in being shown
+        return f"{first_line(error)}\n"

@@ -9,9 +9,10 @@ from typing import Any
 from vcat._authoring.graph import Graph
 from vcat._authoring.stage import Stage
 from vcat._plugins.configuration import load
-from vcat._running.engine import StageFailure
 from vcat._running.failure import first_line
+from vcat._running.mapping import ItemsError, StageFailure
 from vcat._running.opening import make_engine
+from vcat._running.seed import generators_kept
 from vcat.abc import unobserved
 from vcat.errors import StageError
 
@@ -38,16 +39,23 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
         )
     engine = make_engine(graph, parameters, configuration, cache=cache, warn=_warn)
     try:
-        engine.run()
-        return engine.result()
+        with generators_kept():
+            engine.run()
+            return engine.result()
     except StageFailure as failure:
-        causes = [(each.stage.label, each.__cause__ or each) for each in failure.failures]
-        text = "\n".join(f"{label}: {first_line(cause)}" for label, cause in causes)
-        raise StageError(text) from failure.__cause__
+        text = "\n".join(_described(each) for each in failure.failures)
+        cause = failure.__cause__
+        raise StageError(text) from (cause.__cause__ if isinstance(cause, ItemsError) else cause)
     finally:
         engine.close()
         with unobserved():
             configuration.hide_stores()
+
+
+def _described(failure: StageFailure) -> str:
+    cause = failure.__cause__ or failure
+    said = str(cause) if isinstance(cause, ItemsError) else first_line(cause)
+    return f"{failure.stage.label}: {said}"
 
 
 def _warn(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The job's own output, as it goes into the archive."""
+"""The job's own output and events, as they go into the archive."""
 
 from __future__ import annotations
 
@@ -10,19 +10,77 @@ from contextlib import suppress
 MAX_SIZE = 64 * 1024 * 1024
 
 
-def stored_log(directory: str) -> bytes:
-    """Return what the job has printed so far, head and tail where that is very much."""
+class KeptFile:
+    """A file of the job's directory that can still be read when a stage has deleted it.
+
+    Args:
+        path: The file; it need not be there.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._identity: tuple[int, int] | None = None
+        self._fd = -1
+        with suppress(OSError):
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            self._identity = _identity(self._fd)
+
+    def open(self) -> int:
+        """Return a descriptor to read it by, which the caller closes.
+
+        Raises:
+            OSError: It is gone, or was never there.
+        """
+        if self._identity is not None and _identity(self._fd) == self._identity:
+            return os.dup(self._fd)
+        return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def content(self) -> bytes:
+        """Return all of it, head and tail where that is very much; nothing where it is gone."""
+        try:
+            fd = self.open()
+        except OSError:  # started by hand, without a deployment to keep the output
+            return b""
+        try:
+            return _read(fd)
+        finally:
+            os.close(fd)
+
+
+def flush_streams() -> None:
+    """Put what the job has printed so far where it goes."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # a stage may have closed it, or put anything in its place
             stream.flush()
+
+
+def _read(fd: int) -> bytes:
+    size = os.fstat(fd).st_size
+    head = tail = size
+    if size > MAX_SIZE:
+        head, tail = MAX_SIZE // 2, size - MAX_SIZE // 2
+    # The deployment may have cut a hole into the middle of what has become too long.
+    with suppress(OSError, AttributeError):  # a file system or a system that knows no holes
+        hole = os.lseek(fd, 0, os.SEEK_HOLE)
+        data = os.lseek(fd, hole, os.SEEK_DATA)
+        head, tail = min(head, hole), max(tail if size > MAX_SIZE else 0, data)
+    if head == tail:
+        return _range(fd, 0, size)
+    left_out = b"\n[vcat: %d bytes left out]\n" % (tail - head)
+    return _range(fd, 0, head) + left_out + _range(fd, tail, size)
+
+
+def _range(fd: int, start: int, end: int) -> bytes:
+    pieces = []
+    while start < end and (piece := os.pread(fd, min(end - start, 8 << 20), start)):
+        pieces.append(piece)
+        start += len(piece)
+    return b"".join(pieces)
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
     try:
-        with open(os.path.join(directory, "output.log"), "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size <= MAX_SIZE:
-                return file.read()
-            head = file.read(MAX_SIZE // 2)
-            file.seek(size - MAX_SIZE // 2)
-            left_out = size - MAX_SIZE
-            return head + b"\n[vcat: %d bytes left out]\n" % left_out + file.read()
-    except FileNotFoundError:  # started by hand, without a deployment to keep the output
-        return b""
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

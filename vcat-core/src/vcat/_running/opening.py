@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vcat._plugins.configuration import Configuration
     from vcat._running.caching import ResultCache
     from vcat._running.report import StageObserver
+    from vcat._running.seed import Seeds
     from vcat.abc import Workers
 
 #: What needs no telling of how a worker begins.
@@ -31,6 +32,7 @@ def make_engine(
     *,
     cache: ResultCache | None,
     observer: StageObserver | None = None,
+    seeds: Seeds | None = None,
     warn: Callable[[str], None] | None = None,
     job_name: str = "",
     submitted: str = "",
@@ -45,6 +47,7 @@ def make_engine(
         configuration: What says which executor there is.
         cache: Results of earlier runs.
         observer: Told of everything that happens.
+        seeds: What random numbers of the stages start from.
         warn: Takes what went wrong, one line each.
         job_name: The job; empty for a run in the process that built the graph.
         submitted: Where the project was submitted from, in a job.
@@ -73,6 +76,8 @@ def make_engine(
             main=getattr(main, "__file__", None) or "",
             package=getattr(main, "__package__", None),
             paths=[os.path.abspath(each) for each in sys.path],
+            directory="" if directory is None else directory,
+            log_level=configuration.log_level,
             events=events,
         )
         try:
@@ -88,10 +93,18 @@ def make_engine(
                     cache=cache,
                     cached_by_default=default,
                     observer=observer,
+                    seeds=seeds,
                     warn=warn,
                 )
         except BaseException:
             exchange.close()
             raise
         exchange.close()
-    return Engine(graph, parameters, cache=cache, cached_by_default=default, observer=observer)
+    return Engine(
+        graph,
+        parameters,
+        cache=cache,
+        cached_by_default=default,
+        observer=observer,
+        seeds=seeds,
+    )

@@ -12,11 +12,11 @@ from vcat._keeping.entry import VALUE, Content, Entry
 from vcat._keeping.layout import Serialized
 from vcat._running.exchange import Exchange, Piece, Slot, write
 from vcat._running.holding import Held, Values
-from vcat._running.task import Task
+from vcat._running.task import Input, Task
 from vcat.errors import UnpicklableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from vcat._keys.recipe import Key
     from vcat._running.crew import Call
@@ -88,7 +88,7 @@ class Packing:
         values: The values of stages that have completed.
         passing: Those of them that are in files.
         exchange: Where files of the run are.
-        counting: The stages whose results count in keys.
+        counting: The stages whose results count in keys; ``None`` where none do.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Packing:
         values: Values,
         passing: Passing,
         exchange: Exchange,
-        counting: set[int],
+        counting: set[int] | None,
     ) -> None:
         self._graph = graph
         self._parameters = parameters
@@ -106,15 +106,16 @@ class Packing:
         self._passing = passing
         self._exchange = exchange
         self._counting = counting
+        self._count = len(graph.stages)  # those beyond are items, whose list may count
         self._functions: dict[tuple[int, int], Piece] = {}
 
-    def task(self, call: Call, upstream: Sequence[int], *, is_lasting: bool) -> Task:
+    def task(self, call: Call, *, is_lasting: bool, seed: int | None) -> Task:
         """Return one call of the function of a stage.
 
         Args:
             call: The call.
-            upstream: The stages whose values it reads.
             is_lasting: Whether the result is kept beyond the run, apart from the cache.
+            seed: What random numbers start from.
 
         Raises:
             LostValueError: A value that it reads has gone.
@@ -122,7 +123,7 @@ class Packing:
         """
         stage, number, filing = call.stage, call.number, call.filing
         scratch = self._exchange.directory
-        inputs = [self._passed(each) for each in upstream]
+        inputs = [self._passed(each) for each in self._graph.upstream[number]]
         if stage.options.timeout is not None:
             call.began = os.path.join(scratch, f"began-{number}-{call.attempts}")
             call.temporary.append(call.began)
@@ -146,9 +147,14 @@ class Packing:
             arguments=arguments,
             inputs=inputs,
             is_lasting=is_lasting,
-            counts=number in self._counting,
+            counts=self._is_counting(number),
+            seed=seed,
             began=call.began,
         )
+
+    def _is_counting(self, number: int) -> bool:
+        counting = self._counting
+        return counting is not None and (number in counting or number >= self._count)
 
     def _function(self, stage: Stage) -> Piece:
         """Return the function and the options of a stage, pickled once for all that share them."""
@@ -166,8 +172,10 @@ class Packing:
             self._functions[known] = piece
         return piece
 
-    def _passed(self, number: int) -> tuple[int, Piece, tuple[Any, ...]]:
+    def _passed(self, number: int) -> Input:
         """Return where a worker finds the value of a stage."""
+        if number in self._graph.items:
+            return number, None, [self._passed(each) for each in self._values.parts(number)]
         held = self._values.held(number)
         if held is None:
             value = self._values.value(number)  # raises where it is nowhere

@@ -15,10 +15,11 @@ from vcat._keeping.codec import loads
 from vcat._keeping.digest import digest
 from vcat._running.attempt import is_worth_another
 from vcat._running.crew import Call, Crew
-from vcat._running.engine import Engine, StageFailure
+from vcat._running.engine import Engine
 from vcat._running.exchange import Exchange, Piece, map_file
 from vcat._running.failure import raised_elsewhere
 from vcat._running.holding import LostValueError
+from vcat._running.mapping import StageFailure
 from vcat._running.packing import Packing, Passing
 from vcat._running.report import Ending
 from vcat._running.task import FAILED, LOST, THERE, Answer, Task
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from vcat._running.caching import ResultCache
     from vcat._running.report import StageObserver
+    from vcat._running.seed import Seeds
     from vcat.abc import Workers
 
 #: An item of a larger value than this is taken by a worker, which does not hold up all else.
@@ -49,6 +51,7 @@ class ParallelEngine(Engine):
         cache: Results of earlier runs; ``None`` runs every stage.
         cached_by_default: Whether a stage that does not say is cached.
         observer: Told of everything that happens; ``None`` for nobody.
+        seeds: What random numbers of the stages start from.
         warn: Takes what went wrong, one line each, where the cache does not.
     """
 
@@ -62,10 +65,16 @@ class ParallelEngine(Engine):
         cache: ResultCache | None = None,
         cached_by_default: bool = True,
         observer: StageObserver | None = None,
+        seeds: Seeds | None = None,
         warn: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(
-            graph, parameters, cache=cache, cached_by_default=cached_by_default, observer=observer
+            graph,
+            parameters,
+            cache=cache,
+            cached_by_default=cached_by_default,
+            observer=observer,
+            seeds=seeds,
         )
         self._exchange = exchange
         self._say = warn
@@ -121,6 +130,9 @@ class ParallelEngine(Engine):
 
     def _reach(self, number: int, stage: Stage) -> None:
         """Take the result of a stage from the cache, or have it computed."""
+        if stage.is_map:
+            self._reach_map(number, stage)
+            return
         cache, wanted = self._cache, stage.options.cache
         if cache is None or not (self._cached_by_default if wanted is None else wanted):
             if stage.function is getitem and self._take_item(number, stage):
@@ -140,10 +152,29 @@ class ParallelEngine(Engine):
         if number in self._lost:
             filing.lookup = {"outcome": "damaged"}
             call.insists = True
-        elif self._reuse(number, stage, filing, starting=True):
-            self._finish(number)
+        elif self._reuse(number, stage, filing, starting=not self._is_item(number)):
+            self._finish(number, reused=True)
             return
         self._await(call)
+
+    def _reach_map(self, number: int, stage: Stage) -> None:
+        """Put items in the place of a map, or their values together."""
+        is_new = self._schedule.items(number) is None
+        try:
+            if is_new:
+                self._expand(number, stage)
+            else:
+                self._gather(number, stage)
+        except StageFailure as failure:
+            self._fail(failure)
+        else:
+            for each in self._graph.upstream[number]:
+                self._values.unload(each)
+            if not is_new:
+                self._finish(number)
+
+    def _is_item(self, number: int) -> bool:
+        return self._schedule.whole(number) is not None
 
     def _await(self, call: Call) -> None:
         if problem := self._crew.problem(call):
@@ -176,7 +207,9 @@ class ParallelEngine(Engine):
         number, lasting = call.number, self._is_lasting(call.number, call.stage)
         task = None
         try:
-            task = self._packing.task(call, self._schedule.upstream[number], is_lasting=lasting)
+            key = None if call.filing is None else call.filing.key
+            seed = self._seeds.of(number, call.stage, key)
+            task = self._packing.task(call, is_lasting=lasting, seed=seed)
         except LostValueError as error:
             self._wait_for(number, error.number, str(error))
             return None
@@ -208,7 +241,7 @@ class ParallelEngine(Engine):
             self._wait_for(number, *answer.lost)
         elif answer.outcome == THERE and call.filing is not None:
             if self._reuse(number, stage, call.filing):
-                self._finish(number)
+                self._finish(number, reused=True)
             else:
                 call.insists = True
                 call.attempts -= 1
@@ -264,17 +297,21 @@ class ParallelEngine(Engine):
             observer.stage_ended(number, "completed", ending)
         self._finish(number)
 
-    def _finish(self, number: int) -> None:
+    def _finish(self, number: int, *, reused: bool = False) -> None:
+        whole = None if number in self._lost else self._schedule.whole(number)
         self._lost.discard(number)
         self._passing.drop(self._schedule.complete(number))
+        if whole is not None and self._maps[whole].complete(reused=reused):
+            self._fail_map(whole)
 
     def _repeat_or_give_up(self, call: Call, error: BaseException, *, again: bool) -> None:
         if not again:
             self._give_up(call, error)
             return
+        delay = call.stage.options.retry_delay
         if self._observer is not None:
-            self._observer.stage_failed(call.number, call.attempts, error)
-        self._crew.delay(call, call.stage.options.retry_delay)
+            self._observer.stage_failed(call.number, call.attempts, error, delay)
+        self._crew.delay(call, delay)
 
     def _give_up(self, call: Call, error: BaseException) -> None:
         failure = self._failed(call.number, call.stage, error, call.attempts, call.filing)
@@ -282,8 +319,20 @@ class ParallelEngine(Engine):
         self._fail(failure)
 
     def _fail(self, failure: StageFailure) -> None:
+        number = failure.number
+        whole = None if number in self._lost else self._schedule.whole(number)
+        self._passing.drop(self._schedule.fail(number))
+        if whole is None:
+            self._failures.append(failure)
+        elif self._maps[whole].fail(number, failure.__cause__ or failure):
+            self._fail_map(whole)
+
+    def _fail_map(self, whole: int) -> None:
+        """Tell of a map all of whose items have ended that some of them failed."""
+        error = self._maps[whole].error()
+        failure = self._failed(whole, self._graph.stages[whole], error, 0, None)
+        failure.__cause__ = error
         self._failures.append(failure)
-        self._passing.drop(self._schedule.fail(failure.number))
 
     def _wait_for(self, number: int, lost: int, reason: str) -> None:
         """Have a stage wait until a value that it reads is there again."""
@@ -300,11 +349,11 @@ class ParallelEngine(Engine):
             self._said.add(text)
             self._say(text)
 
-    def _counting(self) -> set[int]:
+    def _counting(self) -> set[int] | None:
         """Return the stages whose results count in the keys of those who read them."""
-        counting: set[int] = set()
         if self._cache is None:
-            return counting
+            return None
+        counting: set[int] = set()
         for number, stage in enumerate(self._graph.stages):
             wanted = stage.options.cache
             if self._cached_by_default if wanted is None else wanted:

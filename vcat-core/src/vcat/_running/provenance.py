@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.signature import code_of
+from vcat._keeping.sharing import share
 from vcat._plugins.secret import MASK, is_secret, scrub
 
 if TYPE_CHECKING:
@@ -52,35 +53,77 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
-def describe_stages(
-    graph: Graph, ids: list[str], details: dict[int, dict[str, Any]], places: Places
-) -> list[dict[str, Any]]:
-    """Return for each stage its function's source, its inputs and what became of it."""
-    described = []
-    for number, (stage, unique) in enumerate(zip(graph.stages, ids, strict=True)):
-        code = code_of(stage.function)
-        file, line, source = None, None, None
-        if code is not None:
-            file, line = places.shown(code.co_filename), code.co_firstlineno
-            source = "".join(places.lines(code.co_filename)[line - 1 : _last_line(code)]) or None
-        outcome = details.get(number, {"status": "not run"})
-        inputs = [
-            {"stage": ids[each], "digest": _counts_as(details.get(each, {}))}
-            for each in graph.upstream[number]
-        ]
-        described.append(
-            {
-                "id": unique,
-                "name": stage.name,
-                "file": file,
-                "line": line,
-                "source": source,
-                "options": stage.options.as_json(),
-                "inputs": inputs,
-                **outcome,
-            }
-        )
-    return described
+class StageTable:
+    """The stages of a job as its provenance has them.
+
+    Their functions are looked at once, at the beginning: a stage may change or delete the sources.
+
+    Args:
+        graph: The stages.
+        ids: Their ids.
+        places: Where the sources are.
+    """
+
+    def __init__(self, graph: Graph, ids: list[str], places: Places) -> None:
+        sources: dict[int, dict[str, Any]] = {}
+        self._graph = graph
+        self._ids = ids
+        self._stages: list[dict[str, Any]] = []
+        for stage, unique in zip(graph.stages, ids, strict=True):
+            code = code_of(stage.function)
+            if id(code) not in sources:
+                sources[id(code)] = _source(code, places)
+            named = {"id": unique, "name": stage.name}
+            self._stages.append(named | sources[id(code)] | {"options": stage.options.as_json()})
+
+    def described(
+        self, details: dict[int, dict[str, Any]], seeds: dict[int, int]
+    ) -> list[dict[str, Any]]:
+        """Return the stages with what has become of each so far.
+
+        A map has its items in it, what they have in common said once.
+
+        Args:
+            details: What is known of those that were reached, by number.
+            seeds: What those started from that were called.
+        """
+        graph, known = self._graph, _with_items(self._graph, self._ids)
+
+        def outcome(number: int) -> dict[str, Any]:
+            inputs = [
+                {"stage": known[each], "digest": _counts_as(details.get(each, {}))}
+                for each in graph.upstream[number]
+            ]
+            seed = {"seed": seeds[number]} if number in seeds else {}
+            return {"inputs": inputs, **details.get(number, {"status": "not run"}), **seed}
+
+        described = []
+        for number, stage in enumerate(self._stages):
+            described.append(stage | outcome(number))
+            items = graph.items.get(number)
+            if items is not None:
+                common = {name: value for name, value in stage.items() if name != "id"}
+                rows = [
+                    common | {"name": graph.stages[each].name} | outcome(each) for each in items
+                ]
+                described[-1]["items"] = {"first": items.start, **share(rows)}
+        return described
+
+
+def _source(code: CodeType | None, places: Places) -> dict[str, Any]:
+    if code is None:
+        return {"file": None, "line": None, "source": None}
+    line = code.co_firstlineno
+    lines = places.lines(code.co_filename)[line - 1 : _last_line(code)]
+    return {"file": places.shown(code.co_filename), "line": line, "source": "".join(lines) or None}
+
+
+def _with_items(graph: Graph, ids: list[str]) -> list[str]:
+    """Return the ids of all stages, from those that the job was submitted with."""
+    known = ids + [""] * (len(graph.stages) - len(ids))
+    for number, items in graph.items.items():
+        known[items.start : items.stop] = [f"{ids[number]}[{n}]" for n in range(len(items))]
+    return known
 
 
 def describe_key(key: Key) -> dict[str, Any]:

@@ -47,10 +47,15 @@ class StageObserver(Protocol):
     """What the engine tells of stages, in the order in which it happens."""
 
     def stage_started(self, number: int) -> None:
-        """The stage was reached."""
+        """The stage was reached; of an item of a map only where its result is not there."""
 
-    def stage_failed(self, number: int, attempt: int, error: BaseException) -> None:
-        """A call of the function raised; it will be called again."""
+    def stage_mapped(self, number: int, items: range) -> None:
+        """The stage is a map, and has these items, of which some may be there already."""
+
+    def stage_failed(
+        self, number: int, attempt: int, error: BaseException, delay: float = 0.0
+    ) -> None:
+        """A call of the function raised; it will be called again after *delay* seconds."""
 
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """The stage is ``completed``, ``cached`` or ``failed``."""

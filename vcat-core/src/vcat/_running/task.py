@@ -19,6 +19,8 @@ class Beginning(NamedTuple):
         main: The file of the script; empty where there is none.
         package: What the script's module is part of.
         paths: Where modules are found.
+        directory: The directory of the job; empty without one.
+        log_level: From which level on logging is shown.
         events: The file of the job's events; empty where workers tell the engine instead.
     """
 
@@ -30,7 +32,14 @@ class Beginning(NamedTuple):
     main: str
     package: str | None
     paths: list[str]
+    directory: str
+    log_level: str
     events: str
+
+
+#: The number of a stage, where its value is, and the way to the item that is meant; or the number
+#: of a map, and the same of each of its items.
+Input = tuple[int, Piece, tuple[Any, ...]] | tuple[int, None, list[Any]]
 
 
 class Task(NamedTuple):
@@ -45,9 +54,10 @@ class Task(NamedTuple):
         function: The function of the stage and its options.
         arguments: Its arguments, with slots for the values of stages.
         inputs: The values of stages that it reads: the number of each, where it is, and which item
-            of it, of which item, and so on, is meant.
+            of it, of which item, and so on, is meant. Of a map all its items, likewise.
         is_lasting: Whether the result is kept beyond the run, apart from the cache.
         counts: Whether the result is to be told by content, for the keys of those who read it.
+        seed: What random numbers start from, if they are to start from anything.
         began: A file to make when the function is called; empty for none.
     """
 
@@ -58,9 +68,10 @@ class Task(NamedTuple):
     insists: bool
     function: Piece
     arguments: Piece
-    inputs: list[tuple[int, Piece, tuple[Any, ...]]]
+    inputs: list[Input]
     is_lasting: bool
     counts: bool
+    seed: int | None = None
     began: str = ""
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.reporting import listen
 from vcat._authoring.stage import Stage
+from vcat._keeping.archive import JobArchive
 from vcat._keeping.codec import dumps, loads
 from vcat._keeping.digest import digest_parts
+from vcat._keeping.event import EventLog
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import thaw
 from vcat._running import exchange
@@ -22,9 +24,12 @@ from vcat._running.attempt import attempt, is_worth_another
 from vcat._running.exchange import Piece
 from vcat._running.failure import Places, describe_failure
 from vcat._running.holding import LostValueError
+from vcat._running.import_hook import ImportHook
 from vcat._running.report import Reports
 from vcat._running.result import path_in_result, serialize_result
+from vcat._running.seed import actions_on_import
 from vcat._running.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
+from vcat._running.workplace import Workplace
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -63,6 +68,15 @@ class Worker:
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError):
                 stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # text streams have it
+        self._log: EventLog | None = None
+        self._workplace: Workplace | None = None
+        if self._told.events:
+            self._log = EventLog(self._told.events)
+            self._archive = JobArchive(self._configuration.archives, self._told.job_name)
+            self._workplace = Workplace(self._told.directory, self._told.log_level)
+            self._workplace.enter(((self._log.fileno(), self._told.events),))
+        else:
+            ImportHook(actions_on_import()).install()
 
     def work(self, message: bytes) -> bytes:
         """Return the answers to the tasks in *message*, unless it names a file for them."""
@@ -84,6 +98,10 @@ class Worker:
         exchange.inputs.clear()
         began = time.perf_counter()
         journal = self._journal()
+        if self._workplace is not None:
+            self._workplace.begin(task.number)
+            if task.attempts > 1:
+                self._workplace.logs.repeat(task.number, task.attempts)
         reports = Reports(task.number, journal)
         try:
             answer = self._run(task, reports)
@@ -98,6 +116,8 @@ class Worker:
                     Exception
                 ):  # a stage may have closed it, or put anything in its place
                     stream.flush()
+            if self._workplace is not None:
+                self._workplace.logs.end(task.number)
         if journal is None:
             artifacts = [(name, self._piece(data)) for name, data in reports.artifacts.items()]
             answer = answer._replace(events=tuple(reports.events), artifacts=tuple(artifacts))
@@ -131,8 +151,8 @@ class Worker:
         filing: Filing | None,
         cache: ResultCache | None,
     ) -> Answer:
-        for number, piece, path in task.inputs:
-            exchange.inputs[number] = self._input(number, piece, path)
+        for given in task.inputs:
+            exchange.inputs[given[0]] = self._input(*given)
         args, kwargs = loads(self._data(task.arguments), task.arguments.digest)
         if task.began:
             os.close(os.open(task.began, os.O_WRONLY | os.O_CREAT, 0o600))
@@ -141,7 +161,7 @@ class Worker:
             with ExitStack() as stack:
                 if filing is not None:
                     stack.enter_context(filing.observing())
-                value = attempt(stage, args, kwargs)
+                value = attempt(stage, args, kwargs, task.seed)
         except Exception as error:
             if is_worth_another(error, stage.options, task.attempts):
                 return self._failed(error, again=True)
@@ -227,7 +247,9 @@ class Worker:
             known = self._stages[piece.digest] = Stage(function, (), None, options)
         return known
 
-    def _input(self, number: int, piece: Piece, path: tuple[Any, ...]) -> Any:
+    def _input(self, number: int, piece: Any, path: Any) -> Any:
+        if piece is None:
+            return [self._input(*each) for each in path]
         try:
             value = loads(self._data(piece), piece.digest)
             for each in path:
@@ -277,15 +299,10 @@ class Worker:
 
     def _journal(self) -> Journal | None:
         self._journal_now: Journal | None = None
-        if self._told.events:
-            from vcat._keeping.archive import JobArchive
-            from vcat._keeping.event import EventLog
+        if self._log is not None and self._workplace is not None:
             from vcat._running.journal import Journal
 
-            if not hasattr(self, "_log"):
-                self._log = EventLog(self._told.events)
-                self._archive = JobArchive(self._configuration.archives, self._told.job_name)
-            self._journal_now = Journal(self._log, self._archive)
+            self._journal_now = Journal(self._log, self._archive, self._workplace, lambda: None)
         return self._journal_now
 
 

@@ -20,7 +20,7 @@ from vcat._shipping.part import PartInfo, PartWriter
 from vcat._shipping.project import add_project
 from vcat._shipping.runtime import REQUIREMENTS, add_runtime
 from vcat._shipping.shelf import Placed
-from vcat._shipping.tree import BYTE_LIMIT, FILE_LIMIT, scan
+from vcat._shipping.tree import BYTE_LIMIT, FILE_LIMIT, Tree, scan
 from vcat.errors import BundleError
 from vcat.records import Bundle
 
@@ -35,6 +35,7 @@ def write_bundle(
     *,
     job_name: str,
     project: str,
+    source: bytes | None = None,
     job_files: Mapping[str, bytes],
     distributions: Sequence[str],
     environment: Mapping[str, str],
@@ -52,6 +53,7 @@ def write_bundle(
     Args:
         job_name: The name of the job.
         project: The directory that travels.
+        source: What travels in its place: the project as an earlier job has archived it.
         job_files: What makes up the job, by name.
         distributions: The installed distributions that travel with vcat-core.
         environment: Variables for the job.
@@ -66,32 +68,36 @@ def write_bundle(
 
     Raises:
         BundleError: Something in the project cannot travel, or there is no room for the bundle.
+        FormatError: *source* is not what a job archives.
     """
     check_job_name(job_name)
     directory = os.path.abspath(project)
     path = os.path.join(os.path.dirname(directory), f"{job_name}.tgz")
-    tree = scan(
-        directory,
-        exclude=[*exclude, path, *([source_archive] if source_archive else [])],
-        byte_limit=byte_limit,
-        file_limit=file_limit,
-    )
-    for each in tree.warnings:
-        warn(each)
+    tree = None
+    if source is None:
+        tree = scan(
+            directory,
+            exclude=[*exclude, path, *([source_archive] if source_archive else [])],
+            byte_limit=byte_limit,
+            file_limit=file_limit,
+        )
+        for each in tree.warnings:
+            warn(each)
     launcher = {each: _read(os.path.join(_LAUNCHER, each)) for each in _LAUNCHER_FILES}
-    needed = tree.size + sum(map(len, job_files.values()))
+    needed = tree.size if tree is not None else len(source or b"")
+    needed += sum(map(len, job_files.values()))
     with _new_output(path, scratch, needed) as output:
         output.write(bytes(manifest.SIZE))
         parts = [_add_launcher(launcher, output), _add_job(job_files, output)]
         shipped = add_runtime(distributions, output)
         parts += [each.info for each in shipped.parts]
         parts += _add_editable(find_editable_modules(directory, shipped.modules), output, warn)
-        source = add_project(tree, output)
+        placed = _add_project(tree, source or b"", output)
         end = _add_end(output)
         if source_archive is not None:
-            _show_source_archive(source_archive, output, source, warn)
+            _show_source_archive(source_archive, output, placed, warn)
         provides = {REQUIREMENTS: shipped.provides}
-        first = manifest.build_manifest(job_name, [*parts, source.info, end], provides)
+        first = manifest.build_manifest(job_name, [*parts, placed.info, end], provides)
         output.overwrite(0, first)
     return Bundle(
         job_name=job_name,
@@ -191,6 +197,14 @@ def _add_editable(
         else:
             writer.add_bytes(top + b".py", _read(place))
     return [writer.close()]
+
+
+def _add_project(tree: Tree | None, source: bytes, output: Output) -> Placed:
+    if tree is not None:
+        return add_project(tree, output)
+    from vcat._shipping.archived import add_archived_project  # only for a job that runs again
+
+    return add_archived_project(source, output)
 
 
 def _add_end(output: Output) -> PartInfo:

@@ -16,6 +16,7 @@ from vcat.abc.job import (
     DeploymentBackend,
     ExecutorBackend,
     SupportsGaps,
+    SupportsKill,
     WorkerEndedError,
     Workers,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "SupportsClaims",
     "SupportsCollection",
     "SupportsGaps",
+    "SupportsKill",
     "SupportsParts",
     "WorkerEndedError",
     "Workers",

@@ -92,6 +92,18 @@ class SupportsGaps(Protocol):
         """
 
 
+@runtime_checkable
+class SupportsKill(Protocol):
+    """What a deployment can do whose ``cancel`` asks a job to end before it makes it."""
+
+    def kill(self, job_id: str) -> None:
+        """End the job at once with all its processes; its state is ``cancelled`` on return.
+
+        Called while another thread or process is in ``cancel``, it does not wait for that to give
+        up. A job that has already ended is left as it is.
+        """
+
+
 class WorkerEndedError(Exception):
     """The process that had a task has ended without an answer.
 

@@ -1,0 +1,304 @@
+"""Maps as they run: a stage for each item, cached by itself, and a list of what they return."""
+
+import pytest
+
+from vcat import Hyperparameter, log_metric, pipeline, stage
+from vcat._authoring.graph import Graph
+from vcat._running.engine import Engine, StageFailure
+from vcat.errors import StageError
+
+LOG = "calls.txt"
+
+
+@stage
+def double(value, by=2):
+    with open(LOG, "a") as file:
+        file.write(f"{value}\n")
+    return value * by
+
+
+@stage
+def numbers(count):
+    return list(range(count))
+
+
+@stage
+def picky(value):
+    if value % 3 == 0:
+        raise ValueError(f"no {value}")
+    double.function(value)
+    return value
+
+
+def ran():
+    """What the bodies were called with since the last time."""
+    try:
+        with open(LOG) as file:
+            return [int(line) for line in file.read().split()]
+    except FileNotFoundError:
+        return []
+    finally:
+        with open(LOG, "w"):
+            pass
+
+
+def test_each_item_is_a_stage_of_its_own():
+    """The second time nothing runs, and where one item is another only that one does."""
+    assert double.map([1, 2, 3]).run_same_process() == [2, 4, 6]
+    assert ran() == [1, 2, 3]
+    assert double.map([1, 2, 3]).run_same_process() == [2, 4, 6]
+    assert ran() == []
+    assert double.map([3, 5, 1, 2]).run_same_process() == [6, 10, 2, 4]
+    assert ran() == [5]
+
+
+def test_an_item_is_filed_as_the_call_that_it_is():
+    """A map finds what calls have left and calls what a map has, upstream stages included."""
+    double(1).run_same_process()
+    double(double(1)).run_same_process()
+    assert ran() == [1, 2]
+    assert double.map([1, double(1)]).run_same_process() == [2, 4]
+    assert ran() == []
+    assert double.map([7], by=3).run_same_process() == [21]
+    assert double(7, by=3).run_same_process() == 21
+    assert ran() == [7]
+
+
+def test_sequences_are_taken_item_by_item():
+    """Promises among them, and what is the same for all."""
+    end = double.map([1, numbers(2)], Hyperparameter("by"))
+    assert end.run_same_process(by=[2, 3]) == [2, [0, 1] * 3]
+    same = double.map((1, 2), by=stage(len)([1, 1, 1]))
+    assert same.run_same_process() == [3, 6]
+
+
+def test_the_number_of_items_may_be_known_only_then():
+    """What an upstream stage returns is what is mapped over, an array along its first axis."""
+    import numpy as np
+
+    assert double.map(numbers(3)).run_same_process() == [0, 2, 4]
+    assert double.map(numbers(0)).run_same_process() == []
+    rows = stage(np.eye)(2)
+    assert [each.tolist() for each in double.map(rows).run_same_process()] == [[2, 0], [0, 2]]
+
+
+def test_no_items_make_an_empty_list():
+    """Zero files are no failure."""
+    assert stage(len)(double.map([])).run_same_process() == 0
+    assert double.map(double.map([])).run_same_process() == []
+
+
+def test_a_map_is_mapped_over_item_by_item():
+    """An item whose upstream item is as it was is not run again."""
+    assert double.map(double.map(numbers(3))).run_same_process() == [0, 4, 8]
+    assert ran() == [0, 1, 2, 0, 2, 4]
+    assert double.map(double.map([1, 9])).run_same_process() == [4, 36]
+    assert ran() == [9, 18]
+    assert double(double(9)).run_same_process() == 36
+    assert ran() == []
+
+
+def test_items_of_a_map_can_be_taken():
+    """By index, by unpacking and by splicing."""
+    one, two = double.map([1, 2])
+    assert stage(max)(one, two).run_same_process() == 4
+    assert double.map(numbers(3))[-1].run_same_process() == 4
+    assert stage(min)(*double.map(numbers(3)).splice(3)).run_same_process() == 0
+
+
+def test_a_map_can_be_piped():
+    """``f.map`` is called for each item of what comes down the pipeline."""
+    end = pipeline | (numbers, 3) | (double.map, {"by": 10}) | sum
+    assert end.run_same_process() == 30
+
+
+def test_who_reads_a_map_depends_on_the_digests_of_its_items():
+    """Nobody who reads it runs again where they are the same, however they came about."""
+    total = stage(lambda values: log_metric("n", 1) or double.function(sum(values)))
+    assert total(double.map([1, 2])).run_same_process() == 12
+    assert ran() == [1, 2, 6]
+    assert total(double.map(range(1, 3))).run_same_process() == 12
+    assert ran() == []
+    assert total(double.map([2, 1])).run_same_process() == 12
+    assert ran() == [6]
+
+
+def test_who_changes_the_list_changes_it_for_nobody_else():
+    """Each reader has a list of its own."""
+
+    def greedy(values):
+        values.append(100)
+        return len(values)
+
+    mapped = double.map([1, 2])
+    greedy, total = stage(greedy)(mapped), stage(sum)(mapped)
+    assert stage(max)(greedy, total).run_same_process() == 6
+    again = stage(max)(stage(greedy.function)(mapped), stage(sum)(mapped), 0)
+    assert again.disable_caching().run_same_process() == 6
+
+
+def test_the_others_run_where_items_fail():
+    """The map fails and says how many have and what the first one raised; the others are kept."""
+    with pytest.raises(StageError) as caught:
+        stage(sum)(picky.map([1, 3, 2, 6, 4])).run_same_process()
+    line = picky.function.__code__.co_firstlineno
+    assert str(caught.value) == (
+        f"stage 'picky' (test_mapping.py:{line}): 2 of 5 items failed; first: item 1: ValueError:"
+        " no 3"
+    )
+    assert repr(caught.value.__cause__) == "ValueError('no 3')"
+    assert ran() == [1, 2, 4]
+    assert picky.map([1, 2, 4]).run_same_process() == [1, 2, 4]
+    assert ran() == []
+
+
+def test_one_failed_item_is_named():
+    """There is no first of one."""
+    with pytest.raises(StageError, match=r": 1 of 2 items failed; item 0: ValueError: no 0$"):
+        picky.map([0, 1]).run_same_process()
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        (
+            double.map(numbers(2), numbers(3)),
+            "GraphError: map() of sequences of 2 and 3 items; they are taken item by item, so give"
+            " each as many, and by name what is the same for all",
+        ),
+        (
+            double.map(stage(name="length")(len)("abc")),
+            "GraphError: map() over <stage 'length'>: its value is of type int, which has no items"
+            " in an order; return a list",
+        ),
+        (
+            double.map(stage(name="text")(str)(1)),
+            "GraphError: map() over <stage 'text'>: its value is of type str, which has no items in"
+            " an order; return a list",
+        ),
+    ],
+)
+def test_what_turns_out_not_to_be_mapped_fails(end, text):
+    """The stage fails, and says what it was given."""
+    with pytest.raises(StageError) as caught:
+        end.run_same_process()
+    assert str(caught.value).partition("): ")[2] == text
+
+
+def test_a_map_whose_items_are_not_cached_runs_every_time():
+    """What is said of caching holds for each item, as what is said of repeating does."""
+    mapped = double.map([1, 2]).disable_caching()
+    assert stage(sum)(mapped).disable_caching().run_same_process() == 6
+    assert stage(sum)(mapped).disable_caching().run_same_process() == 6
+    assert ran() == [1, 2, 1, 2]
+    calls = []
+
+    def flaky(value):
+        calls.append(value)
+        if len(calls) % 2:
+            raise OSError("busy")
+        return value
+
+    assert stage(retries=1)(flaky).map([1, 2]).disable_caching().run_same_process() == [1, 2]
+    assert calls == [1, 1, 2, 2]
+
+
+def test_items_that_declare_several_values_are_checked_one_by_one():
+    """``outputs`` is of each item, not of the list."""
+    pairs = stage(outputs=2)(lambda x: (x, x)).map([1, 2, 3])
+    assert pairs.run_same_process() == [(1, 1), (2, 2), (3, 3)]
+
+
+class Witness:
+    """An observer that remembers what it was told."""
+
+    def __init__(self):
+        self.told = []
+        self.values = []
+
+    def stage_started(self, number):
+        self.told.append(("started", number))
+
+    def stage_mapped(self, number, items):
+        self.told.append(("mapped", number, items))
+
+    def stage_ended(self, number, status, ending):
+        error = ending.error
+        self.told.append((status, number) if error is None else (status, number, str(error)))
+
+    def value(self, number, parts, digest):
+        self.values.append(number)
+
+
+def told(end):
+    witness = Witness()
+    graph = Graph.ending_in(end)
+    try:
+        Engine(graph, graph.fill_parameters({}), observer=witness).run()
+    except StageFailure as failure:
+        witness.told.append(failure.number)
+    return witness
+
+
+def test_an_observer_is_told_of_a_map_and_its_items():
+    """Items have numbers behind those of the graph; kept is the list, not each of its items."""
+    witness = told(stage(len)(double.map([1, 2]).persist()))
+    assert witness.told == [
+        ("started", 0),
+        ("mapped", 0, range(2, 4)),
+        ("started", 2),
+        ("completed", 2),
+        ("started", 3),
+        ("completed", 3),
+        ("completed", 0),
+        ("started", 1),
+        ("completed", 1),
+    ]
+    assert witness.values == [0, 1]
+
+
+def test_an_observer_is_told_when_items_fail():
+    """The failure is that of the map, whose number the submitter knows."""
+    assert told(stage(len)(picky.map([3, 1]))).told == [
+        ("started", 0),
+        ("mapped", 0, range(2, 4)),
+        ("started", 2),
+        ("failed", 2, "no 3"),
+        ("started", 3),
+        ("completed", 3),
+        ("failed", 0, "1 of 2 items failed; item 0: ValueError: no 3"),
+        0,
+    ]
+
+
+@pytest.mark.slow
+def test_ten_thousand_items():
+    """As many as there are files in a large directory, and one of them is another."""
+    assert sum(double.map(range(10_000)).run_same_process()) == 99_990_000
+    assert len(ran()) == 10_000
+    end = stage(sum)(double.map([*range(5000), -1, *range(5001, 10_000)]))
+    assert end.run_same_process() == 99_990_000 - 10_002
+    assert ran() == [-1]
+
+
+def test_a_large_result_of_an_item_is_not_kept_in_memory():
+    """Ten thousand large results do not fit: what the cache has is read when somebody asks."""
+    import gc
+    import weakref
+
+    made = []
+
+    class Large(bytearray):
+        pass
+
+    def make(value):
+        made.append(weakref.ref(result := Large(100_000)))
+        gc.collect()
+        return result
+
+    def alive(_values):
+        gc.collect()
+        return [each() is not None for each in made]
+
+    mapped = stage(make).map([1, 2, 3])
+    assert stage(alive)(stage(len)(mapped)).disable_caching().run_same_process() == [False] * 3

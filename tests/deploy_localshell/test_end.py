@@ -1,0 +1,202 @@
+"""How jobs end, and what is said of it: one row of the state table for each test or case."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+
+def test_exit_code_0_is_completed(jobs):
+    """A job that ends with exit code 0 is completed, and its record says who says so."""
+    job = jobs.submit("true")
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == ("completed", 0, None)
+    record = jobs.record(job, "end.json")
+    supervisor = jobs.record(job, "supervisor.json")
+    same = ("pid", "started", "boot_id", "namespace", "host")
+    assert {name: record[name] for name in same} == {name: supervisor[name] for name in same}
+    assert status.started_at <= status.ended_at
+    assert (record["signal"], record["left_behind"], record["out_of_memory"]) == (None, [], False)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "number", "reason"),
+    [
+        ("exit 1", 1, None, "exit code 1"),
+        ("exit 3", 3, None, "exit code 3"),
+        ("exit 255", 255, None, "exit code 255"),
+        ("#!python\nos._exit(3)", 3, None, "exit code 3"),
+        ("#!python\nsys.exit('message')", 1, None, "exit code 1"),
+        ("kill -KILL $$", 137, 9, "killed by signal 9 (SIGKILL)"),
+        ("kill -SEGV $$", 139, 11, "killed by signal 11 (SIGSEGV)"),
+        ("kill -ABRT $$", 134, 6, "killed by signal 6 (SIGABRT)"),
+        ("kill -TERM $$", 143, 15, "killed by signal 15 (SIGTERM)"),
+        ("kill -KILL $PPID; await never", None, 9, "run.sh was killed by signal 9 (SIGKILL)"),
+    ],
+)
+def test_other_ends_are_failed(jobs, body, code, number, reason):
+    """Exit codes, signals to the job, a signal to run.sh: the state, the code and the words."""
+    job = jobs.submit(body, grace=0.2)
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == ("failed", code, reason)
+    assert jobs.record(job, "end.json")["signal"] == number
+
+
+def test_a_crash_is_a_signal(jobs):
+    """A Python that reads where there is nothing is killed by the system, which is told."""
+    status = jobs.run("#!python\nimport ctypes\nctypes.string_at(0)")
+    assert (status.state, status.reason) == ("failed", "killed by signal 11 (SIGSEGV)")
+
+
+def test_exit_code_0_without_exit_json_is_failed(jobs):
+    """A run.sh that does not write down how main.py ended has not seen it end well."""
+    status = jobs.run("mkdir exit.json")
+    assert (status.state, status.reason) == (
+        "failed",
+        "run.sh ended with exit code 0 but left no exit.json",
+    )
+
+
+@pytest.mark.parametrize("body", ["await never", "trap '' TERM; await never"])
+def test_timeout_ends_the_job(jobs, body):
+    """A job that takes too long is asked to end, then killed; its state says why."""
+    status = jobs.run(body, timeout=0.5, grace=0.3)
+    assert (status.state, status.reason) == (
+        "timed out",
+        "took longer than its timeout of 0.5 seconds",
+    )
+
+
+@pytest.mark.slow
+def test_timeout_ends_a_busy_job_with_all_signals_blocked(jobs):
+    """No signal but SIGKILL reaches it, and that one does."""
+    body = "#!python\nimport signal\nsignal.pthread_sigmask(0, range(1, 65))\nwhile True: pass"
+    assert jobs.run(body, timeout=1, grace=0.2).state == "timed out"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_the_supervisor_ends_the_job_by_that_signal(jobs, number):
+    """It is forwarded, and the job is not said to have been cancelled."""
+    job = jobs.submit(
+        f"#!python\nimport signal, time\n"
+        f"signal.signal({number:d}, lambda *_: sys.exit(7))\n"
+        f"open(os.environ['SHARED'] + '/begun', 'w').close()\ntime.sleep(600)"
+    )
+    jobs.await_file("begun")
+    os.kill(jobs.supervisor(job), number)
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == (
+        "failed",
+        7,
+        f"ended by signal {number:d} ({number.name})",
+    )
+
+
+def test_a_job_whose_supervisor_was_killed_runs_on_to_its_end(jobs):
+    """Its processes tell that it runs, and run.sh how it ended."""
+    job = jobs.submit("reach begun; await gate; exit 5")
+    jobs.await_file("begun")
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    jobs.await_that(
+        lambda: jobs.deployment.status(job).reason is not None, "the end of the supervisor"
+    )
+    status = jobs.deployment.status(job)
+    assert (status.state, status.reason) == (
+        "running",
+        "its supervisor was killed; it goes on without one",
+    )
+    (jobs.shared / "gate").touch()
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == ("failed", 5, "exit code 5")
+
+
+def test_a_job_killed_with_its_supervisor_is_lost(jobs):
+    """No process, no record and no exit code is proof; the job does not run for ever."""
+    job = jobs.submit("note $$; note $PPID; await never")
+    for pid in [jobs.supervisor(job), *jobs.pids(2)[::-1]]:
+        os.kill(pid, signal.SIGKILL)
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == (
+        "lost",
+        None,
+        "its supervisor was killed, and its processes are gone and left no exit code",
+    )
+    assert jobs.deployment.status(job) == status
+
+
+def test_a_lost_job_stays_lost(jobs):
+    """What was found out once is written down, whatever appears later."""
+    job = jobs.submit("note $$; note $PPID; await never")
+    for pid in [jobs.supervisor(job), *jobs.pids(2)[::-1]]:
+        os.kill(pid, signal.SIGKILL)
+    status = jobs.ended(job)
+    (jobs.path / job / "exit.json").write_text('{"format":1,"exit_code":0}\n')
+    assert jobs.deployment.status(job) == status
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "sleep 600 &",
+        "nohup sleep 600 &",
+        "(setsid sleep 600 &) &",
+        "trap '' TERM HUP; sleep 600 &",
+        "(env -i setsid sleep 600 &) &",
+    ],
+    ids=["child", "nohup", "daemon", "stubborn", "without variables"],
+)
+def test_what_a_job_leaves_behind_is_told_and_killed(jobs, start):
+    """A child that holds the log open delays nothing, is named, and does not outlive the job."""
+    job = jobs.submit(f"{start}\nexit 0")
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code) == ("completed", 0)
+    assert jobs.record(job, "end.json")["left_behind"] == ["sleep"]
+
+
+def test_children_that_follow_the_job_are_not_told(jobs):
+    """A helper that ends because the job has ended is left to do so."""
+    job = jobs.submit("sleep 0.05 & exit 0")
+    assert jobs.ended(job).state == "completed"
+    assert jobs.record(job, "end.json")["left_behind"] == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs marks of processes")
+def test_a_job_submitted_by_a_job_outlives_it(jobs):
+    """A job owes nothing to who submitted it, be it another job that is cancelled."""
+    body = f"""#!python
+import time
+from vcat.records import Bundle
+from vcat_deploy_localshell import LocalShellJobDeployment
+files = {{name: open(name, "rb").read() for name in ("run.sh", "main.py")}}
+body = {{"BODY": 'note $$; await gate'}}
+open("inner.tgz", "wb").close()
+bundle = Bundle("inner", os.path.abspath("inner.tgz"), 0, files, body, sys.executable)
+LocalShellJobDeployment({str(jobs.path)!r}).submit(bundle)
+open({str(jobs.shared / "submitted")!r}, "w").close()
+time.sleep(600)
+"""
+    outer = jobs.submit(body, "outer")
+    jobs.await_file("submitted")
+    (pid,) = jobs.pids(1)
+    jobs.deployment.cancel(outer)
+    assert jobs.deployment.status(outer).state == "cancelled"
+    assert jobs.is_alive(pid)
+    assert jobs.deployment.status("inner").state == "running"
+    (jobs.shared / "gate").touch()
+    assert jobs.ended("inner").state == "completed"
+
+
+@pytest.mark.slow
+def test_supervisor_shows_that_it_lives(jobs):
+    """A sign of life is given again and again, for those who can see nothing else."""
+    job = jobs.submit("await gate", grace=0.1)
+    jobs.await_that((jobs.control(job) / "beat").exists, "the first sign of life")
+    old = time.time() - 3600
+    os.utime(jobs.control(job) / "beat", (old, old))
+    jobs.await_that(
+        lambda: (jobs.control(job) / "beat").stat().st_mtime > old + 1800, "another one"
+    )
+    (jobs.shared / "gate").touch()
+    assert jobs.ended(job).state == "completed"

@@ -1,0 +1,225 @@
+"""Jobs that are sent signals: the stage ends by an exception, and the records say what happened."""
+
+import json
+
+import pytest
+
+# The stage says which process it is; who waits for that line sends the signal.
+SCRIPT = """\
+    import os, signal, sys, time
+    from vcat import *
+
+    def before():
+        print("before")
+        return 1
+
+    def wait(x):
+        print("pid", os.getpid(), flush=True)
+        {body}
+
+    def after(x):
+        return x
+
+    deployment = (pipeline | before | wait | after).run(job_name="ended")
+    for line in deployment.logs(follow=True):
+        if line.startswith("pid"):
+            break
+    pid = int(line.split()[1])
+    {signals}
+    deployment.wait_for_deployment_to_complete(timeout=60)
+    """
+
+READ = """
+    job = get_job("ended")
+    archive = job._archive
+    provenance = job.provenance()
+    print(json.dumps({
+        "exit": job.status().exit_code,
+        "outcome": archive.fetch_document("outcome"),
+        "listed": [[each.state, each.reason] for each in list_jobs()],
+        "stages": [[each.id, each.status, each.error] for each in job.stages()],
+        "provenance": [[each["id"], each["status"]] for each in provenance["stages"]],
+        "complete": provenance["complete"],
+        "events": (archive.fetch_log("events.jsonl") or b"").decode().splitlines(),
+        "log": job.logs(),
+        "archived": (archive.fetch_log("output.log") or b"").decode(),
+        "stage": (archive.fetch_log("stage-000001.log") or b"").decode(),
+    }))
+"""
+
+
+def run(project, body, signals):
+    lines = body.replace("\n", "\n        ")
+    project.write("train.py", SCRIPT.format(body=lines, signals=signals))
+    project.run("train.py")
+    return project.ask(READ)
+
+
+SLEEP = """\
+try:
+    time.sleep(600)
+finally:
+    print("cleaned up")"""
+
+
+@pytest.mark.parametrize(("name", "number", "code"), [("SIGTERM", 15, 143), ("SIGINT", 2, 130)])
+def test_a_signal_ends_the_stage_and_all_is_written_down(project, name, number, code):
+    """Blocks of ``finally`` run; outcome, provenance, log, events and listing say ``cancelled``."""
+    read = run(project, SLEEP, f"os.kill(pid, signal.{name})")
+    reason = f"ended by signal {number} ({name})"
+    assert read["exit"] == code
+    assert read["outcome"]["state"] == "cancelled"
+    assert (read["outcome"]["result"], read["outcome"]["error"]) == (None, None)
+    assert read["listed"] == [["cancelled", reason]]
+    assert read["stages"] == [
+        ["before", "completed", None],
+        ["wait", "failed", f"the job was {reason}"],
+        ["after", "not run", None],
+    ]
+    assert read["complete"] is True
+    assert read["provenance"] == [["before", "completed"], ["wait", "failed"], ["after", "not run"]]
+    last = json.loads(read["events"][-1])
+    assert (last["event"], last["state"], last["reason"]) == ("job ended", "cancelled", reason)
+    said = f"cleaned up\nvcat: the job was {reason} while wait ran\n"
+    assert read["archived"].endswith(said)
+    assert read["stage"].endswith("cleaned up\n")
+
+
+def test_a_stage_that_swallows_the_exception_has_no_value(project):
+    """What a library returns that stops in the middle is neither the result nor cached."""
+    body = """\
+try:
+    time.sleep(600)
+except KeyboardInterrupt:
+    return "half a model" """
+    read = run(project, body, "os.kill(pid, signal.SIGTERM)")
+    assert read["exit"] == 143
+    assert read["listed"][0][0] == "cancelled"
+    assert [status for _, status, _ in read["stages"]] == ["completed", "failed", "not run"]
+    assert not any('"value"' in each for each in read["events"])
+
+
+def test_a_stage_that_makes_an_error_of_it_was_cancelled_all_the_same(project):
+    """The job did not fail by itself, and nothing is called again."""
+    body = """\
+try:
+    time.sleep(600)
+except BaseException:
+    raise ValueError("training failed")"""
+    read = run(project, body, "os.kill(pid, signal.SIGTERM)")
+    assert (read["exit"], read["listed"][0][0]) == (143, "cancelled")
+    assert ["wait", "failed", "ValueError: training failed"] in read["stages"]
+
+
+def test_two_signals_at_once_are_one_request(project):
+    """Whoever ends a group and a process of it does not take its records from the job."""
+    signals = "[os.kill(pid, signal.SIGTERM) for _ in range(20)]"
+    read = run(project, SLEEP, signals)
+    assert (read["exit"], read["complete"]) == (143, True)
+
+
+def test_the_second_signal_ends_a_stage_that_goes_on(project):
+    """Whoever asks again does not want to wait, not for the stage and not for records."""
+    body = """\
+while True:
+    try:
+        time.sleep(600)
+    except KeyboardInterrupt:
+        print("no", flush=True)"""
+    signals = """\
+os.kill(pid, signal.SIGTERM)
+    while not deployment.is_job_complete():
+        time.sleep(0.1)
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            break"""
+    read = run(project, body, signals)
+    assert read["exit"] == 143
+    assert read["outcome"] is None
+    assert read["complete"] is False
+    assert read["log"].count("no\n") == 1
+
+
+def test_processes_of_a_stage_end_as_any_others(project):
+    """A pool that a stage closes by SIGTERM says nothing in the log, and the job goes on."""
+    project.write(
+        "train.py",
+        """\
+        import multiprocessing
+        from vcat import *
+
+        def double(x):
+            return 2 * x
+
+        def pooled():
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                return pool.map(abs, [-1, 2])
+
+        deployment = stage(pooled)().run()
+        print(deployment.fetch_job_results(), repr(deployment.logs()))
+        """,
+    )
+    assert project.run("train.py").stdout == "[1, 2] ''\n"
+
+
+def test_signals_while_records_are_written_break_none(project):
+    """The result is there, and so the job has completed; asked before the stages, it has not."""
+    project.write(
+        "store.py",
+        """\
+        import os, signal
+        from vcat import LocalFileSystemPipelineArchive
+
+        class Archive(LocalFileSystemPipelineArchive):
+            def store(self, job_name, name, data):
+                if name.startswith(os.environ["AT"]) and "VCAT_PYTHON" in os.environ:
+                    print("sent", flush=True)
+                    os.kill(os.getpid(), signal.SIGTERM)
+                super().store(job_name, name, data)
+        """,
+    )
+    project.write(
+        "my.config.yaml",
+        """\
+        archive_implementation:
+          archive_type: store:Archive
+          constructor_arguments: [archive]
+        """,
+    )
+    project.write(
+        "train.py",
+        """\
+        import os, sys
+        from vcat import *
+
+        def one():
+            return 1
+
+        os.environ["AT"] = sys.argv[1]
+        deployment = stage(one)().run(job_name=sys.argv[2])
+        deployment.wait_for_deployment_to_complete(timeout=60)
+        outcome = deployment._archive.fetch_document("outcome")
+        print("sent" in deployment.logs(), outcome["state"], list_jobs()[0].state)
+        """,
+    )
+    cases = [
+        ("log/output.log", "True completed completed"),
+        ("job/outcome.json", "True completed completed"),
+        ("log/events.jsonl", "True completed completed"),
+        ("source/", "True cancelled cancelled"),
+    ]
+    seen = [
+        (at, project.run("train.py", at, f"job{number}").stdout.strip())
+        for number, (at, _) in enumerate(cases)
+    ]
+    assert seen == cases
+
+
+def test_a_killed_job_leaves_its_provenance(project):
+    """What is known before the first stage, so that ``vcat why`` and people have something."""
+    read = run(project, SLEEP, "os.kill(pid, signal.SIGKILL)")
+    assert read["outcome"] is None
+    assert read["complete"] is False
+    assert read["provenance"] == [["before", "not run"], ["wait", "not run"], ["after", "not run"]]
+    assert read["stages"][0] == ["before", "completed", None]

@@ -1,0 +1,241 @@
+"""Stages that harm the process they run in: the job's state is truthful, and the job ends."""
+
+import json
+import re
+
+import pytest
+
+SCRIPT = """\
+    import atexit, os, shutil, signal, sys, tempfile, threading, time
+    from vcat import *
+
+    @stage(cache=False)
+    def harm(x):
+        {body}
+
+    @stage
+    def after(x):
+        print("after it")
+        return x, os.path.basename(os.getcwd())
+
+    deployment = after(harm(1)).run(job_name="harmed")
+    try:
+        print("result", deployment.fetch_job_results())
+    except RemoteException as error:
+        print(str(error))
+    print(deployment.get_job_status(), list_jobs()[0].state)
+    """
+
+
+def run(project, body):
+    project.write("train.py", SCRIPT.format(body=body.replace("\n", "\n        ")))
+    *lines, states = project.run("train.py").stdout.splitlines()
+    read = project.ask(
+        """
+        job = get_job("harmed")
+        archive = job._archive
+        print(json.dumps({
+            "log": (archive.fetch_log("output.log") or b"").decode(),
+            "now": job.logs(),
+            "events": (archive.fetch_log("events.jsonl") or b"").decode().splitlines(),
+            "stage": (archive.fetch_log("stage-000000.log") or b"").decode(),
+            "warnings": [e["text"] for e in job.events() if e["event"] == "warning"],
+        }))
+        """
+    )
+    return lines, states, read
+
+
+COMPLETED = ["result (2, 'project')"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "os.close(0); os.close(1); os.close(2)",
+        "null = os.open(os.devnull, os.O_WRONLY); os.dup2(null, 1); os.dup2(null, 2)",
+        "sys.stdout = sys.stderr = None",
+        "sys.stdout = open(os.devnull, 'w'); sys.stdout.close()",
+        "sys.stdout.close(); sys.stderr.close()",
+        "os.chdir('/')",
+        "os.chdir(tempfile.mkdtemp()); os.rmdir(os.getcwd())",
+    ],
+)
+def test_the_next_stage_finds_the_process_as_the_job_began_it(project, body):
+    """Descriptors, streams and directory are put back; log and events go on where they were."""
+    lines, states, read = run(project, f"print('before it')\n{body}\nreturn x + 1")
+    assert (lines, states) == (COMPLETED, "completed completed")
+    assert read["log"] == "before it\nafter it\n"
+    assert read["stage"] == "before it\n"
+    assert json.loads(read["events"][-1])["state"] == "completed"
+
+
+def test_a_stage_that_closes_all_descriptors_cannot_hide_it(project):
+    """The stores have lost theirs, so nothing can be kept: the job has failed, and says so."""
+    lines, states, read = run(project, "os.closerange(0, 256)\nreturn x + 1")
+    assert states == "failed failed"
+    assert lines[0] == "job harmed failed: exit code 74"
+    assert "Bad file descriptor" in read["now"]
+
+
+def test_a_deleted_directory_takes_no_record_along(project):
+    """The archive has the result, the log and the events of a job whose directory is gone."""
+    body = "print('before it')\nshutil.rmtree(os.path.dirname(os.getcwd()))\nreturn x + 1"
+    project.write("train.py", SCRIPT.format(body=body.replace("\n", "\n        ")))
+    done = project.run("train.py").stdout.splitlines()
+    read = project.ask(
+        """
+        archive = get_job("harmed")._archive
+        print(json.dumps({
+            "outcome": archive.fetch_document("outcome"),
+            "provenance": archive.fetch_document("provenance"),
+            "log": (archive.fetch_log("output.log") or b"").decode(),
+            "events": (archive.fetch_log("events.jsonl") or b"").decode().splitlines(),
+            "listed": [each.state for each in list_jobs()],
+        }))
+        """
+    )
+    assert done[-1] == f"{read['outcome']['state']} {read['listed'][0]}"
+    assert read["provenance"]["complete"] is True
+    assert "def harm(x):" in read["provenance"]["stages"][0]["source"]
+    assert json.loads(read["events"][-1])["state"] == read["outcome"]["state"]
+    assert read["log"].startswith("before it\n")
+
+
+def test_a_child_that_comes_back_from_its_stage_writes_nothing(project):
+    """One result, one set of events, one log; whichever way the child comes back."""
+    body = """\
+for way in range(4):
+    pid = os.fork()
+    if pid == 0:
+        if way == 0:
+            return "of the child"
+        if way == 1:
+            sys.exit(0)
+        if way == 2:
+            raise ValueError("in the child")
+        sys.exit("said")
+    print("child", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+return x + 1"""
+    lines, states, read = run(project, body)
+    assert (lines, states) == (COMPLETED, "completed completed")
+    assert re.findall(r"child (\d)", read["log"]) == ["0", "0", "1", "1"]
+    assert "ValueError: in the child" in read["log"]
+    assert (
+        "vcat: warning: stage 'harm' (train.py:4): a process that it forked came back from it and"
+        " ends here; end it with os._exit()\n"
+    ) in read["log"]
+    kinds = [json.loads(each)["event"] for each in read["events"]]
+    assert (kinds.count("job started"), kinds.count("job ended"), kinds.count("value")) == (1, 1, 1)
+
+
+def test_a_daemon_of_a_stage_does_not_hold_the_job(project):
+    """A process in a session of its own that keeps the log open is not waited for."""
+    body = """\
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(600)
+    os._exit(0)
+return x + 1"""
+    lines, states, _ = run(project, body)
+    assert (lines, states) == (COMPLETED, "completed completed")
+
+
+def test_threads_that_go_on_are_left_behind(project):
+    """Python would wait for them for ever; the job says so, writes its records and ends."""
+    body = """\
+threading.Thread(target=time.sleep, args=(600,), name="endless").start()
+return x + 1"""
+    lines, states, read = run(project, body)
+    assert (lines, states) == (COMPLETED, "completed completed")
+    assert read["warnings"] == [
+        "the stages have left threads behind that go on, and the job ends: 'endless'",
+        "the job ends after 5 seconds without waiting for threads that go on: 'endless'",
+    ]
+    assert read["now"].splitlines()[-1] == f"vcat: warning: {read['warnings'][-1]}"
+
+
+def test_an_exit_handler_that_hangs_is_left_behind(project):
+    """What a library does at the end of the process cannot keep the job from ending."""
+    body = "atexit.register(time.sleep, 600)\nreturn x + 1"
+    lines, states, read = run(project, body)
+    assert (lines, states) == (COMPLETED, "completed completed")
+    assert read["warnings"] == [
+        "the job ends after 5 seconds without waiting for an exit handler that does not end"
+    ]
+
+
+def test_an_exit_handler_that_raises_changes_nothing(project):
+    """The result was there before, and Python says what was raised."""
+    lines, states, read = run(project, "atexit.register(int, 'no number')\nreturn x + 1")
+    assert (lines, states) == (COMPLETED, "completed completed")
+    assert "ValueError: invalid literal for int()" in read["now"]
+
+
+def test_an_exit_handler_cannot_make_a_failed_job_complete(project):
+    """``os._exit(0)`` at the end of a job that has failed leaves a failed job."""
+    body = "atexit.register(os._exit, 0)\nraise ValueError('no model')"
+    lines, states, _ = run(project, body)
+    assert (lines[0], states) == ("ValueError: no model", "failed failed")
+
+
+@pytest.mark.parametrize(
+    ("body", "first"),
+    [
+        ("sys.exit()", "SystemExit"),
+        ("sys.exit('a text')", "SystemExit: a text"),
+        ("sys.exit(255)", "SystemExit: 255"),
+        ("threading.main_thread() and signal.raise_signal(signal.SIGABRT)", "job harmed failed"),
+        ("atexit.register(os._exit, 0); os._exit(0)", "job harmed failed"),
+    ],
+)
+def test_leaving_is_never_success(project, body, first):
+    """An exit of any kind in a stage is a failed job, and its later stages did not run."""
+    lines, states, read = run(project, body)
+    assert lines[0].startswith(first)
+    assert states == "failed failed"
+    assert "after it" not in read["now"]
+
+
+@pytest.mark.slow
+def test_a_flooded_log_is_kept_in_part(project):
+    """Of 100 MB, head and tail of the stage's output are kept; the rest is counted."""
+    body = """\
+line = "x" * 1048575
+for _ in range(100):
+    print(line)
+print("the end")
+return x + 1"""
+    lines, states, read = run(project, body)
+    assert (lines, states) == (COMPLETED, "completed completed")
+    head, left_out, tail = re.split(r"\n\[vcat: (\d+) bytes left out\]\n", read["stage"])
+    assert tail.endswith("x\nthe end\n")
+    assert len(head) == 64 << 20
+    assert 1 << 20 <= len(tail) < 3 << 20
+    assert len(head) + int(left_out) + len(tail) == 100 * 1048576 + 8
+
+
+def test_what_is_logged_by_nobodys_configuration_is_in_the_log(project):
+    """At the level of the configuration, whoever imports logging; a stage may configure it."""
+    project.write("my.config.yaml", "log_level: DEBUG\n")
+    body = """\
+import logging
+logging.getLogger("mine").debug("seen %s", 1)
+return x + 1"""
+    _, states, read = run(project, body)
+    assert states == "completed completed"
+    assert re.match(r"\d{4}-\S+ \S+ DEBUG mine: seen 1\n", read["stage"])
+
+
+def test_a_stage_configures_logging_as_anywhere(project):
+    """``basicConfig`` does what it does without vcat."""
+    body = """\
+import logging
+logging.basicConfig(format="own %(message)s", stream=sys.stdout, level=logging.ERROR)
+logging.warning("no")
+logging.error("seen")
+return x + 1"""
+    _, states, read = run(project, body)
+    assert states == "completed completed"
+    assert read["stage"] == "own seen\n"

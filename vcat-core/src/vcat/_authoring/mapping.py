@@ -1,0 +1,118 @@
+"""Maps: what a function is called with once for every item, and how many items there are."""
+
+from __future__ import annotations
+
+from vcat._authoring.parameter import Hyperparameter
+from vcat._authoring.strict import Strict
+from vcat.errors import GraphError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+#: Nobody means their items, or they have none in an order of their own.
+_NO_SEQUENCES = (str, bytes, bytearray, dict, set, frozenset)
+
+
+class Sequences(tuple[object, ...]):  # noqa: SLOT001  # a tuple of any size has no room for slots
+    """The positional arguments of a map: each call takes an item of each.
+
+    Attributes:
+        length: How many items there are; ``None`` where only the running job will know.
+    """
+
+    length: int | None
+
+    @classmethod
+    def of(cls, label: str, sequences: Iterable[Any]) -> Sequences:
+        """Return *sequences* as those of the map that messages call *label*.
+
+        Raises:
+            GraphError: The lengths that are known differ.
+        """
+        made = cls(sequences)
+        lengths = [each for each in map(_length, made) if each is not None]
+        if lengths and min(lengths) != max(lengths):
+            raise GraphError(f"{label}: {differing(lengths)}")
+        made.length = lengths[0] if lengths else None
+        return made
+
+
+def sequences_of(label: str, given: Iterable[Any]) -> Sequences:
+    """Return what a script gives to a map; iterators are read to their end.
+
+    Raises:
+        GraphError: One has no items in an order, or the lengths that are known differ.
+    """
+    sequences = Sequences.of(label, [_sequence(label, each) for each in given])
+    if not sequences:
+        raise GraphError(
+            f"{label}: map() needs a sequence; give what differs from item to item by position,"
+            " and by name what is the same for all"
+        )
+    return sequences
+
+
+def differing(lengths: Iterable[int]) -> str:
+    """Return what is said of sequences that cannot be zipped."""
+    counts = " and ".join(f"{each:,}" for each in lengths)
+    return (
+        f"map() of sequences of {counts} items; they are taken item by item, so give each as many,"
+        " and by name what is the same for all"
+    )
+
+
+def items_of(sequence: Any, lookup: Callable[[Any], Any]) -> Any:
+    """Return the items of a sequence: those of a promise are those of its value, ``lookup(it)``.
+
+    Raises:
+        GraphError: The value has no items in an order.
+    """
+    if not isinstance(sequence, Strict):
+        return sequence
+    value = lookup(sequence)
+    if (items := _items(value)) is None:
+        raise GraphError(
+            f"map() over {sequence!r}: its value is of type {type(value).__name__}, which has no"
+            " items in an order; return a list"
+        )
+    return items
+
+
+def _sequence(label: str, given: Any) -> Any:
+    if isinstance(given, Strict):
+        return given
+    if (items := _items(given)) is not None:
+        return items
+    instead = "give a list, and by name what is the same for every item"
+    if isinstance(given, (set, frozenset)):
+        instead = "sorted(...) puts it into an order"
+    raise GraphError(
+        f"{label}: map({_shown(given)}): type {type(given).__name__} has no items in an order;"
+        f" {instead}"
+    )
+
+
+def _items(value: Any) -> tuple[object, ...] | range | None:
+    """The items of *value* as they are now: the author's own list may change later."""
+    if type(value) is range:
+        return value
+    if isinstance(value, _NO_SEQUENCES):
+        return None
+    try:
+        return tuple(value)
+    except TypeError:
+        return None
+
+
+def _length(sequence: Any) -> int | None:
+    if type(sequence) is Hyperparameter:
+        return None
+    # Of promises only stages are left, which import this module.
+    return sequence.count if isinstance(sequence, Strict) else len(sequence)  # type: ignore[return-value]  # of a stage
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "..."

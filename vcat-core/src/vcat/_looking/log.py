@@ -1,0 +1,207 @@
+"""What a job prints, read piece by piece: from where it runs, else from its archive.
+
+A log may be larger than the memory, and so may one line of it: no more than a few pieces are held
+at a time, whoever asks.
+"""
+
+from __future__ import annotations
+
+import time
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vcat._looking.place import Place
+
+#: How many bytes are read at a time.
+PIECE = 256 * 1024
+
+#: How many characters of a line are held until its end is known; a longer one comes in parts.
+LONGEST_LINE = 1024 * 1024
+
+#: How long a reader who has read everything waits for more, in seconds.
+POLL = 0.1
+
+
+class JobFile:
+    """A file of a job, which grows while the job runs.
+
+    Args:
+        place: Where the job is.
+        name: ``output.log`` or that of a stage.
+    """
+
+    def __init__(self, place: Place, name: str) -> None:
+        self._place = place
+        self._name = name
+        self._archived: bytes | None = None
+
+    def pieces(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield what there is from *start* on, and empty bytes whenever that is all there is.
+
+        Never ends: whoever reads knows when nothing more can come. Nothing is read from *end* on.
+        What the deployment has not kept is left out, with a line in its place that says so.
+        """
+        fresh = True
+        while True:
+            data = self._read(start) if end is None or start < end else None
+            if not data:
+                yield b""
+                continue
+            # Asked after the reading: what was taken out before it is zeros in what was read.
+            gap = self._gap()
+            if gap is not None and gap[0] < start + len(data) and start < gap[1]:
+                data = data[: max(0, gap[0] - start)]
+                left_out = gap[1] - start - len(data)
+                newline = b"" if (fresh and not data) or data.endswith(b"\n") else b"\n"
+                yield data + newline + b"[vcat: %d bytes left out]\n" % left_out
+                start, fresh = gap[1], True
+                continue
+            start += len(data)
+            fresh = data.endswith(b"\n")
+            yield data
+
+    def text(self, start: int = 0) -> str:
+        """Return what there is from *start* on, all of it in memory."""
+        data = bytearray()
+        for piece in self.pieces(start, self.size()):
+            if not piece:
+                break
+            data += piece
+        return data.decode("utf-8", "replace")
+
+    def lines(self, start: int = 0, *, ended: Callable[[], bool] | None = None) -> Iterator[str]:
+        """Yield the lines from *start* on, those that come until the job has *ended* included.
+
+        Args:
+            start: The first byte.
+            ended: Returns whether nothing more will come; without it only what there is is read.
+        """
+        # A job may print faster than anybody reads: without a follower there is an end.
+        end = self.size() if ended is None else None
+        for line in self.arriving(start, ended or (lambda: True), end):
+            if line is None:
+                time.sleep(POLL)
+            else:
+                yield line
+
+    def arriving(
+        self, start: int, ended: Callable[[], bool], end: int | None = None
+    ) -> Iterator[str | None]:
+        """Yield the lines as :meth:`lines` does, and ``None`` whenever there is none yet."""
+        splitter = LineSplitter()
+        pieces = self.pieces(start, end)
+        while True:
+            over = ended()  # asked first, so that nothing printed later is missed
+            while data := next(pieces):
+                yield from splitter.feed(data)
+            if over:
+                yield from splitter.rest()
+                return
+            yield None
+
+    def beginning_of_last(self, count: int) -> int:
+        """Return where the last *count* lines begin, without reading what is before them."""
+        position = self.size()
+        if count == 0:
+            return position
+        gap = self._gap()
+        wanted, last = count, True
+        while position > 0:
+            start = max(0, position - PIECE)
+            if gap is not None and start < gap[1] <= position:
+                start = gap[1]
+            if start == position:  # the gap ends here; the line that stands for it counts as one
+                if wanted <= 1 or gap is None:
+                    return position
+                position, last = gap[0], False
+                # Its own newline, and the one that is put before it where there is none.
+                whole = position == 0 or self._read(position - 1, 1) == b"\n"
+                wanted -= 1 if whole else 2
+                if wanted <= whole:
+                    return position
+                continue
+            data = self._read(start, position - start) or b""
+            if last and data.endswith(b"\n"):
+                wanted += 1  # the newline at the very end begins no line
+            last = False
+            if (found := _nth_from_end(data, wanted)) is not None:
+                return start + found + 1
+            wanted -= data.count(b"\n")
+            position = start
+        return 0
+
+    def size(self) -> int:
+        """Return how long the file is, which nobody says, by looking where it ends."""
+        data = self._read(-PIECE)
+        if not data:
+            return 0
+        if len(data) < PIECE:
+            return len(data)
+        least, most = PIECE, 2 * PIECE
+        while self._read(most - 1, 1):
+            least, most = most, 2 * most
+        while most - least > 1:
+            middle = (least + most) // 2
+            if self._read(middle - 1, 1):
+                least = middle
+            else:
+                most = middle
+        return least
+
+    def _gap(self) -> tuple[int, int] | None:
+        return None if self._archived is not None else self._place.gap(self._name)
+
+    def _read(self, start: int, size: int = PIECE) -> bytes | None:
+        if self._archived is None:
+            data = self._place.read(self._name, start, size)
+            if data or (data is not None and start > 0):
+                return data
+            # Where it ran there is nothing of it, or not any more.
+            self._archived = self._place.archive.fetch_log(self._name)
+            if self._archived is None:
+                return data
+        start = max(0, len(self._archived) + start) if start < 0 else start
+        return self._archived[start : start + size]
+
+
+class LineSplitter:
+    """Make lines of bytes that come in pieces, which may end within a line or a character."""
+
+    def __init__(self) -> None:
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._parts: list[str] = []
+        self._held = 0
+
+    def feed(self, data: bytes) -> Iterator[str]:
+        """Yield the lines that end in *data*, without their newlines."""
+        first, *others = self._decoder.decode(data).split("\n")
+        for end in others:
+            yield self._take(first)
+            first = end
+        self._parts.append(first)
+        self._held += len(first)
+        if self._held > LONGEST_LINE:
+            yield self._take("")
+
+    def rest(self) -> Iterator[str]:
+        """Yield the last line, if it has begun and not ended."""
+        last = self._take(self._decoder.decode(b"", final=True))
+        if last:
+            yield last
+
+    def _take(self, end: str) -> str:
+        line = "".join([*self._parts, end])
+        self._parts, self._held = [], 0
+        return line
+
+
+def _nth_from_end(data: bytes, count: int) -> int | None:
+    """Return where the newline is that is *count* from the end, if there are so many."""
+    position = len(data)
+    for _ in range(count):
+        position = data.rfind(b"\n", 0, position)
+        if position < 0:
+            return None
+    return position

@@ -1,0 +1,85 @@
+"""Where a job is: what its deployment calls it, and the files that it has there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vcat._keeping.guard import call
+from vcat.abc import SupportsGaps, SupportsKill
+
+if TYPE_CHECKING:
+    from vcat._keeping.archive import JobArchive
+    from vcat.records import DeploymentStatus
+
+
+class Place:
+    """A job as its deployment has it.
+
+    Args:
+        backend: The deployment.
+        archive: What the job has left.
+        deployment_id: What the deployment calls the job, where that is known already.
+    """
+
+    def __init__(self, backend: Any, archive: JobArchive, deployment_id: str | None = None) -> None:
+        self.archive = archive
+        self._backend = backend
+        self._id = deployment_id
+
+    def id(self) -> str | None:
+        """Return what the deployment calls the job; ``None`` where it does not know it (yet)."""
+        if self._id is None:
+            document = self.archive.fetch_document("deployment")
+            if document is not None:
+                self._id = document["id"]
+            elif self._knows(self.archive.job_name):
+                # Whoever submitted it was killed before it could write the id down.
+                self._id = self.archive.job_name
+        return self._id
+
+    def status(self) -> DeploymentStatus | None:
+        """Return what the deployment says; ``None`` where it does not know the job (any more)."""
+        status: DeploymentStatus | None = self._ask("status")
+        return status
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait for the end as the deployment does; return whether it knows the job."""
+        return self._ask("wait", timeout) is not None
+
+    def read(self, name: str, start: int, size: int) -> bytes | None:
+        """Return up to *size* bytes of a file, from *start* on; ``None`` where it is not there."""
+        data: bytes | None = self._ask("read", name, start, size)
+        return data
+
+    def gap(self, name: str) -> tuple[int, int] | None:
+        """Return where the bytes of a file begin and end that have not been kept, if any."""
+        if not isinstance(self._backend, SupportsGaps):
+            return None
+        found: tuple[int, int] | None = self._ask("gap", name)
+        return found
+
+    def cancel(self) -> None:
+        """End the job with all its processes, which may take the time it is given to do so."""
+        if (known := self.id()) is not None:
+            call(self._backend, "cancel", known)
+
+    def kill(self) -> None:
+        """End the job at once, where the deployment can."""
+        if (known := self.id()) is not None:
+            can = isinstance(self._backend, SupportsKill)
+            call(self._backend, "kill" if can else "cancel", known)
+
+    def _ask(self, operation: str, *args: Any) -> Any:
+        if (known := self.id()) is None:
+            return None
+        try:
+            return call(self._backend, operation, known, *args)
+        except LookupError:
+            return None
+
+    def _knows(self, name: str) -> bool:
+        try:
+            call(self._backend, "status", name)
+        except LookupError:
+            return False
+        return True

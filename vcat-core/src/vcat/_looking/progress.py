@@ -1,0 +1,182 @@
+"""How far a job has come, in numbers and in words, and how long what is left took before."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vcat._keeping.definition import stage_records
+from vcat._keeping.event import fold_stages
+from vcat._looking.failure import SAID
+from vcat._looking.history import History, Stages
+from vcat._looking.reason import text
+from vcat.errors import VcatError
+
+if TYPE_CHECKING:
+    from vcat._looking.settling import Tally
+    from vcat._plugins.configuration import Configuration
+    from vcat.records import DeploymentStatus, JobRecord, StageRecord
+
+#: How many seconds a job runs before it is worth knowing how long the earlier ones took.
+_ESTIMATED_AFTER = 2.0
+
+#: How many earlier jobs are read to learn how long stages take.
+_DEPTH = 5
+
+
+class Progress(NamedTuple):
+    """How far a job has come.
+
+    Attributes:
+        job_name: The job.
+        total: How many stages it has.
+        done: How many of them have ended well.
+        cached: How many of these came from the cache.
+        failed: How many have failed.
+        running: The ids of those that run, and for how many seconds they have.
+        elapsed: For how many seconds the job has been running.
+        left: How many seconds the rest took in earlier jobs; ``None`` where they do not tell.
+    """
+
+    job_name: str
+    total: int
+    done: int
+    cached: int
+    failed: int
+    running: tuple[tuple[str, float], ...]
+    elapsed: float
+    left: float | None
+
+
+class Durations:
+    """How long stages took in the earlier jobs of a script.
+
+    Args:
+        configuration: Where these are.
+        row: The job that they are earlier than.
+    """
+
+    def __init__(self, configuration: Configuration, row: JobRecord) -> None:
+        self._history = History(configuration, row.project, row.script, row)
+        self._by_id: dict[str, float] | None = None
+        self._by_name: dict[str, float] = {}
+
+    def left(self, records: list[StageRecord], now: float) -> float | None:
+        """Return how long what is left took; ``None`` where earlier jobs have not all of it."""
+        if self._by_id is None:
+            self._by_id = self._read()
+        work, running = 0.0, 0
+        for each in records:
+            if each.status not in ("running", "not run"):
+                continue
+            took = self._by_id.get(each.id, self._by_name.get(each.name))
+            if took is None:
+                return None
+            if each.status == "running":
+                running += 1
+                took = max(0.0, took - (now - (each.started_at or now)))
+            work += took
+        return work / max(1, running)
+
+    def _read(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        names: dict[str, list[float]] = {}
+        try:
+            for number, (_, _, stages) in enumerate(self._history.jobs()):
+                for stage_id, name, took in _computed(stages):
+                    found.setdefault(stage_id, took)
+                    names.setdefault(name, []).append(took)
+                if number + 1 == _DEPTH:
+                    break
+        except VcatError:  # no estimate is worth an error
+            return {}
+        self._by_name = {name: sum(all_) / len(all_) for name, all_ in names.items()}
+        return found
+
+
+def _computed(stages: Stages) -> list[tuple[str, str, float]]:
+    """Return id, name and seconds of the stages that were computed."""
+    found = []
+    for each in stages:
+        start, end = each.get("started_at"), each.get("ended_at")
+        if (
+            each.get("status") == "completed"
+            and isinstance(start, float)
+            and (isinstance(end, float))
+        ):
+            found.append((text(each["id"]), text(each.get("name")), max(0.0, end - start)))
+    return found
+
+
+def measure(
+    events: list[dict[str, Any]],
+    row: JobRecord,
+    definition: dict[str, Any],
+    durations: Durations,
+) -> Progress:
+    """Return how far a job has come."""
+    now = time.time()
+    records = fold_stages(events, stage_records(definition))
+    statuses = [each.status for each in records]
+    started = next((each["time"] for each in events if each["event"] == "job started"), None)
+    cached = statuses.count("cached")
+    elapsed = max(0.0, now - (row.submitted_at if started is None else started))
+    return Progress(
+        row.job_name,
+        len(records),
+        statuses.count("completed") + cached,
+        cached,
+        statuses.count("failed"),
+        tuple(
+            (each.id, max(0.0, now - (each.started_at or now)))
+            for each in records
+            if each.status == "running"
+        ),
+        elapsed,
+        None if elapsed < _ESTIMATED_AFTER else durations.left(records, now),
+    )
+
+
+def describe(progress: Progress) -> str:
+    """Return the progress as one line."""
+    parts = [f"{progress.done} of {progress.total} stages done"]
+    if progress.cached:
+        parts.append(f"{progress.cached} cached")
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    parts.append(spell(progress.elapsed))
+    if progress.left is not None and progress.left >= 1:
+        parts.append(f"about {spell(progress.left)} left")
+    running = [f"{printable(each)} {spell(took)}" for each, took in progress.running[:3]]
+    if more := len(progress.running) - len(running):
+        running.append(f"and {more} more")
+    end = f"; running: {', '.join(running)}" if running else ""
+    return f"{progress.job_name}: {', '.join(parts)}{end}"
+
+
+def spell(seconds: float) -> str:
+    """Return a duration in words."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def printable(name: str) -> str:
+    """Return *name* with nothing in it that a terminal would obey."""
+    return name if name.isprintable() else "".join(c if c.isprintable() else "?" for c in name)
+
+
+def summarize(job_name: str, status: DeploymentStatus, counts: Tally | None) -> str:
+    """Return one line: how a job has ended, in what time, what was cached, where the record is."""
+    took = ""
+    if status.started_at is not None and status.ended_at is not None:
+        word = "in" if status.state == "completed" else "after"
+        took = f" {word} {spell(max(0.0, status.ended_at - status.started_at))}"
+    stages = "" if counts is None else f", {counts.cached} of {counts.total} stages cached"
+    reason = f": {status.reason}" if status.reason else ""
+    state = SAID.get(status.state, status.state)
+    return f"{job_name} {state}{took}{stages}{reason}; vcat show {job_name}"

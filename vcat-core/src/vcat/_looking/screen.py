@@ -1,0 +1,185 @@
+"""Where progress is shown: a line of the terminal that changes, lines elsewhere, or nowhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vcat._looking.progress import describe, printable, spell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vcat._looking.progress import Progress
+
+#: How often a terminal is drawn on, and how often a line is printed elsewhere, in seconds. What is
+#: over before the first line has no need of any.
+_DRAWN, _PRINTED = 0.1, 30.0
+
+_MOST_ROWS = 5
+
+
+class Screen(Protocol):
+    """What shows the progress of a job while somebody waits for it.
+
+    Attributes:
+        interval: How many seconds pass between two showings; ``None`` where there are none.
+        shown: Whether anything has been shown.
+    """
+
+    interval: float | None
+    shown: bool
+
+    def show(self, progress: Progress) -> None:
+        """Show how far the job has come."""
+
+    def hide(self) -> None:
+        """Leave the cursor on an empty line, for others to print; also at the end."""
+
+
+def open_screen(*, quiet: bool) -> Screen:
+    """Return what shows progress on standard error; nothing if *quiet* or ``VCAT_QUIET`` is set."""
+    if is_quiet(quiet):
+        return _Nowhere()
+    if not is_terminal():
+        return _Lines()
+    try:
+        return _Rich()
+    except ImportError:
+        return _Line()
+
+
+def is_quiet(asked: bool) -> bool:  # noqa: FBT001  # one word
+    """Return whether nothing is to be shown, because it was *asked* for or the environment says."""
+    return asked or os.environ.get("VCAT_QUIET", "0") not in ("", "0")
+
+
+def is_terminal() -> bool:
+    """Return whether standard error is a terminal that can overwrite a line."""
+    try:
+        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    except (AttributeError, ValueError):  # a script may have replaced or closed it
+        return False
+
+
+def tell(line: str) -> None:
+    """Print a line on standard error; without one, or with a broken one, nowhere."""
+    try:
+        print(f"vcat: {printable(line)}", file=sys.stderr, flush=True)  # noqa: T201  # progress is for whoever waits
+    except (AttributeError, OSError, ValueError):
+        return
+
+
+class _Nowhere:
+    interval: float | None = None
+    shown = False
+
+    def show(self, progress: Progress) -> None:
+        pass
+
+    def hide(self) -> None:
+        pass
+
+
+class _Lines:
+    """Plain lines, for files and pipes: seldom, and only where something has changed."""
+
+    interval: float | None = _PRINTED
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.shown = False
+        self._clock = clock
+        self._next = clock() + _PRINTED
+        self._last: Any = None
+
+    def show(self, progress: Progress) -> None:
+        now = self._clock()
+        state = progress.done, progress.failed, [each for each, _ in progress.running]
+        if now < self._next or state == self._last:
+            return
+        self._next, self._last, self.shown = now + _PRINTED, state, True
+        tell(describe(progress))
+
+    def hide(self) -> None:
+        pass
+
+
+class _Line:
+    """One line, drawn over itself."""
+
+    interval: float | None = _DRAWN
+
+    def __init__(self) -> None:
+        self.shown = False
+        self._drawn = False
+
+    def show(self, progress: Progress) -> None:
+        try:
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns
+        except (OSError, ValueError, AttributeError):
+            columns = 80
+        # The last column stays free: writing there moves some terminals to the next line.
+        self._write(f"\r\x1b[K{describe(progress)[: max(1, columns - 1)]}")
+        self.shown = self._drawn = True
+
+    def hide(self) -> None:
+        if self._drawn:
+            self._write("\r\x1b[K")
+            self._drawn = False
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except (AttributeError, OSError, ValueError):
+            return
+
+
+class _Rich:
+    """A bar, and a line for each stage that runs."""
+
+    interval: float | None = _DRAWN
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self.shown = False
+        self._console = Console(stderr=True)
+        self._live_type = Live
+        self._live: Any = None
+
+    def show(self, progress: Progress) -> None:
+        rows = self._rows(progress)
+        if self._live is None:
+            self._live = self._live_type(
+                rows,
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        self._live.update(rows, refresh=True)
+        self.shown = True
+
+    def hide(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _rows(self, progress: Progress) -> Any:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        bar = ProgressBar(total=max(1, progress.total), completed=progress.done, width=40)
+        head = Text(describe(progress._replace(running=())), no_wrap=True, overflow="ellipsis")
+        shown = progress.running[:_MOST_ROWS]
+        rows = [Text(f"  {printable(each)} {spell(took)}", no_wrap=True) for each, took in shown]
+        if more := len(progress.running) - len(shown):
+            rows.append(Text(f"  and {more} more"))
+        return Group(head, bar, *rows)

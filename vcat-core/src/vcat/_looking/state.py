@@ -1,0 +1,84 @@
+"""The state of a job, as far as its deployment, its outcome and its row of the listing tell."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord
+
+#: How long handing over may take, in seconds: the largest bundle over the slowest line.
+_HANDING_OVER = 3600.0
+
+
+def judge(
+    deployed: DeploymentStatus | None, outcome: dict[str, Any] | None, row: JobRecord | None
+) -> DeploymentStatus:
+    """Return the state of a job that has ended, or is not known where it was to run.
+
+    Args:
+        deployed: What the deployment says; ``None`` where it does not know the job.
+        outcome: What the job has written down at its end.
+        row: The job's row of the listing, where the other two do not know the job.
+    """
+    if deployed is None:
+        return _unknown(outcome, row)
+    if outcome is None:
+        if deployed.state != "completed":
+            return deployed
+        reason = "it ended with exit code 0 but left no result"
+        return deployed._replace(state="failed", reason=reason)
+    state = outcome["state"]
+    if deployed.state == "completed":
+        if state == "completed" and not outcome["result"]:
+            reason = "it ended with exit code 0 but left no result"
+            return deployed._replace(state="failed", reason=reason)
+        return (
+            deployed._replace(state=state, reason=_reason(outcome))
+            if (state != "completed")
+            else deployed
+        )
+    if deployed.state == "failed" and state in ("failed", "cancelled"):
+        # It ended by itself, and knows better than its exit code.
+        return deployed._replace(state=state, reason=_reason(outcome) or deployed.reason)
+    if deployed.state == "lost" and (state != "completed" or outcome["result"]):
+        # Only who watched over it is lost: it has come to its end and said which.
+        return _ended(outcome)
+    return deployed
+
+
+def _unknown(outcome: dict[str, Any] | None, row: JobRecord | None) -> DeploymentStatus:
+    if outcome is not None and (outcome["state"] != "completed" or outcome["result"]):
+        ended = _ended(outcome)
+        if row is None or row.state not in TERMINAL_STATES or row.exit_code is None:
+            return ended
+        # Whoever looked while the deployment knew the job has put down what it said.
+        return ended._replace(state=row.state, reason=row.reason, exit_code=row.exit_code)
+    if row is not None and row.state in TERMINAL_STATES - {"completed"}:
+        return DeploymentStatus(row.state, row.exit_code, row.reason, row.started_at, row.ended_at)
+    return DeploymentStatus("lost", reason="its deployment does not know it and it left no result")
+
+
+def not_handed_over(row: JobRecord | None) -> DeploymentStatus:
+    """Return the state of a job that no deployment has, as its *row* of the listing tells it."""
+    if row is not None and row.state in TERMINAL_STATES - {"completed"}:
+        return DeploymentStatus(row.state, row.exit_code, row.reason, row.started_at, row.ended_at)
+    if row is not None and time.time() - row.submitted_at > _HANDING_OVER:
+        reason = "nobody has handed it over within an hour: whoever submitted it was killed"
+        return DeploymentStatus("lost", reason=reason)
+    return DeploymentStatus("queued", reason="it has not been handed over yet")
+
+
+def _ended(outcome: dict[str, Any]) -> DeploymentStatus:
+    return DeploymentStatus(
+        outcome["state"],
+        reason=_reason(outcome),
+        started_at=outcome["started_at"],
+        ended_at=outcome["ended_at"],
+    )
+
+
+def _reason(outcome: dict[str, Any]) -> str | None:
+    error = outcome.get("error") or {}
+    reason: str | None = error.get("first_line")
+    return reason

@@ -1,0 +1,262 @@
+"""What each stage prints, in a file of its own as it is printed.
+
+What is written through :data:`sys.stdout` and :data:`sys.stderr` is seen; what native code and
+other processes write to the descriptors beneath is in the job's output alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import RLock
+from collections import deque
+from contextlib import suppress
+from typing import Any
+
+from vcat.abc import unobserved
+
+#: Of one stage, so many bytes are kept from the beginning, and so many from the end.
+HEAD, TAIL = 64 << 20, 1 << 20
+
+_PENDING = 8192
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def log_name(number: int) -> str:
+    """Return what the file of a stage is called, in the job's directory and in the archive."""
+    return f"stage-{number:06d}.log"
+
+
+class StageLog:
+    """The file of one stage, which is there as soon as the stage has printed something.
+
+    A file that cannot be written fails no stage: the end of what is printed is kept in memory.
+
+    Args:
+        path: The file; one that is there already goes on.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fd = -1
+        self._identity: tuple[int, int] | None = None
+        self._room = HEAD
+        self._heading = ""
+        self._pending = ""
+        self._tail: deque[bytes] = deque()
+        self._tail_size = self._left_out = 0
+        self._pid = os.getpid()
+        self._lock = RLock()  # a signal handler may print in the middle of printing
+
+    def head(self, line: str) -> None:
+        """Put *line* before what is printed next, if anything is."""
+        self._heading = f"{line}\n"
+
+    def write(self, text: str) -> None:
+        """Take what is printed; whole lines are in the file at once."""
+        if not text:
+            return
+        if self._pid != os.getpid():  # of a fork: what its parent has begun is the parent's
+            self._pid, self._pending, self._lock = os.getpid(), "", RLock()
+        with self._lock:
+            if self._heading:
+                text, self._heading = self._heading + text, ""
+            self._pending += text
+            # A progress bar ends its lines in another way.
+            if "\n" in text or "\r" in text or len(self._pending) > _PENDING:
+                self.flush()
+
+    def flush(self) -> None:
+        """Put into the file what is there of a line."""
+        with self._lock:
+            text, self._pending = self._pending, ""
+            if not text:
+                return
+            data = text.encode("utf-8", "backslashreplace")
+            if self._room:
+                data = data[self._append(data[: self._room]) :]
+            if data:
+                self._keep_tail(data)
+
+    def close(self) -> bytes | None:
+        """End the file and return what is in it; ``None`` where nothing was printed."""
+        self.flush()
+        tail = b"".join(self._tail)
+        if self._left_out:
+            tail = b"\n[vcat: %d bytes left out]\n" % self._left_out + tail
+        content = tail if self._identity is None else self._read() + tail
+        with suppress(OSError):  # it is in the archive at least
+            if tail and self._open():
+                os.write(self._fd, tail)
+        with suppress(OSError):
+            if self._open(again=False):
+                os.close(self._fd)
+        self._fd, self._room = -1, 0
+        self._tail.clear()
+        return content or None
+
+    def _append(self, data: bytes) -> int:
+        """Write *data* to the file as far as it goes; return how much of it went."""
+        done = 0
+        try:
+            while done < len(data) and self._open():
+                written = os.write(self._fd, data[done:])
+                done += written
+        except OSError:  # a full disk
+            pass
+        self._room = self._room - done if done == len(data) else 0
+        return done
+
+    def _keep_tail(self, data: bytes) -> None:
+        self._room = 0
+        if len(data) > TAIL:
+            self._left_out += len(data) - TAIL
+            data = data[-TAIL:]
+        self._tail.append(data)
+        self._tail_size += len(data)
+        while self._tail_size - len(self._tail[0]) >= TAIL:
+            first = self._tail.popleft()
+            self._tail_size -= len(first)
+            self._left_out += len(first)
+
+    def _open(self, *, again: bool = True) -> bool:
+        """Return whether the file is open; a stage may close it, or give its number to another."""
+        if self._identity is not None and _identity(self._fd) == self._identity:
+            return True
+        if not again:
+            return False
+        try:
+            with unobserved():  # no stage depends on it
+                self._fd = os.open(self._path, _FLAGS, 0o600)
+        except OSError:  # a stage has deleted the directory
+            return False
+        self._identity = _identity(self._fd)
+        return True
+
+    def _read(self) -> bytes:
+        if not self._open():
+            return b""
+        pieces, start = [], 0
+        with suppress(OSError):
+            while piece := os.pread(self._fd, 1 << 20, start):
+                if start + len(piece) > HEAD:
+                    piece = piece[: HEAD - start]
+                pieces.append(piece)
+                start += len(piece)
+                if start >= HEAD:
+                    break
+        return b"".join(pieces)
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+class StageLogs:
+    """Stands in the place of the standard streams, and keeps what goes through them by stage.
+
+    One stage at a time prints in a process; its threads do for it.
+
+    Args:
+        directory: Where the files are.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._number = -1
+        self._log: StageLog | None = None
+        self.stdout = None if sys.stdout is None else _Stream(sys.stdout, self)
+        self.stderr = None if sys.stderr is None else _Stream(sys.stderr, self)
+
+    def install(self) -> None:
+        """Take the place of the streams, also of those that a stage has put there or closed."""
+        for number, stream in ((1, self.stdout), (2, self.stderr)):
+            if stream is not None:
+                stream.reopen(number)
+        sys.stdout, sys.stderr = self.stdout, self.stderr
+
+    def begin(self, number: int) -> None:
+        """Let what is printed from now on be of a stage."""
+        if self._log is not None:
+            self._log.close()
+        self._number = number
+        self._log = StageLog(os.path.join(self._directory, log_name(number)))
+
+    def resume(self, number: int) -> None:
+        """Let what is printed from now on be of a stage that has begun, here or elsewhere."""
+        if number != self._number or self._log is None:
+            self.begin(number)
+
+    def repeat(self, number: int, attempt: int) -> None:
+        """Mark where what is printed is of another call of the stage."""
+        if self._log is not None and number == self._number:
+            self._log.head(f"[vcat: attempt {attempt}]")
+
+    def write(self, text: str) -> None:
+        """Take what was printed."""
+        if self._log is not None:
+            self._log.write(text)
+
+    def flush(self) -> None:
+        """Put into the file what is there of a line."""
+        if self._log is not None:
+            self._log.flush()
+
+    def end(self, number: int) -> bytes | None:
+        """Return all that a stage has printed, here or in the process that ran it, if anything."""
+        if self._log is not None and number == self._number:
+            log, self._log = self._log, None
+            content = log.close()
+            if content is not None:
+                return content
+        with suppress(OSError), open(os.path.join(self._directory, log_name(number)), "rb") as file:
+            return file.read(HEAD + 2 * TAIL)
+        return None
+
+
+class _Stream:
+    """A standard stream whose text is kept by stage; it is the original in all else."""
+
+    def __init__(self, original: Any, logs: StageLogs) -> None:
+        self.original = original
+        self._logs = logs
+
+    def reopen(self, number: int) -> None:
+        """Open a stream anew that a stage has closed; the descriptor beneath is there."""
+        closed = self.original
+        if getattr(closed, "closed", False):
+            with suppress(Exception):
+                self.original = os.fdopen(
+                    number, "w", 1, closed.encoding, closed.errors, closefd=False
+                )
+
+    def write(self, text: Any) -> Any:
+        written = self.original.write(text)
+        if isinstance(text, str):
+            self._logs.write(text)
+        return written
+
+    def writelines(self, lines: Any) -> None:
+        for each in lines:
+            self.write(each)
+
+    def flush(self) -> None:
+        self._logs.flush()
+        self.original.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+    def __iter__(self) -> Any:
+        return iter(self.original)
+
+    def __enter__(self) -> Any:
+        self.original.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> Any:
+        return self.original.__exit__(*exception)

@@ -1,0 +1,59 @@
+"""Ending a job with all its processes, through its supervisor or without it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import Any
+
+from vcat.errors import BackendError
+from vcat.records import TERMINAL_STATES
+from vcat_deploy_localshell import process, record, state, tree
+from vcat_deploy_localshell.place import Place
+from vcat_deploy_localshell.process import Process
+
+
+def cancel(place: Place) -> None:
+    """End the job, and return when none of its processes is left and its state is final.
+
+    Raises:
+        LookupError: There is no such job.
+        BackendError: It runs where nothing here can reach it.
+    """
+    if state.look(place).state == "queued":
+        state.abandon(place, "cancelled", None)
+    if state.look(place).state in TERMINAL_STATES:
+        return
+    claim = state.read_claim(place) or {}
+    life = state.Life(place, claim)
+    if not life.is_here:
+        raise BackendError(
+            f"LocalShellJobDeployment: job {place.job_id!r} runs on {claim['host']}, or in a"
+            " container there; cancel it there"
+        )
+    # Before the first signal, so that nobody takes a killed job for one that failed.
+    record.write_once(place.record(record.CANCEL), b"")
+    grace = _grace(place)
+    deadline = time.monotonic() + grace
+    if life.process is not None:
+        _ask(life.process, grace + tree.KILLED)
+    if state.read_end(place) is None:
+        tree.end(state.job_tree(claim).living, max(0.0, deadline - time.monotonic()))
+        state.look(place)
+
+
+def _ask(supervisor: Process, patience: float) -> None:
+    """Have the supervisor end the job; end the supervisor itself where it does not do so."""
+    process.send(supervisor, signal.SIGTERM)
+    process.send(supervisor, signal.SIGCONT)
+    process.wait_for_end(supervisor, patience)
+    deadline = time.monotonic() + patience
+    while process.is_alive(supervisor) and time.monotonic() < deadline:
+        time.sleep(0.01)  # where its end cannot be waited for
+    if process.is_alive(supervisor):
+        tree.end(lambda: {each for each in [supervisor] if process.is_alive(each)}, 0)
+
+
+def _grace(place: Place) -> float:
+    job: dict[str, Any] | None = state.read_json(place.record(record.JOB))
+    return float(job["grace"]) if job is not None else 0.0

@@ -1,0 +1,44 @@
+"""Why a job has ended, in words."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # signal takes longer to import than all else
+
+_NAMES: dict[int, str] = {}
+for _name in sorted(dir(_signal)):
+    if _name.startswith("SIG") and _name[3:4] != "_" and isinstance(getattr(_signal, _name), int):
+        _NAMES.setdefault(getattr(_signal, _name), _name)
+
+RESTARTED = "the machine was started again while it ran"
+KILLED = "its supervisor was killed, and its processes are gone and left no exit code"
+ABANDONED = "the process that submitted it ended before it could be started"
+UNSUPERVISED = "its supervisor was killed; it goes on without one"
+
+
+def signalled(number: int) -> str:
+    """Return a signal as number and name."""
+    name = _NAMES.get(number)
+    return f"signal {number}" + (f" ({name})" if name else "")
+
+
+def signal_of(code: int) -> int | None:
+    """Return the signal that an exit code of a shell stands for, if it does."""
+    return code - 128 if code > 128 and code - 128 in _NAMES else None
+
+
+def explain(code: int, memory: str = "") -> str:
+    """Return what an exit code of ``run.sh`` other than 0 says.
+
+    Args:
+        code: The exit code.
+        memory: What is known of a lack of memory; it tells of a kill only.
+    """
+    number = signal_of(code)
+    if number is None:
+        return f"exit code {code}"
+    return f"killed by {signalled(number)}" + (memory if number == _signal.SIGKILL else "")
+
+
+def overdue(seconds: float) -> str:
+    """Return the reason of a job that took too long."""
+    return f"took longer than its timeout of {seconds:g} seconds"

@@ -1,0 +1,237 @@
+"""What became of a job, from its records and the process table."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from typing import Any
+
+from vcat.errors import BackendError
+from vcat.records import DeploymentStatus
+from vcat_deploy_localshell import process, reason, record
+from vcat_deploy_localshell.place import Place
+from vcat_deploy_localshell.process import Process
+from vcat_deploy_localshell.tree import Tree
+
+#: After how many seconds without a sign of life a job of another machine is lost.
+LEASE = 600.0
+
+
+class Life:
+    """Whether the supervisor of a job lives, and where.
+
+    Attributes:
+        process: The supervisor, where it lives and its number means something here.
+        is_alive: Whether it lives, as far as can be told.
+        is_here: Whether numbers of processes mean the same here as where it lives.
+        same_boot: Whether that is this machine, not started again since.
+        restarted: Whether it is this machine, started again since.
+        silent: How many seconds ago it gave its last sign of life, if only that can be seen.
+    """
+
+    def __init__(self, place: Place, claim: dict[str, Any]) -> None:
+        self.same_boot = claim["boot_id"] == process.boot_id()
+        self.is_here = self.same_boot and claim["namespace"] == process.namespace()
+        self.restarted = not self.same_boot and claim["host"] == os.uname().nodename
+        self.process = None
+        self.silent = 0.0
+        if self.is_here:
+            own = Process(claim["pid"], started=claim["started"])
+            self.process = own if process.is_alive(own) else None
+            self.is_alive = self.process is not None
+        elif self.same_boot:  # in a container: the lock is the kernel's, not the container's
+            self.is_alive = _is_locked(place.record(record.BEAT))
+        else:
+            self.silent = max(0.0, time.time() - _last_sign(place))
+            self.is_alive = not self.restarted and self.silent < LEASE
+
+
+def look(place: Place) -> DeploymentStatus:
+    """Return the state of a job; what is found out about its end is written down.
+
+    Raises:
+        LookupError: There is no such job.
+    """
+    claim = read_claim(place)
+    if claim is None:
+        return _look_unclaimed(place)
+    reap(claim["pid"])
+    life = Life(place, claim)
+    started = claim["started_at"]
+    if life.is_alive:  # it alone says how the job ended, and ends when it has
+        return DeploymentStatus("running", reason=_elsewhere(claim, life), started_at=started)
+    ended = read_end(place)
+    if ended is not None:
+        return ended
+    if life.same_boot and job_tree(claim).living():
+        return DeploymentStatus("running", reason=reason.UNSUPERVISED, started_at=started)
+    if not life.same_boot and not life.restarted:  # nothing to be written down for ever
+        return DeploymentStatus("lost", reason=_elsewhere(claim, life), started_at=started)
+    return settle(place, claim, *_judge(place, life))
+
+
+def _look_unclaimed(place: Place) -> DeploymentStatus:
+    """The state of a job that no supervisor has taken on, or of one that nobody knows."""
+    job = read_json(place.record(record.JOB))
+    if job is None:
+        raise LookupError(f"no job {place.job_id!r} in {place.path}")
+    if is_same(job):
+        return DeploymentStatus("queued", reason="it is being handed over")
+    abandon(place)
+    return look(place)
+
+
+def is_same(named: dict[str, Any]) -> bool:
+    """Return whether the process that a document names is alive, as far as can be told here."""
+    if named["boot_id"] != process.boot_id() or named["namespace"] != process.namespace():
+        return bool(named["host"] != os.uname().nodename)
+    return process.is_alive(Process(named["pid"], started=named["started"]))
+
+
+def abandon(place: Place, state: str = "lost", why: str | None = reason.ABANDONED) -> None:
+    """Let a job that no supervisor has taken on never be taken on."""
+    now = time.time()
+    claim = describe(Process(0), now)
+    if record.write_once(place.record(record.CLAIM), record.encode(claim)):
+        settle(place, claim, state, None, why)
+
+
+def describe(own: Process, started_at: float, mark: str = "") -> dict[str, Any]:
+    """Return what says that the process *own* supervises the job of that mark."""
+    identity = process.describe(own)
+    return {"format": record.FORMAT, **identity, "started_at": started_at, "mark": mark}
+
+
+def read_claim(place: Place) -> dict[str, Any] | None:
+    """Return what the supervisor is, once there is one."""
+    return read_json(place.record(record.CLAIM))
+
+
+def read_end(place: Place) -> DeploymentStatus | None:
+    """Return how the job ended, where that is written down."""
+    end = read_json(place.record(record.END))
+    if end is None:
+        return None
+    return DeploymentStatus(
+        end["state"],
+        exit_code=end["exit_code"],
+        reason=end["reason"],
+        started_at=end["started_at"],
+        ended_at=end["ended_at"],
+    )
+
+
+def job_tree(claim: dict[str, Any]) -> Tree:
+    """Return the processes of a job whose supervisor is gone."""
+    return Tree(claim["mark"], claim["pid"])
+
+
+def _judge(place: Place, life: Life) -> tuple[str, int | None, str | None]:
+    """What a job is that has no process and no record of its end: state, exit code, why."""
+    code = record.read_exit_code(place.directory)
+    if os.path.exists(place.record(record.CANCEL)):
+        return "cancelled", code, None
+    if code is not None:
+        return ("completed", 0, None) if code == 0 else ("failed", code, reason.explain(code))
+    return "lost", None, reason.RESTARTED if life.restarted else reason.KILLED
+
+
+def settle(
+    place: Place, claim: dict[str, Any], state: str, code: int | None, why: str | None
+) -> DeploymentStatus:
+    """Write down how a job ended whose supervisor could not, and return what is there."""
+    document = {
+        "format": record.FORMAT,
+        "state": state,
+        "exit_code": code,
+        "signal": None if code is None else reason.signal_of(code),
+        "reason": why,
+        "out_of_memory": False,
+        "started_at": claim["started_at"],
+        "ended_at": max(_last_sign(place), claim["started_at"]),
+        **{name: claim[name] for name in ("pid", "started", "boot_id", "namespace", "host")},
+        "shell": None,
+        "left_behind": [],
+        "log": None,
+    }
+    try:
+        record.write_once(place.record(record.END), record.encode(document), durable=True)
+    except OSError:  # looking must be possible where nothing can be written
+        return DeploymentStatus(
+            state, code, why, started_at=document["started_at"], ended_at=document["ended_at"]
+        )
+    ended = read_end(place)
+    assert ended is not None  # noqa: S101  # it is there by now, by whomever
+    return ended
+
+
+def _last_sign(place: Place) -> float:
+    """When the job was seen alive for the last time."""
+    found = []
+    for path in (
+        os.path.join(place.directory, "exit.json"),
+        place.record("output.log"),
+        place.record(record.BEAT),
+        place.record(record.CANCEL),
+    ):
+        with suppress(OSError):
+            found.append(os.stat(path).st_mtime)
+    return max(found, default=0.0)
+
+
+def _elsewhere(claim: dict[str, Any], life: Life) -> str | None:
+    if life.same_boot:
+        return None
+    return f"on {claim['host']}, where its last sign of life was {life.silent:.0f} seconds ago"
+
+
+def reap(pid: int) -> None:
+    """Take note of the end of our own child, so that it does not stay as a zombie.
+
+    A number that another process has by now is that of no zombie.
+    """
+    found = process.find(pid)
+    if found is None or not found.has_ended():
+        return
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def _is_locked(path: str) -> bool:
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def read_json(path: str) -> dict[str, Any] | None:
+    """Return one of the records, or ``None`` if it does not exist.
+
+    Raises:
+        BackendError: It is damaged, or of a version that this one does not read.
+    """
+    try:
+        with open(path, "rb") as file:
+            document = json.load(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise BackendError(f"LocalShellJobDeployment: {path} is damaged: {error}") from error
+    version = document.get("format") if isinstance(document, dict) else None
+    if version != record.FORMAT:
+        raise BackendError(
+            f"LocalShellJobDeployment: {path} has format {version!r}, this"
+            f" vcat-deploy-localshell reads {record.FORMAT}; use the version that wrote it"
+        )
+    return dict(document)

@@ -1,0 +1,189 @@
+"""Placing a job and starting its supervisor, once for each submission."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+from vcat.errors import BackendError
+from vcat.records import Bundle
+from vcat_deploy_localshell import process, record, state, tree
+from vcat_deploy_localshell.place import Place, make_private
+from vcat_deploy_localshell.process import MARK, Process
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+# Its modules are imported, not run by path, so that they are compiled once. What lies beside the
+# package is found last: nothing there can stand in for a module of the standard library.
+_CODE = (
+    "import sys; sys.path.append(sys.argv[1]);"
+    " from vcat_deploy_localshell.supervisor import main; main(sys.argv[2:])"
+)
+
+
+def submit(bundle: Bundle, place: Place, python: str | None, limits: dict[str, Any]) -> None:
+    """Place *bundle* and start it; the same submission for a second time changes nothing.
+
+    Args:
+        bundle: The job.
+        place: Where to.
+        python: The interpreter that runs it; the one that submits if not given.
+        limits: ``timeout``, ``grace`` and ``log_limit``.
+
+    Raises:
+        BackendError: There is another job of this name, or no bash.
+    """
+    bash = find_bash()
+    make_private(place.path)
+    mark = os.urandom(16).hex()
+    if not _make_control(bundle, place, mark, limits):
+        return
+    try:
+        os.mkdir(place.directory, 0o700)
+    except BaseException:
+        _remove_tree(place.control)
+        raise
+    try:
+        for name, data in bundle.files.items():
+            _write(os.path.join(place.directory, name), data)
+        _move(bundle.path, os.path.join(place.directory, "bundle.tgz"))
+        _share_log(place)
+        _start(bash, bundle, place, python, mark, limits)
+    except BaseException:
+        _remove_tree(place.directory)
+        _remove_tree(place.control)
+        raise
+
+
+def find_bash() -> str:
+    """Return the path of the shell that runs jobs.
+
+    Raises:
+        BackendError: There is none.
+    """
+    for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(directory, "bash")
+        if os.path.isabs(path) and os.access(path, os.X_OK):
+            return path
+    raise BackendError(
+        "LocalShellJobDeployment: there is no bash on PATH"
+        f" ({os.environ.get('PATH', os.defpath)!r}); install it, or name another"
+        " deployment_type in deployment_implementation"
+    )
+
+
+def _make_control(bundle: Bundle, place: Place, mark: str, limits: dict[str, Any]) -> bool:
+    """Make the directory of the records, complete from the first; return whether it is new."""
+    own = process.find(os.getpid()) or Process(os.getpid())
+    document = state.describe(own, time.time(), mark) | {
+        "job_name": bundle.job_name,
+        "submission": _digest(bundle),
+        **limits,
+    }
+    aside = os.path.join(os.path.dirname(place.control), f".{os.urandom(8).hex()}")
+    os.mkdir(aside, 0o700)
+    try:
+        _write(os.path.join(aside, record.JOB), record.encode(document))
+        for name in ("output.log", "supervisor.log"):
+            _write(os.path.join(aside, name), b"")
+        # A directory with anything in it is not replaced by another one.
+        os.rename(aside, place.control)
+    except OSError:
+        _remove_tree(aside)
+        known = state.read_json(place.record(record.JOB))
+        if known is None:
+            raise
+        if known["submission"] != document["submission"]:
+            raise BackendError(
+                f"LocalShellJobDeployment: there is another job {bundle.job_name!r} in"
+                f" {place.path}; give this one another name"
+            ) from None
+        return False
+    return True
+
+
+def _digest(bundle: Bundle) -> str:
+    """Return what tells one submission from another."""
+    import hashlib
+
+    digest = hashlib.sha256(b"%d" % bundle.size)
+    for name, data in sorted(bundle.files.items()):
+        digest.update(b"%d %d %b%b" % (len(name.encode()), len(data), name.encode(), data))
+    for name, value in sorted(bundle.environment.items()):
+        digest.update(repr((name, value)).encode())
+    return digest.hexdigest()
+
+
+def _share_log(place: Place) -> None:
+    """Let the job find its log in its directory, and let it stay where it is when that goes."""
+    log, shared = place.record("output.log"), os.path.join(place.directory, "output.log")
+    try:
+        os.link(log, shared)
+    except OSError:  # a file system without links of that kind
+        os.symlink(log, shared)
+
+
+def _start(
+    bash: str, bundle: Bundle, place: Place, python: str | None, mark: str, limits: dict[str, Any]
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if k not in ("BASH_ENV", "ENV")}
+    environment |= bundle.environment
+    environment |= {"VCAT_PYTHON": python or bundle.python, MARK: mark}
+    given = {"directory": place.directory, "control": place.control, "bash": bash, "mark": mark}
+    given |= {name: "" if value is None else str(value) for name, value in limits.items()}
+    interpreter = sys.executable or bundle.python
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    arguments = [interpreter, "-I", "-S", "-c", _CODE, root]
+    arguments += [f"{name}={value}" for name, value in given.items()]
+    log = os.open(place.record("supervisor.log"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    started_at = time.time()
+    try:
+        # Not subprocess: importing it costs a job as much as starting Python does.
+        pid = os.posix_spawn(
+            interpreter,
+            arguments,
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, null, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+            ],
+            setsid=True,
+        )
+    finally:
+        os.close(log)
+        os.close(null)
+    supervisor = process.find(pid) or Process(pid)
+    try:
+        claim = record.encode(state.describe(supervisor, started_at, mark))
+        record.write_once(place.record(record.CLAIM), claim)
+    except BaseException:
+        tree.end(lambda: {each for each in [supervisor] if process.is_alive(each)}, 0)
+        tree.end(tree.Tree(mark, pid).living, 0)  # a job that nobody can ask about must not run
+        state.reap(pid)
+        raise
+
+
+def _write(path: str, data: bytes) -> None:
+    with open(os.open(path, _NEW, 0o600), "wb") as file:
+        file.write(data)
+
+
+def _move(source: str, target: str) -> None:
+    try:
+        os.rename(source, target)
+    except OSError:
+        import shutil
+
+        shutil.copyfile(source, target)  # another file system
+
+
+def _remove_tree(directory: str) -> None:
+    import shutil
+
+    with suppress(OSError):
+        shutil.rmtree(directory)

@@ -1,0 +1,374 @@
+"""The process that starts a job, looks after it and writes down how it ended.
+
+It runs in a session of its own and needs nothing but Python's standard library; what it imports
+is what a job waits for before it starts, so that is little. docs/adr/0010-supervisor.md says why
+things are done in this order.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # signal takes longer to import than all else
+import os
+import sys
+import time
+
+from vcat_deploy_localshell import memory, process, reason, record, tree
+from vcat_deploy_localshell.log import CappedLog
+
+TYPE_CHECKING = False  # typing is not worth its import here
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+#: Seconds between two signs of life.
+BEAT = 5.0
+
+#: Seconds between two looks at anything that does not announce itself.
+LOOK = 1.0
+
+#: Seconds that children may take to follow a job that has ended.
+SETTLE = 0.25
+
+#: How many processes that a job has left behind are named.
+NAMED = 20
+
+_ASKED = _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT
+_AWAITED = (*_ASKED, _signal.SIGCHLD, _signal.SIGALRM)
+_INHERITABLE = (*_AWAITED, _signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGUSR1, _signal.SIGUSR2)
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Supervise the job that *arguments* describe, as ``name=value``, to its end."""
+    given = dict(each.split("=", 1) for each in arguments)
+    supervisor = Supervisor(
+        directory=given["directory"],
+        control=given["control"],
+        bash=given["bash"],
+        mark=given["mark"],
+        timeout=float(given["timeout"]) if given["timeout"] else None,
+        grace=float(given["grace"]),
+        log_limit=int(given["log_limit"]),
+    )
+    if supervisor.claim():
+        supervisor.supervise()
+    # Nothing is left to be done, and whoever waits for the job waits for this process.
+    os._exit(0)
+
+
+class Supervisor:
+    """One job under supervision.
+
+    Args:
+        directory: Where the job runs.
+        control: Where its records are, which the job does not know about.
+        bash: The shell that runs ``run.sh``.
+        mark: What its processes bear in their variables.
+        timeout: After how many seconds it is ended; never where ``None``.
+        grace: How many seconds it may then take to end by itself.
+        log_limit: How many bytes of its log are kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: str,
+        control: str,
+        bash: str,
+        mark: str,
+        timeout: float | None,
+        grace: float,
+        log_limit: int,
+    ) -> None:
+        self.directory = directory
+        self.control = control
+        self.bash = bash
+        self.mark = mark
+        self.timeout = timeout
+        self.grace = grace
+        self.log_limit = log_limit
+        self.started_at = time.time()
+        self.tree = tree.Tree(mark, os.getpid(), supervisor=os.getpid())
+        self.shell = 0  # the process that runs run.sh
+        self.status: int | None = None  # how it ended, once it has
+        self.ended_at = 0.0
+        self.survivors: list[str] = []
+        self.reserve = -1
+        self.log: CappedLog | None = None
+        self.is_reaper = False  # whether all orphans of the job become children of this process
+        self.kills = self.most_used = self.total = 0
+
+    def claim(self) -> bool:
+        """Return whether this is the process that runs the job, as far as anybody will ever know.
+
+        The one that has started this one may have written it down already.
+        """
+        own = process.find(os.getpid()) or process.Process(os.getpid())
+        self.identity = process.describe(own)
+        self.claimed = record.encode(
+            {
+                "format": record.FORMAT,
+                **self.identity,
+                "started_at": self.started_at,
+                "mark": self.mark,
+            }
+        )
+        path = self._path(record.CLAIM)
+        if record.write_once(path, self.claimed):
+            return True
+        with open(path, "rb") as file:
+            found = file.read()
+        return b'"mark": "%b"' % self.mark.encode() in found and b'"pid": 0,' not in found
+
+    def supervise(self) -> None:
+        """Start the job, and return when it has ended and that is written down."""
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _AWAITED)
+        _signal.signal(_signal.SIGCHLD, lambda *_: None)  # what is ignored is not awaited either
+        try:
+            self._prepare()
+            self._start()
+            state, why = self._watch()
+            if state is None:
+                left = self._clear()
+                state, why = self._judge()
+            else:
+                left = self.survivors
+        except BaseException as error:  # noqa: BLE001  # it has to say that it failed as well
+            self._end()
+            state, why = "failed", f"its supervisor failed: {type(error).__name__}: {error}"
+            left = self.survivors
+        self._write_end(state, why, left)
+
+    def _prepare(self) -> None:
+        """Get hold of all that the end will need, while it can be had."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self.beat = os.open(self._path(record.BEAT), flags, 0o600)
+        _lock(self.beat)
+        self.reserve = os.open(self._path(f".{record.END}"), flags, 0o600)
+        os.write(self.reserve, b" " * record.RESERVED)
+        self.log = CappedLog(
+            os.open(self._path("output.log"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC),
+            self.log_limit,
+            self._path(record.GAP),
+        )
+        self.is_reaper = _become_subreaper()
+        os.chdir("/")  # what this one was started in may be removed
+
+    def _start(self) -> None:
+        descriptor = os.open(self._path("output.log"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        # `-p` keeps bash from importing functions and options out of the environment.
+        self.shell = os.posix_spawn(
+            self.bash,
+            ["bash", "-p", os.path.join(self.directory, "run.sh")],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, null, 0),
+                (os.POSIX_SPAWN_DUP2, descriptor, 1),
+                (os.POSIX_SPAWN_DUP2, descriptor, 2),
+            ],
+            setpgroup=0,
+            setsigmask=[],  # neither is what the submitter ignores or blocks the job's concern
+            setsigdef=_INHERITABLE,
+        )
+        os.close(descriptor)
+        os.close(null)
+        # While the job begins: what is reserved has to be there after a crash of the machine, too.
+        os.fsync(self.reserve)
+        self.kills = memory.count_kills()
+        self._measure()
+
+    def _watch(self) -> tuple[str | None, str | None]:
+        """Wait until ``run.sh`` has ended; return the state and why, if it was made to."""
+        beaten = began = time.monotonic()
+        pause = LOOK
+        while self.status is None:
+            now = time.monotonic()
+            if self.timeout is not None and now - began >= self.timeout:
+                self._end()
+                return "timed out", reason.overdue(self.timeout)
+            if self.timeout is not None:
+                pause = min(pause, began + self.timeout - now)
+            number = self._pause(pause)
+            if number in _ASKED and self.status is None:
+                cancelled = os.path.exists(self._path(record.CANCEL))
+                self._end(_signal.SIGTERM if cancelled else number)
+                if cancelled:
+                    return "cancelled", None
+                return "failed", f"ended by {reason.signalled(number)}"
+            if time.monotonic() - beaten >= BEAT:
+                beaten = time.monotonic()
+                self._show_life()
+            if self.status is None:
+                self._measure()
+            pause = LOOK if self.log is None else min(LOOK, self.log.cut())
+        return None, None
+
+    def _end(self, number: int = _signal.SIGTERM) -> None:
+        """End the job with all its processes."""
+        self.survivors = _names(tree.end(self.tree.living, self.grace, self._pause, number))
+        self._reap()
+
+    def _clear(self) -> list[str]:
+        """End what the job has left behind; return the names of the commands."""
+        if self.is_reaper and not _has_children():
+            return []
+        if self._exit_code() is None:  # run.sh was killed: it is the job that it has left behind
+            self._end()
+            return self.survivors
+        deadline = time.monotonic() + SETTLE
+        while (left := self.tree.living()) and time.monotonic() < deadline:
+            self._pause(0.01)
+        tree.end(self.tree.living, 0, self._pause)
+        return _names(left)
+
+    def _judge(self) -> tuple[str, str | None]:
+        """Return the state of a job that has ended by itself, and why."""
+        code = self._exit_code()
+        if code == 0:
+            written = record.read_exit_code(self.directory)
+            if written == 0:
+                return "completed", None
+            says = "left no exit.json" if written is None else f"exit.json says {written}"
+            return "failed", f"run.sh ended with exit code 0 but {says}{self._disk()}"
+        kills = memory.count_kills() - self.kills
+        lack = memory.describe(kills, self.most_used, self.total)
+        if code is None:
+            number = os.WTERMSIG(self.status or 0)
+            lack = lack if number == _signal.SIGKILL else ""
+            return "failed", f"run.sh was killed by {reason.signalled(number)}{lack}"
+        return "failed", reason.explain(code, lack) + self._disk()
+
+    def _exit_code(self) -> int | None:
+        if self.status is None or not os.WIFEXITED(self.status):
+            return None
+        return os.WEXITSTATUS(self.status)
+
+    def _disk(self) -> str:
+        try:
+            disk = os.statvfs(self.control)
+        except OSError:
+            return ""
+        full = disk.f_bavail * disk.f_frsize < 1 << 16
+        return f"; the disk of {os.path.dirname(self.directory)} is full" if full else ""
+
+    def _write_end(self, state: str, why: str | None, left: list[str]) -> None:
+        code = self._exit_code()
+        number = None
+        if self.status is not None and os.WIFSIGNALED(self.status):
+            number = os.WTERMSIG(self.status)
+        elif code is not None:
+            number = reason.signal_of(code)
+        if self.log is not None:
+            self.log.finish()
+        document = {
+            "format": record.FORMAT,
+            "state": state,
+            "exit_code": code,
+            "signal": number,
+            "reason": None if why is None else why[:500],
+            "out_of_memory": why is not None and "probably out of memory" in why,
+            "started_at": self.started_at,
+            "ended_at": max(self.ended_at or time.time(), self.started_at),
+            **self.identity,
+            "shell": self.shell,
+            "left_behind": left[:NAMED],
+            "log": None if self.log is None else self.log.problem,
+        }
+        data = record.encode(document)
+        try:  # noqa: SIM105  # contextlib is not worth its import here
+            self._restore()
+        except OSError:  # what matters more may still be possible
+            pass
+        try:
+            # Only bytes that were on the disk change: there is room, and one flush is enough.
+            os.pwrite(self.reserve, data.rstrip().ljust(record.RESERVED - 1) + b"\n", 0)
+            _flush(self.reserve)
+            os.rename(self._path(f".{record.END}"), self._path(record.END))
+            record.synchronize(self.control)
+        except OSError:  # the job has deleted it
+            record.replace(self._path(record.END), data)
+
+    def _show_life(self) -> None:
+        try:
+            os.utime(self.beat)
+            self._restore()
+        except OSError:  # the disk is full or gone, which is no reason to end the job
+            pass
+
+    def _restore(self) -> None:
+        """Put back what is known of the job where the job, or somebody else, has deleted it."""
+        if not os.path.exists(self._path(record.CLAIM)):
+            os.makedirs(self.control, mode=0o700, exist_ok=True)
+            record.write_once(self._path(record.CLAIM), self.claimed)
+
+    def _measure(self) -> None:
+        used, self.total = memory.measure()
+        self.most_used = max(self.most_used, used)
+
+    def _pause(self, seconds: float) -> int:
+        """Wait for something to happen, at most so long; return the signal that ended the wait."""
+        _signal.setitimer(_signal.ITIMER_REAL, max(seconds, 0.0005))
+        number = int(_signal.sigwait(_AWAITED))
+        _signal.setitimer(_signal.ITIMER_REAL, 0)
+        self._reap()
+        return number
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.shell:
+                self.status = status
+                self.ended_at = time.time()
+                # The most that any process of the job had, in kilobytes but for macOS.
+                unit = 1 if sys.platform == "darwin" else 1024
+                self.most_used = max(self.most_used, usage.ru_maxrss * unit)
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.control, name)
+
+
+def _names(processes: set[process.Process]) -> list[str]:
+    return [each.name for each in sorted(processes, key=lambda each: each.pid)]
+
+
+def _flush(descriptor: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(descriptor)  # macOS has but one of them
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _lock(descriptor: int) -> None:
+    """Hold a lock for as long as this process lives, seen from other containers as well."""
+    import fcntl
+
+    try:  # noqa: SIM105  # contextlib is not worth its import here
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        pass  # a file system without locks: then only the sign of life tells
+
+
+def _become_subreaper() -> bool:
+    """Become the parent of whatever the job leaves behind; return whether the system can do it."""
+    try:
+        import _ctypes  # a tenth of what ctypes takes to import
+
+        library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # None is the program itself
+        prctl = _ctypes.dlsym(library, "prctl")
+        return bool(_ctypes.call_function(prctl, (_SUBREAPER, 1, 0, 0, 0)) == 0)
+    except (ImportError, AttributeError, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

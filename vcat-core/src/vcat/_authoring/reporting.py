@@ -37,6 +37,11 @@ def listen(listener: Listener | None) -> Listener | None:
     return before
 
 
+def is_stage_running() -> bool:
+    """Return whether this process runs a stage now, in any of its threads."""
+    return bool(_listeners)
+
+
 def log_metric(name: str, value: float, step: int | None = None) -> None:
     """Record a number about the running stage; the latest value of a name is the job's metric.
 

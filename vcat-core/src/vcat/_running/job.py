@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
+from vcat._authoring.reporting import SPOOL
 from vcat._keeping.archive import JobArchive, parse_document
 from vcat._keeping.definition import restore_graph
 from vcat._keeping.event import FILE, EventLog
@@ -51,6 +52,7 @@ def run_job(directory: str) -> int:
     The current directory is the project's copy, whose modules can be imported; standard output and
     standard error are the job's log.
     """
+    os.environ.pop(SPOOL, None)  # that of a command which has submitted this job
     interruption = Interruption()
     interruption.watch()
     try:

@@ -12,7 +12,7 @@ from vcat._keeping.event import EventLog
 from vcat._running.failure import first_line
 from vcat._running.provenance import describe_code, describe_key
 from vcat._running.stage_log import log_name
-from vcat.errors import VcatError
+from vcat.errors import CommandError, VcatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -217,7 +217,12 @@ class Journal:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return the traceback of what a stage has raised, as Python prints it."""
+    """Return the traceback of what a stage has raised, as Python prints it.
+
+    Of a command that has failed only how it ended: its own lines stand above, and we have none.
+    """
+    if isinstance(error, CommandError):
+        return f"vcat: {error}\n"
     from traceback import format_exception
 
     try:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from vcat._authoring.planning import Checker
     from vcat._looking.deployment import Deployment
     from vcat._looking.forecast import StageForecast
     from vcat._looking.why import JobExplanation, Plan
@@ -236,6 +237,32 @@ def explain_rerun(name: str, params: Mapping[str, Any] | None = None) -> list[St
     return forecast(name, params or {})
 
 
+def check_script(
+    path: str, arguments: Sequence[str] = (), params: Mapping[str, Any] | None = None
+) -> Checker:
+    """Run a script as :func:`plan_script` does, and see what its jobs would fail of.
+
+    Each job is bundled, unpacked in a process of the interpreter that would run it, and taken apart
+    there: what it imports is imported, but no stage runs and nothing is submitted or kept.
+
+    Args:
+        path: The script.
+        arguments: What it finds in ``sys.argv[1:]``.
+        params: Values of hyperparameters; they win over those that the script gives to ``run``.
+
+    Returns:
+        An object with ``found``, ``count`` (of pipelines) and ``ended_at``, as ``plan_script`` has
+        it. Each of ``found`` has ``place``, ``text`` and ``is_warning``.
+
+    Raises:
+        OSError: The script cannot be read.
+        BaseException: Whatever the script raises, ``SystemExit`` included.
+    """
+    from vcat._authoring.script import check_script
+
+    return check_script(path, arguments, params)
+
+
 def explain_job(name: str) -> JobExplanation:
     """Return for each stage of a job why it ran, as its record and those of earlier jobs tell.
 
@@ -250,6 +277,32 @@ def explain_job(name: str) -> JobExplanation:
     from vcat._looking.why import explain_job
 
     return explain_job(name)
+
+
+def debug_stage(job_name: str, stage: str, way: str = "pdb", *, compute: bool = False) -> int:
+    """Call the function of a stage again with the inputs it had, in a fresh process.
+
+    The process has this one's terminal, the code of the job's archived source, and what the archive
+    and the cache have kept. Nothing is written to either.
+
+    Args:
+        job_name: The name of the job, or the beginning of it where that is unique.
+        stage: The id of the stage.
+        way: ``pdb`` stops at the first line of the function, ``post-mortem`` where it raises,
+            ``shell`` opens an interactive one, ``run`` calls it and prints what it returns.
+        compute: Whether inputs that are not kept are computed again without asking.
+
+    Returns:
+        The exit code of the process: 0, or 1 where the stage raised and was only to be run, or
+        could not be called.
+
+    Raises:
+        UnknownJobError: No job, or more than one, answers to *job_name*.
+        VcatError: The job has not left what this needs, or another Python has made it.
+    """
+    from vcat._shipping.debugging import debug_stage
+
+    return debug_stage(get_job(job_name), stage, way, compute=compute)
 
 
 def collect_cache(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
     from vcat._looking.deployment import Deployment
     from vcat._looking.why import Plan
+    from vcat._shipping.finding import Finding
 
 
 class watched:  # noqa: N801  # reads as a statement: with watched(...)
@@ -61,6 +62,13 @@ def plan(planner: Planner, end: Stage, params: dict[str, Any], job_name: str | N
     document = make(end, params, *place, history.item, known["pending"])
     explained: Plan = looking.explain_plan(document, history, job_name)
     return explained
+
+
+def check(end: Stage, params: dict[str, Any], job_name: str | None, script: str) -> list[Finding]:
+    """Return what a job of the graph that ends in *end* would fail of."""
+    checking = import_module("vcat._shipping.checking")
+    found: list[Finding] = checking.check(end, params, job_name, script)
+    return found
 
 
 def run(end: Stage, params: dict[str, Any], job_name: str | None) -> Deployment:

@@ -19,7 +19,7 @@ from vcat._shipping.part import PartWriter
 from vcat._shipping.shelf import Placed, Shelf, Slot
 
 _RUNTIMES_KEPT = 4
-_RECIPE = 4  # changes whenever the same distributions give other bytes than before
+_RECIPE = 5  # changes whenever the same distributions give other bytes than before
 
 RUNTIME = "runtime"
 REQUIREMENTS = "requirements"
@@ -27,7 +27,12 @@ REQUIREMENTS = "requirements"
 # Compiled code travels for what every job imports. The rest compiles itself where it is imported,
 # if it is at all: a job makes a file for each, which takes a tenth of a millisecond.
 _COMPILED_REQUIREMENTS = ("dill/",)
-_UNCOMPILED = ("vcat/_looking/", "vcat/_shipping/")
+_UNCOMPILED = (
+    "vcat/_looking/",
+    "vcat/_shipping/",
+    # What looks at jobs, instead of running them.
+    *(f"vcat/_running/{each}.py" for each in ("console", "debugger", "debugging", "trying")),
+)
 
 
 class Runtime(NamedTuple):

@@ -347,6 +347,15 @@ def test_the_interpreter_of_the_deployment(check, tmp_path):
     other.chmod(0o755)
     files["jobs.config.yaml"] = config.format(other)
     assert check(files) == (1, ["the job would not start: no such thing"])
+    refusal = "made by Python 3.11, this is 3.9 (/x); set VCAT_PYTHON to a Python 3.11"  # main.py's
+    other.write_text(f"#!/bin/sh\necho 'the job was {refusal}' >&2\nexit 78\n")
+    assert check(files) == (
+        1,
+        [
+            "the job would not start: the job was made by Python 3.11, this is 3.9 (/x); let the"
+            " deployment name a Python 3.11"
+        ],
+    )
     files["jobs.config.yaml"] = config.format(tmp_path / "nothing")
     code, said = check(files)
     assert code == 1

@@ -247,6 +247,7 @@ class _RunningJob:
         outcome = {
             "job_name": self.name,
             "state": state,
+            "reason": reason,
             "started_at": self.started_at,
             "ended_at": time.time(),
             "result": journal.values.get(last) if state == "completed" else None,

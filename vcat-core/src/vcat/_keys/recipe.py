@@ -117,8 +117,16 @@ class Key:
         }
         return parts if self._seed is None else parts | {"seed": self._seed}
 
+    def bare(self) -> Key:
+        """Return the key without what it is made of, of which thousands take little memory."""
+        return Key(self.hex, self.code, _NO_ARGUMENTS, _NO_FILES, self._version, self._seed)
+
     def __repr__(self) -> str:
         return f"Key({self.hex!r})"
+
+
+_NO_ARGUMENTS: list[Argument] = []
+_NO_FILES: dict[str, str] = {}
 
 
 def _described(argument: Argument) -> dict[str, Any]:

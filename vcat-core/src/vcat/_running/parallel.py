@@ -14,11 +14,12 @@ from vcat._authoring.stage import Stage
 from vcat._keeping.codec import loads
 from vcat._keeping.digest import digest
 from vcat._running.attempt import is_worth_another
-from vcat._running.crew import Call, Crew
+from vcat._running.crew import ENDING, Call, Crew
 from vcat._running.engine import Engine
 from vcat._running.exchange import Exchange, Piece, map_file
 from vcat._running.failure import raised_elsewhere
 from vcat._running.holding import LostValueError
+from vcat._running.interruption import CancelledError
 from vcat._running.mapping import StageFailure
 from vcat._running.packing import Packing, Passing
 from vcat._running.report import Ending
@@ -104,6 +105,9 @@ class ParallelEngine(Engine):
                     break
                 for call, answer in crew.take():
                     self._settle(call, answer)
+        except CancelledError:
+            crew.await_end(ENDING)
+            raise
         finally:
             crew.close()
         if self._failures:

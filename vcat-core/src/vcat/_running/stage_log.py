@@ -186,11 +186,6 @@ class StageLogs:
         self._number = number
         self._log = StageLog(os.path.join(self._directory, log_name(number)))
 
-    def resume(self, number: int) -> None:
-        """Let what is printed from now on be of a stage that has begun, here or elsewhere."""
-        if number != self._number or self._log is None:
-            self.begin(number)
-
     def repeat(self, number: int, attempt: int) -> None:
         """Mark where what is printed is of another call of the stage."""
         if self._log is not None and number == self._number:

@@ -14,7 +14,7 @@ _CORE = _ROOT / "vcat-core" / "src" / "vcat"
 
 # What the contracts name. A new module of the public face or a new wing is a decision: it gets its
 # contracts in pyproject.toml first, and its name here.
-_FACE = {"__init__", "abc", "errors", "hookspecs", "records", "testing"}
+_FACE = {"__init__", "abc", "errors", "hookspecs", "records", "testing", "worker"}
 _WINGS = {"_authoring", "_keeping", "_keys", "_looking", "_plugins", "_running", "_shipping"}
 
 # Turning bytes into objects or code. What stands in strings is a program for a process of its own:
@@ -31,7 +31,12 @@ _UNPICKLERS = {
     *("_pickle.load", "_pickle.loads", "_pickle.Unpickler", "marshal.load", "marshal.loads"),
     *("cloudpickle.load", "cloudpickle.loads", "shelve.open"),
 }
-_MAY_UNPICKLE = {"vcat/_keeping/codec.py", "vcat/_keeping/rebuild.py", "vcat/testing/_process.py"}
+_MAY_UNPICKLE = {
+    "vcat/_keeping/codec.py",
+    "vcat/_keeping/rebuild.py",
+    "vcat/_shipping/launcher/compiled.py",  # code, of a bundle that has been verified
+    "vcat/testing/_process.py",
+}
 _MAY_RUN_CODE = {
     "vcat/_authoring/script.py": {"compile", "exec"},
     "vcat/_shipping/runtime.py": {"compile"},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: ``add_arguments(parser)`` and ``execute(arguments)``, imported only when asked for.
 VERBS = {
     "run": "run a script, follow the jobs it submits and wait for them",
+    "submit": "run a command as a job",
     "rerun": "submit an archived job again",
     "check": "say what the jobs of a script would fail of, without running a stage",
     "ls": "list jobs, newest first",
@@ -106,6 +107,16 @@ def _run_verb(words: list[str]) -> int:
         head, tail = _split(rest)
         arguments = verb_parser(verb).parse_intermixed_args(head)
         arguments.arguments += tail
+    elif verb == "submit":
+        head, tail = _split(rest)
+        arguments = verb_parser(verb).parse_args(head)
+        if arguments.argv:
+            raise UsageError(
+                f"submit: {arguments.argv[0]!r} does not follow --; write"
+                " `vcat submit [OPTIONS] -- COMMAND [ARGS ...]`"
+            )
+        arguments.argv = tail
+        _make_printable()
     else:
         arguments = verb_parser(verb).parse_args(rest)
         _make_printable()

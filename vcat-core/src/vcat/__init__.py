@@ -172,6 +172,53 @@ def rerun_job(
     return opened(resubmit(find(name).job_name, params or {}, job_name))
 
 
+def submit_command(
+    argv: Sequence[str],
+    job_name: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+) -> Deployment:
+    """Submit a command as a job and return its deployment.
+
+    The working directory is bundled, and the command runs in the job's copy of it. The job has one
+    stage, which is never cached; its result is the exit code, which is 0.
+
+    Args:
+        argv: The command and its arguments; no shell sees them.
+        job_name: What the job is called, if that matters.
+        params: What the record of the job shall say of its parameters.
+        timeout: After how many seconds the command is ended and the job fails.
+
+    Raises:
+        GraphError: There is no command, or a job called *job_name* is there.
+        ConfigError: The configuration of this directory is wrong.
+        BundleError: The directory cannot be bundled.
+    """
+    from vcat._looking.deployment import opened
+    from vcat._shipping.command_job import submit_command
+
+    return opened(submit_command(argv, job_name, dict(params or {}), timeout))
+
+
+def run_command(argv: Sequence[str], timeout: float | None = None) -> int:
+    """Run a command and return its exit code, which is 0: what the stage of such a job does.
+
+    Standard output and standard error are those of this process. What the command, or a process
+    that it starts, logs by :func:`log_metric` and the like is logged by the stage that runs here.
+
+    Args:
+        argv: The command and its arguments; no shell sees them. ``python`` and ``python3`` as the
+            first word are the interpreter that runs this.
+        timeout: After how many seconds it is ended.
+
+    Raises:
+        CommandError: It cannot be run, took too long, or ended otherwise than with exit code 0.
+    """
+    from vcat._running.command import run_command
+
+    return run_command(argv, timeout)
+
+
 def explain_rerun(name: str, params: Mapping[str, Any] | None = None) -> list[StageForecast]:
     """Return for each stage of a job what would become of it if the job were submitted again.
 

@@ -92,3 +92,13 @@ def run_same_process(end: Stage, params: dict[str, Any]) -> Any:
     if watched.current is not None:
         params = params | watched.current.params
     return import_module("vcat._running.local").run(end, params)
+
+
+_senders: dict[str, Any] = {}
+
+
+def sender(spool: str) -> Any:
+    """Return who sends what this process reports to the stage whose command it belongs to."""
+    if spool not in _senders:
+        _senders[spool] = import_module("vcat._running.spool").Sender(spool)
+    return _senders[spool]

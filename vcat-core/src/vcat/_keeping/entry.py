@@ -146,8 +146,9 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
     line = data[first + 1 : second]
     if second < 0 or not matches(line, words[2]):
         raise FormatError("its header is damaged")
-    header: dict[str, Any] = json.loads(line)
+    header: dict[str, Any] = _decode(line.decode())
     return header, second + 1
 
 
+_decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from vcat import Stage
+from vcat import Stage, rerun_job
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
@@ -270,6 +270,12 @@ class Deployment:
     def kill(self) -> None:
         """End the job as :meth:`cancel` does, but at once, where its deployment can do that."""
         self.place.kill()
+
+    def rerun(
+        self, params: Mapping[str, Any] | None = None, job_name: str | None = None
+    ) -> Deployment:
+        """Submit the archived job again and return the new one's; see :func:`vcat.rerun_job`."""
+        return rerun_job(self.job_name, params, job_name)
 
     def record(self) -> JobRecord:
         """Return the job's row of the listing, with the state that the job has now.

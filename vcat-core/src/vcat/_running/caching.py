@@ -6,7 +6,8 @@ Nothing in here fails a stage: what goes wrong is said once and the stage runs.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -177,9 +178,23 @@ class ResultCache:
         except VcatError as error:
             self._unusable(key, stage, "cannot be used", error)
             return Lookup(None, "damaged")
-        if entry.observed and (changed := changes(self._project, entry.observed)):
-            return Lookup(None, "changed", tuple(changed))
+        if entry.observed and not self._is_in(key, entry.observed):
+            changed = changes(self._project, entry.observed)
+            if changed:
+                return Lookup(None, "changed", tuple(changed))
         return Lookup(entry, "hit")
+
+    def _is_in(self, key: Key, observed: Mapping[str, Any]) -> bool:
+        """Return whether all that was met are files that the key has been made of just now.
+
+        It would be read a second time: half of what looking up one of thousands of files costs.
+        """
+        if len(observed) != 1 or not key.files:
+            return False
+        files = observed.get("files")
+        if type(files) is not dict or not files.items() <= key.files.items():
+            return False
+        return os.getcwd() == self._project  # which the names in the key are relative to
 
     def content(self, key: Key, content: Content) -> Data:
         """Return the bytes of *content*, verified.

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
+from vcat._authoring.reporting import SPOOL
 from vcat._keeping.archive import JobArchive, parse_document
 from vcat._keeping.definition import restore_graph
 from vcat._keeping.event import FILE, EventLog
@@ -18,11 +19,12 @@ from vcat._keeping.guard import call
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import Configuration, thaw
 from vcat._running.departure import depart
-from vcat._running.engine import Engine, StageFailure
 from vcat._running.failure import Places, describe_failure
 from vcat._running.interruption import CancelledError, Interruption
 from vcat._running.journal import Journal, traceback_of
 from vcat._running.log import KeptFile, flush_streams
+from vcat._running.mapping import StageFailure
+from vcat._running.opening import make_engine
 from vcat._running.provenance import StageTable, describe_environment, describe_names
 from vcat._running.seed import Seeds
 from vcat._running.source import source_archive
@@ -50,6 +52,7 @@ def run_job(directory: str) -> int:
     The current directory is the project's copy, whose modules can be imported; standard output and
     standard error are the job's log.
     """
+    os.environ.pop(SPOOL, None)  # that of a command which has submitted this job
     interruption = Interruption()
     interruption.watch()
     try:
@@ -152,15 +155,23 @@ class _RunningJob:
             self.table = StageTable(graph, self._ids(), self.places)
             self.environment = describe_environment()
             self._archive_provenance(complete=False)
-            engine = Engine(
+            engine = make_engine(
                 graph,
                 parameters,
+                self.configuration,
                 cache=self._cache(graph),
-                cached_by_default=self.configuration.default_cache_enabled,
                 observer=self.journal,
+                warn=self.journal.warn,
+                job_name=self.name,
+                submitted=self.places.submitted,
+                directory=self.directory,
+                events=os.path.join(self.directory, FILE),
                 seeds=self.seeds,
             )
-            engine.run()
+            try:
+                engine.run()
+            finally:
+                engine.close()
         except StageFailure as failed:
             self.interruption.hold()
             cause = failed.__cause__ or failed
@@ -224,9 +235,10 @@ class _RunningJob:
         """Write down how the job has ended, and all that it leaves."""
         journal, last = self.journal, len(self.definition["stages"]) - 1
         if state == "cancelled":
-            ids = self._ids()
-            left = ", ".join(ids[each] for each in journal.job_ends(f"the job was {reason}"))
-            where = f" while {left} ran" if left else ""
+            ids, left = self._ids(), journal.job_ends(f"the job was {reason}")
+            # The items of a map have no ids of their own, and the map runs with them.
+            named = ", ".join(ids[each] for each in left if each < len(ids))
+            where = f" while {named} ran" if named else ""
             _print(f"vcat: the job was {reason}{where}\n")
         self.workplace.leave(journal.warn)
         self._archive_provenance(complete=True)

@@ -115,6 +115,19 @@ class WorkerEndedError(Exception):
         super().__init__(exit_code)
         self.exit_code = exit_code
 
+    def __str__(self) -> str:
+        if self.exit_code is None:
+            return "its process has ended without a result"
+        if self.exit_code >= 0:
+            return f"its process ended with exit code {self.exit_code} and without a result"
+        import signal
+
+        try:
+            name = f" ({signal.Signals(-self.exit_code).name})"
+        except ValueError:  # one of those for real-time
+            name = ""
+        return f"its process was killed by signal {-self.exit_code}{name}"
+
 
 class Workers(Protocol):
     """Processes that run the bodies of stages for one run of a graph.

@@ -14,7 +14,7 @@ _CORE = _ROOT / "vcat-core" / "src" / "vcat"
 
 # What the contracts name. A new module of the public face or a new wing is a decision: it gets its
 # contracts in pyproject.toml first, and its name here.
-_FACE = {"__init__", "abc", "errors", "hookspecs", "records", "testing"}
+_FACE = {"__init__", "abc", "errors", "hookspecs", "records", "testing", "worker"}
 _WINGS = {"_authoring", "_keeping", "_keys", "_looking", "_plugins", "_running", "_shipping"}
 
 # Turning bytes into objects or code. What stands in strings is a program for a process of its own:

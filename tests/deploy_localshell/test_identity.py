@@ -147,7 +147,8 @@ def test_a_job_in_a_container_is_lost_when_the_container_is_gone(jobs):
     """Seen from outside, it runs while its supervisor's lock is held, and not a moment longer."""
     container = unshared(jobs)
     try:
-        assert jobs.deployment.status("inside").state == "running"
+        status = jobs.deployment.status("inside")
+        assert (status.state, status.reason) == ("running", None)  # and not without a supervisor
         with pytest.raises(BackendError, match=r"runs on .*, or in a container there"):
             jobs.deployment.cancel("inside")
     finally:

@@ -106,8 +106,13 @@ def check(jobs, name: str):
         return None  # the submitter died before there was a job
     status = jobs.ended(name)
     mark = jobs.record(name, "job.json")["mark"]
-    left = [pid for pid in jobs.living() if mark.encode() in environment(pid)]
-    assert left == [], status
+
+    def left() -> list[int]:
+        return [pid for pid in jobs.living() if mark.encode() in environment(pid)]
+
+    if jobs.record(name, "supervisor.json")["pid"] == 0:  # one that comes too late finds that out
+        jobs.await_that(lambda: left() == [], "the end of a supervisor that starts nothing")
+    assert left() == [], status
     came_to_its_end = (jobs.shared / f"done-{mark}").exists()
     if status.exit_code == 3:
         assert came_to_its_end

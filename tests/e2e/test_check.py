@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -346,6 +347,15 @@ def test_the_interpreter_of_the_deployment(check, tmp_path):
     other.chmod(0o755)
     files["jobs.config.yaml"] = config.format(other)
     assert check(files) == (1, ["the job would not start: no such thing"])
+    refusal = "made by Python 3.11, this is 3.9 (/x); set VCAT_PYTHON to a Python 3.11"  # main.py's
+    other.write_text(f"#!/bin/sh\necho 'the job was {refusal}' >&2\nexit 78\n")
+    assert check(files) == (
+        1,
+        [
+            "the job would not start: the job was made by Python 3.11, this is 3.9 (/x); let the"
+            " deployment name a Python 3.11"
+        ],
+    )
     files["jobs.config.yaml"] = config.format(tmp_path / "nothing")
     code, said = check(files)
     assert code == 1
@@ -425,3 +435,32 @@ def test_many_files_of_one_argument(check):
         " .vcatignore brings back what rules leave out"
     ) in said
     assert said[-1] == "train.py:2: warning: stage 'load': argument 'path' has 2 more such paths"
+
+
+@pytest.mark.slow
+def test_what_run_would_refuse(check, project):
+    """The configuration, and a project that is too large, beside what else is wrong."""
+    (project.directory / "huge.bin").touch()
+    os.truncate(project.directory / "huge.bin", 5 << 30)  # which takes no room
+    code, said = check(
+        {
+            "a.config.yaml": "log_levle: INFO\n",
+            "train.py": script(
+                "@stage\ndef fit(C):\n    return C\n\nend = fit(Hyperparameter('C'))\n"
+            ),
+        },
+        "-p",
+        "D=1",
+    )
+
+    assert code == 1
+    assert said[:2] == [
+        "run(): no hyperparameter 'D'; the pipeline has 'C'",
+        "run(): hyperparameter 'C' of <stage 'fit' (train.py:2)> has no value and no default; give"
+        " it with run(C=...)",
+    ]
+    assert said[2].startswith("a.config.yaml:1: ")
+    assert said[3].startswith(f"{project.directory}: 5,368,")
+    assert " bytes would be bundled, the limit is 4,294,967,296; name what the job" in said[3]
+    assert "The largest files: 5,368,709,120 huge.bin " in said[3]
+    assert len(said) == 4

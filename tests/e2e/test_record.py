@@ -226,3 +226,45 @@ def test_another_seed_is_a_reason_to_run(project):
         """
     )
     assert said == [["seed 1 is new"], ["seed 1 -> 2"], []]
+
+
+def test_workers_keep_the_same_records(project):
+    """What a stage prints, draws and tries again is the same in another process."""
+    project.write(
+        "train.py",
+        """\
+        import random, sys
+        from vcat import *
+
+        @stage(seed=3, retries=1, cache=False)
+        def drawn(name):
+            sys.calls = getattr(sys, "calls", 0) + 1
+            print(name, random.random())
+            if sys.calls == 1:
+                raise OSError("once")
+            return name, stage_seed()
+
+        print(drawn("a").run(job_name=sys.argv[1]).fetch_job_results())
+        """,
+    )
+    ask = """
+        job = get_job(NAME)
+        (stage,) = job.provenance()["stages"]
+        log = job._archive.fetch_log("stage-000000.log").decode()
+        print(json.dumps([stage["seed"], stage["errors"], stage["attempts"], log]))
+    """
+    said = [project.run("train.py", "here").stdout]
+    project.write(
+        "my.config.yaml",
+        """\
+        execution_implementation:
+          executor_type: vcat.ProcessPoolExecutor
+          constructor_keyword_arguments: {workers: 1}
+        """,
+    )
+    said.append(project.run("train.py", "there").stdout)
+    assert said == ["('a', 3)\n"] * 2
+    here, there = (project.ask(ask.replace("NAME", repr(name))) for name in ("here", "there"))
+    drawn = random.Random(3).random()
+    assert here == there
+    assert here == [3, ["OSError: once"], 2, f"a {drawn}\n[vcat: attempt 2]\na {drawn}\n"]

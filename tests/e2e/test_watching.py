@@ -300,3 +300,90 @@ def _take_terminal():
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+STATES = """
+    import os, signal, sys, time
+    from vcat import *
+
+    @stage
+    def talk():
+        print("said by talk")
+        return 1
+
+    @stage
+    def hang(x):
+        print("said by hang", os.getpid(), flush=True)
+        time.sleep(600)
+
+    if __name__ == "__main__":
+        deployment = hang(talk()).run(job_name="job")
+        deployment.wait_for_deployment_to_complete()
+        try:
+            deployment.fetch_job_results()
+        except RemoteException as error:
+            print(str(error))
+"""
+
+
+def test_a_job_that_takes_too_long_is_told_from_one_that_was_cancelled(project):
+    """The job knows only that it was asked to end; listing, status and error say why."""
+    project.write(
+        "a.config.yaml",
+        """\
+        deployment_implementation:
+          deployment_type: vcat.LocalShellJobDeployment
+          constructor_keyword_arguments: {path: .vcat/jobs, timeout: 3}
+        """,
+    )
+    project.write("train.py", STATES)
+    printed = project.run("train.py").stdout
+    first = "job job timed out: took longer than its timeout of 3 seconds"
+    assert printed.splitlines()[0] == first
+    assert "  said by hang" in printed
+    read = project.ask(
+        """
+        row, job = list_jobs()[0], get_job("job")
+        print(json.dumps([
+            row.state, row.reason, row.exit_code, row.stages_done, job.get_job_status(),
+            [each.status for each in job.stages()],
+        ]))
+        """
+    )
+    assert read == [
+        "timed out",
+        "took longer than its timeout of 3 seconds",
+        143,
+        1,
+        "timed out",
+        ["completed", "failed"],
+    ]
+
+
+def test_what_one_stage_prints(project):
+    """While it runs, once it has ended, and from the archive when the job's directory is gone."""
+    project.write("train.py", STATES.replace("deployment.wait_for", "sys.exit()\n        wait_for"))
+    project.run("train.py")
+    code = """
+        job = get_job("job")
+        lines = job.logs(follow=True, stage="hang")
+        print(json.dumps([
+            list(job.logs(follow=True, stage="talk")), next(lines).split()[:3],
+            job.logs(stage="hang", tail=0), job.logs(stage="hang").split()[:3],
+        ]))
+    """
+    assert project.ask(code) == [
+        ["said by talk"],
+        ["said", "by", "hang"],
+        "",
+        ["said", "by", "hang"],
+    ]
+    project.ask('get_job("job").cancel()\nprint(json.dumps(None))')
+    shutil.rmtree(project.directory / ".vcat" / "jobs")
+    code = 'print(json.dumps([get_job("job").logs(stage=each)[:12] for each in ("talk", "hang")]))'
+    assert project.ask(code) == ["said by talk", "said by hang"]
+    command = [sys.executable, "-m", "vcat_cli", "logs", "job", "--stage", "talk"]
+    done = subprocess.run(
+        command, cwd=project.directory, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "said by talk\n"

@@ -90,22 +90,22 @@ def test_lines_are_shown_where_nothing_else_is():
     job, screen = Job(Misbehaving(lambda timeout: over.wait(60))), Screen()
 
     def lines():
-        yield "one"
+        yield ["one"]
         while "show" not in screen.done:
             yield None
-        yield "two"
+        yield ["two"]
         job.ended = True
         over.set()
         while not job.ended:
             yield None
         yield None
-        yield "three"
+        yield ["three"]
 
     shown = []
 
-    def show(line):
+    def show(lines):
         assert screen.done[-1] == "hide"
-        shown.append(line)
+        shown.extend(lines)
 
     assert watch(job, screen, None, lines(), show) is True
     assert shown == ["one", "two", "three"]

@@ -281,7 +281,7 @@ def test_plugins_are_described(registry):
     assert core.hooks == ("vcat_cache_types", "vcat_executor_types")
     assert core.types == {
         "cache": ("vcat.NullCacheBackend",),
-        "executor": ("vcat.InProcessExecutor",),
+        "executor": ("vcat.InProcessExecutor", "vcat.ProcessPoolExecutor"),
     }
     assert (core.path, core.error) == ("/site/core", None)
     assert set(local.types) == {"cache", "archive", "listing", "deployment"}

@@ -71,20 +71,20 @@ def test_numpy_and_torch_are_seeded_too(tmp_path):
 def test_the_first_to_import_a_generator_finds_it_seeded(tmp_path):
     """Nothing is imported for it, and a stage draws the same whether it imports or finds it."""
     code = """
-        import sys
-        {}
-
         def drawn():
+            import sys
+            {}
+            found = "random" in sys.modules
             import random
-            return random.random()
+            return found, random.random()
 
-        print("random" in sys.modules, stage(drawn, seed=3)().run_same_process())
+        print(stage(drawn, seed=3, cache=False)().run_same_process())
         """
-    assert fresh(code.format("sys.modules.pop('random', None)"), tmp_path) == (
-        f"False {random.Random(3).random()}\n"
-    )
-    assert fresh(code.format("import random"), tmp_path).split()[1] == str(
-        random.Random(3).random()
+    number = random.Random(3).random()
+    first = fresh(code.format("sys.modules.pop('random', None)"), tmp_path)
+    assert first == f"{(False, number)}\n"
+    assert fresh("import random\n" + textwrap.dedent(code.format("")), tmp_path) == (
+        f"{(True, number)}\n"
     )
 
 
@@ -115,6 +115,7 @@ def test_what_a_stage_was_the_first_to_import_is_not_left_seeded(tmp_path):
     """A script that imports :mod:`random` later draws new numbers in each process."""
     code = """
         import sys
+        stage(abs, cache=False)(1).run_same_process()  # all that vcat itself imports
         sys.modules.pop("random", None)
 
         def drawn():

@@ -153,13 +153,14 @@ def test_its_source_is_shown_and_loaded_again(add, tmp_path):
         f"{start}import importlib, inspect\n"
         "from vcat._keeping import guard\n"
         "print(inspect.getsource(guard.call).splitlines()[0])\n"
+        "print(guard.call.__doc__ is None)\n"
         "importlib.reload(guard)\n"
         "print(guard.call.__doc__ is None)\n"
     )
     source = (tmp_path / "runtime/vcat/_keeping/guard.py").read_text()
     first = next(line for line in source.splitlines() if line.startswith("def call"))
-    assert shown(code) == [first, "False"]
-    assert shown(code, "-OO") == [first, "True"]
+    assert shown(code) == [first, "False", "False"]
+    assert shown(code, "-OO") == [first, "True", "True"]
 
 
 def test_compiled_form_of_another_python_is_not_used(add, tmp_path):

@@ -116,8 +116,8 @@ def _follow_all(jobs: list[Deployment]) -> bool:
     return not failed
 
 
-def _show(line: str) -> None:
-    print(display(line), flush=True)
+def _show(lines: list[str]) -> None:
+    print("\n".join(map(display, lines)), flush=True)
 
 
 def _leave(jobs: list[Deployment]) -> None:

@@ -188,7 +188,7 @@ class Supervisor:
 
     def _watch(self) -> tuple[str | None, str | None]:
         """Wait until ``run.sh`` has ended; return the state and why, if it was made to."""
-        beaten = began = time.monotonic()
+        beaten = measured = began = time.monotonic()
         pause = LOOK
         while self.status is None:
             now = time.monotonic()
@@ -204,10 +204,12 @@ class Supervisor:
                 if cancelled:
                     return "cancelled", None
                 return "failed", f"ended by {reason.signalled(number)}"
-            if time.monotonic() - beaten >= BEAT:
-                beaten = time.monotonic()
+            now = time.monotonic()
+            if now - beaten >= BEAT:
+                beaten = now
                 self._show_life()
-            if self.status is None:
+            if now - measured >= LOOK and self.status is None:
+                measured = now
                 self._measure()
             pause = LOOK if self.log is None else min(LOOK, self.log.cut())
         return None, None

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: Seconds until a killed process has to be gone.
 KILLED = 1.5
 
+# One that is started while the table is read, by one that ends then, is not in it.
+_SEARCHES = 50
+
 
 class Tree:
     """The processes of a job.
@@ -36,6 +39,14 @@ class Tree:
 
     def living(self) -> set[Process]:
         """Return the job's processes that have not ended, without its supervisor."""
+        found = self._search()
+        for _ in range(_SEARCHES):
+            if found or not self._has_children():
+                break
+            found = self._search()
+        return found
+
+    def _search(self) -> set[Process]:
         table = process.table()
         marks: dict[int, str | None] = {}
         if self.supervisor is None:
@@ -87,7 +98,7 @@ class Tree:
                 nap = min(nap * 2, 0.03)
                 left = {each for each in left if process.is_alive(each)} or self.living()
         deadline = time.monotonic() + KILLED
-        while (left or self._has_children()) and time.monotonic() < deadline:
+        while left and time.monotonic() < deadline:
             signal(left, _signal.SIGKILL)
             self._kill_children()
             pause(0.002)

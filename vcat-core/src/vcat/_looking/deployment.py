@@ -95,10 +95,13 @@ class Deployment:
         if self._ended is None:
             self.watcher.wait(timeout)
 
-    def watch(self, show: Callable[[str], None]) -> None:
-        """Wait until the job has ended and have each line of its log shown on the way.
+    def watch(self, show: Callable[[list[str]], None]) -> None:
+        """Wait until the job has ended and have the lines of its log shown on the way.
 
         Called again, it goes on with the first line that has not been shown.
+
+        Args:
+            show: Called with new lines, several at a time where they come fast.
         """
         self.watcher.wait(None, show)
 

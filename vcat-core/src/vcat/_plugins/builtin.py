@@ -16,5 +16,8 @@ def vcat_cache_types() -> Mapping[str, type[CacheBackend] | str]:
 
 @hookimpl
 def vcat_executor_types() -> Mapping[str, type[ExecutorBackend] | str]:
-    """Offer the executor that every job uses unless told otherwise."""
-    return {"vcat.InProcessExecutor": "vcat._plugins.in_process:InProcessExecutor"}
+    """Offer the executor that every job uses unless told otherwise, and one of processes."""
+    return {
+        "vcat.InProcessExecutor": "vcat._plugins.in_process:InProcessExecutor",
+        "vcat.ProcessPoolExecutor": "vcat._plugins.process_pool:ProcessPoolExecutor",
+    }

@@ -7,7 +7,7 @@ what only :func:`load` needs is imported there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -179,14 +179,18 @@ class Configuration:
             finally:
                 os.close(descriptor)
 
-    def freeze(self) -> dict[str, Any]:
+    def freeze(self, slots: Collection[str] | None = None) -> dict[str, Any]:
         """Return the configuration as JSON data from which a job thaws it.
 
-        All backends are built for it. Secrets are in it, for the job needs them.
+        The backends are built for it. Secrets are in it, for the job needs them.
+
+        Args:
+            slots: Which backends; all if not given.
         """
         backends = {
             slot: binding.frozen(self._backends.get(slot))
             for slot, binding in self.bindings.items()
+            if slots is None or slot in slots
         }
         return self._written(backends, self.environment)
 

@@ -41,6 +41,7 @@ WELL_KNOWN: Mapping[str, str] = {
     "vcat.LocalFileSystemPipelineListing": "vcat-backend-localfs",
     "vcat.LocalShellJobDeployment": "vcat-deploy-localshell",
     "vcat.NullCacheBackend": "vcat-core",
+    "vcat.ProcessPoolExecutor": "vcat-core",
 }
 
 

@@ -76,7 +76,6 @@ def _debug(directory: str) -> int:
         print_traceback(error)
         say(f"an input of {ids[number]} could not be computed again")
         return 1
-    move_code(definition["project"], here)
     called = call(number, *inputs.arguments(number))
     say(f"{called.stage.label} of job {job_name}{_origins(number, inputs, ids)}")
     return WAYS[request["way"]](called)

@@ -100,6 +100,9 @@ class Engine(MapSteps):
         self._load([self._last])
         return self._values.value(self._last)
 
+    def close(self) -> None:
+        """Let go of what the run has had for itself; its values are gone."""
+
     def _run_stage(self, number: int, stage: Stage, *, is_item: bool = False) -> bool:
         """Run a stage; return whether its result was there already."""
         observer, cache = self._observer, self._cache
@@ -244,14 +247,19 @@ class Engine(MapSteps):
         self._file(number, stage, reports, attempts, filing)
         self._values.distrust(number)
 
-    def _reuse(self, number: int, stage: Stage, filing: Filing) -> bool:
-        """Take the result of *stage* from the cache; return whether it is there."""
+    def _reuse(self, number: int, stage: Stage, filing: Filing, *, starting: bool = False) -> bool:
+        """Take the result of *stage* from the cache; return whether it is there.
+
+        Where it is *starting*, that it was reached is told only if it is.
+        """
         found = filing.look()
         if found is None:
             return False
         observer, lasting = self._observer, self._is_lasting(number, stage)
         if not filing.fetch(found, for_observer=observer is not None, for_archive=lasting):
             return False
+        if starting and observer is not None:
+            observer.stage_started(number)
         self._values.hold(number, Held(filing.key, found), loaded=False)
         filing.restore(found, number, observer)
         if observer is not None:

@@ -13,6 +13,33 @@ _MAX_FRAMES = 100
 _MAX_TEXT = 20_000
 
 
+class WorkerTraceback(Exception):  # noqa: N818  # no error of its own: where one was raised
+    """The cause of what was raised in another process: where that was.
+
+    Attributes:
+        described: What was raised, as :func:`describe_failure` has it.
+    """
+
+    def __init__(self, text: str, described: dict[str, Any]) -> None:
+        super().__init__(text)
+        self.described = described
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.args[0]}"""'
+
+
+def raised_elsewhere(error: BaseException, text: str, described: dict[str, Any]) -> BaseException:
+    """Return *error*, which was raised in another process, with what is known of where.
+
+    Args:
+        error: The exception, or one like it.
+        text: Its traceback as Python prints it.
+        described: What :func:`describe_failure` said of it there.
+    """
+    error.__cause__ = WorkerTraceback(text, described)
+    return error
+
+
 class Places:
     """Where the project's files are: as the script knew them, and as they are here.
 
@@ -49,6 +76,8 @@ class Places:
 
 def describe_failure(error: BaseException, places: Places) -> dict[str, Any]:
     """Return what was raised: its first line, the frames of the user's code, and what caused it."""
+    if isinstance(error.__cause__, WorkerTraceback):
+        return dict(error.__cause__.described)
     described: dict[str, Any] = {
         "type": type(error).__name__,
         "module": type(error).__module__,

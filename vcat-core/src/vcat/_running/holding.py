@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.codec import loads, serialize
 from vcat._keeping.digest import digest_parts
+from vcat._running.exchange import map_file
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vcat._keeping.entry import Entry
+    from vcat._keeping.layout import Data
     from vcat._keys.recipe import Key
     from vcat._running.caching import ResultCache
 
@@ -36,11 +38,13 @@ class Held(NamedTuple):
         key: What it is filed under.
         entry: What is filed there.
         path: Which item of the filed value it is, of which item, and so on; empty for the whole.
+        file: The file that has the filed value, where that is not with the cache.
     """
 
-    key: Key
+    key: Key | None
     entry: Entry
     path: tuple[Any, ...] = ()
+    file: str = ""
 
 
 class _Gone:
@@ -115,8 +119,18 @@ class Values:
         if not loaded:
             self._values[number] = _GONE
         self._held[number] = held
-        self._expected[number] = held.entry.output
-        self._remember(number, held.entry.output, loaded=loaded)
+        if held.entry.output:
+            self._expected[number] = held.entry.output
+            self._remember(number, held.entry.output, loaded=loaded)
+
+    def held(self, number: int) -> Held | None:
+        """Return where the value of a stage is beside memory, if anywhere."""
+        return self._held.get(number)
+
+    def lose(self, number: int) -> None:
+        """Take note that the value of a stage is not where it was."""
+        self._values[number] = _GONE
+        self._held.pop(number, None)
 
     def take(self, number: int, whole: int, item: Any) -> None:
         """Take note that the value of a stage is an item of the value of another one."""
@@ -137,11 +151,10 @@ class Values:
             # Anew for each reader, who may change the list itself.
             return [self.value(each) for each in self._gathered[number]]
         held = self._held.get(number)
-        if held is None or self._cache is None:
+        if held is None:
             raise LostValueError(number, "its value was dropped")
         try:
-            content = held.entry.value
-            value = loads(self._cache.unverified(held.key, content), content.digest)
+            value = loads(self._data(held), held.entry.value.digest)
             for item in held.path:
                 value = value[item]
         except Exception as error:  # a class that has gone raises anything
@@ -155,6 +168,24 @@ class Values:
         if expected is not None:
             self._remember(number, expected, loaded=True)
         return value
+
+    def data(self, number: int) -> Data:
+        """Return the serialised value of a stage that is held as a whole.
+
+        Raises:
+            VcatError: It is not, or not any more.
+        """
+        return self._data(self._held[number])
+
+    def _data(self, held: Held) -> Data:
+        content = held.entry.value
+        if content.data is not None:
+            return content.data
+        if held.file:
+            return map_file(held.file)
+        if held.key is None or self._cache is None:
+            raise VcatError("nothing has its value")
+        return self._cache.unverified(held.key, content)
 
     def is_in_memory(self, number: int) -> bool:
         """Return whether a value need not be loaded."""

@@ -19,11 +19,12 @@ from vcat._keeping.guard import call
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import Configuration, thaw
 from vcat._running.departure import depart
-from vcat._running.engine import Engine, StageFailure
 from vcat._running.failure import Places, describe_failure
 from vcat._running.interruption import CancelledError, Interruption
 from vcat._running.journal import Journal, traceback_of
 from vcat._running.log import KeptFile, flush_streams
+from vcat._running.mapping import StageFailure
+from vcat._running.opening import make_engine
 from vcat._running.provenance import StageTable, describe_environment, describe_names
 from vcat._running.seed import Seeds
 from vcat._running.source import source_archive
@@ -154,15 +155,23 @@ class _RunningJob:
             self.table = StageTable(graph, self._ids(), self.places)
             self.environment = describe_environment()
             self._archive_provenance(complete=False)
-            engine = Engine(
+            engine = make_engine(
                 graph,
                 parameters,
+                self.configuration,
                 cache=self._cache(graph),
-                cached_by_default=self.configuration.default_cache_enabled,
                 observer=self.journal,
+                warn=self.journal.warn,
+                job_name=self.name,
+                submitted=self.places.submitted,
+                directory=self.directory,
+                events=os.path.join(self.directory, FILE),
                 seeds=self.seeds,
             )
-            engine.run()
+            try:
+                engine.run()
+            finally:
+                engine.close()
         except StageFailure as failed:
             self.interruption.hold()
             cause = failed.__cause__ or failed

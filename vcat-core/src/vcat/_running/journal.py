@@ -111,7 +111,8 @@ class Journal:
             "lookup": ending.lookup,
             "not_cached": ending.not_cached,
             "observed": ending.observed if ending.entry is None else ending.entry.observed,
-            "max_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
+            "max_memory_bytes": ending.memory
+            or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
         }
         if number in self._errors:
             self.details[number]["errors"] = self._errors[number]
@@ -174,13 +175,8 @@ class Journal:
         """Archive an artifact, then write down that it is there."""
         from vcat._keeping.digest import digest
 
-        fields = {"number": number, "size": len(data), "digest": digest(data)}
-        earlier = self.artifacts.get(name)
-        if earlier is not None and earlier["digest"] != fields["digest"]:
-            self.warn(
-                f"artifact {name!r} replaces an earlier one of that name; give each a name of its"
-                " own: log_artifact(path, name)"
-            )
+        fields: dict[str, Any] = {"number": number, "size": len(data), "digest": digest(data)}
+        self._warn_of_earlier(name, fields["digest"])
         self._archive.store_artifact(name, data)
         self._log.append("artifact", name=name, **fields)
         self.artifacts[name] = fields
@@ -201,6 +197,23 @@ class Journal:
         kept = {"number": number, "size": sum(len(each) for each in parts), "digest": digest}
         self._log.append("value", **kept)
         self.values[number] = kept
+
+    def take(self, told: dict[str, dict[Any, Any]]) -> None:
+        """Take note of what a worker has written down and archived itself."""
+        self.metrics.update(told["metrics"])
+        self.tags.update(told["tags"])
+        self.values.update(told["values"])
+        for name, fields in told["artifacts"].items():
+            self._warn_of_earlier(name, fields["digest"])
+            self.artifacts[name] = fields
+
+    def _warn_of_earlier(self, name: str, digest: str) -> None:
+        earlier = self.artifacts.get(name)
+        if earlier is not None and earlier["digest"] != digest:
+            self.warn(
+                f"artifact {name!r} replaces an earlier one of that name; give each a name of its"
+                " own: log_artifact(path, name)"
+            )
 
 
 def traceback_of(error: BaseException) -> str:

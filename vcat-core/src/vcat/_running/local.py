@@ -9,9 +9,9 @@ from typing import Any
 from vcat._authoring.graph import Graph
 from vcat._authoring.stage import Stage
 from vcat._plugins.configuration import load
-from vcat._running.engine import Engine, StageFailure
 from vcat._running.failure import first_line
-from vcat._running.mapping import ItemsError
+from vcat._running.mapping import ItemsError, StageFailure
+from vcat._running.opening import make_engine
 from vcat._running.seed import generators_kept
 from vcat.abc import unobserved
 from vcat.errors import StageError
@@ -37,19 +37,25 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
         cache = ResultCache(
             configuration.cache, project, "", _warn, find=configuration.value_types.find
         )
-    engine = Engine(graph, parameters, cache=cache, cached_by_default=default)
+    engine = make_engine(graph, parameters, configuration, cache=cache, warn=_warn)
     try:
         with generators_kept():
             engine.run()
             return engine.result()
     except StageFailure as failure:
+        text = "\n".join(_described(each) for each in failure.failures)
         cause = failure.__cause__
-        if isinstance(cause, ItemsError):
-            raise StageError(f"{failure.stage.label}: {cause}") from cause.__cause__
-        raise StageError(f"{failure.stage.label}: {first_line(cause or failure)}") from cause
+        raise StageError(text) from (cause.__cause__ if isinstance(cause, ItemsError) else cause)
     finally:
+        engine.close()
         with unobserved():
             configuration.hide_stores()
+
+
+def _described(failure: StageFailure) -> str:
+    cause = failure.__cause__ or failure
+    said = str(cause) if isinstance(cause, ItemsError) else first_line(cause)
+    return f"{failure.stage.label}: {said}"
 
 
 def _warn(text: str) -> None:

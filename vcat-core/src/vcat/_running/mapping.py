@@ -35,12 +35,19 @@ _FARTHEST = 256
 
 
 class StageFailure(Exception):  # noqa: N818  # control flow: the doors turn it into a public error
-    """A stage did not give a value; the cause is chained."""
+    """A stage did not give a value; the cause is chained.
+
+    Attributes:
+        number: The stage's number.
+        stage: The stage.
+        failures: All failures of the run, this first one included, in the order in which they came.
+    """
 
     def __init__(self, number: int, stage: Stage) -> None:
         super().__init__(number, stage)
         self.number = number
         self.stage = stage
+        self.failures: list[StageFailure] = [self]
 
 
 class ItemsError(StageError):

@@ -28,6 +28,8 @@ class Ending(NamedTuple):
         entry: The result that was found.
         not_cached: Why nothing is filed: ``off``, or what is in the way.
         observed: The files that it read and what else it did, as JSON.
+        memory: The most memory that the process it ran in has had so far, in bytes, where that is
+            not this one.
     """
 
     key: Key | None = None
@@ -38,6 +40,7 @@ class Ending(NamedTuple):
     entry: Entry | None = None
     not_cached: str | None = None
     observed: Mapping[str, Any] | None = None
+    memory: int | None = None
 
 
 class StageObserver(Protocol):
@@ -71,6 +74,9 @@ class StageObserver(Protocol):
 
     def value(self, number: int, parts: Sequence[Data], digest: str) -> None:
         """The serialised value of the stage is to be kept; *digest* is that of all *parts*."""
+
+    def take(self, told: dict[str, dict[Any, Any]]) -> None:
+        """A worker has told itself what a stage reported, and kept what is to be kept."""
 
 
 class Reports:

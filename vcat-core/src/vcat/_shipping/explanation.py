@@ -45,7 +45,9 @@ class Explanation:
     def of(self, answer: Answer) -> Iterator[Finding]:
         """Yield a finding for each thing that failed, whatever else fails of it left out."""
         if answer.problem:
-            yield Finding("", f"the job would not start: {answer.problem}")
+            remedy = "let the deployment name a Python"  # which would set the variable itself
+            problem = answer.problem.replace("set VCAT_PYTHON to a Python", remedy)
+            yield Finding("", f"the job would not start: {problem}")
             return
         for reason in answer.backends:
             yield Finding("", f"a backend cannot be built where the job runs: {reason}")

@@ -31,7 +31,12 @@ REQUIREMENTS = "requirements"
 # file for each that there is, which takes a tenth of a millisecond. The rest compiles itself where
 # it is imported, if it is at all.
 _COMPILED_REQUIREMENTS = ("dill/",)
-_UNCOMPILED = ("vcat/_looking/", "vcat/_shipping/")
+_UNCOMPILED = (
+    "vcat/_looking/",
+    "vcat/_shipping/",
+    # What looks at jobs, instead of running them.
+    *(f"vcat/_running/{each}.py" for each in ("console", "debugger", "debugging", "trying")),
+)
 
 
 class Runtime(NamedTuple):

@@ -60,7 +60,8 @@ class DeploymentBackend(ABC):
     def cancel(self, job_id: str) -> None:
         """End the job with all its processes; its state is ``cancelled`` when this returns.
 
-        A job that has already ended is left as it is.
+        The job gets ``SIGTERM`` first, and some seconds to write down what it has. A job that has
+        already ended is left as it is.
         """
 
     def wait(self, job_id: str, timeout: float | None = None) -> DeploymentStatus:
@@ -114,6 +115,19 @@ class WorkerEndedError(Exception):
     def __init__(self, exit_code: int | None = None) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        if self.exit_code is None:
+            return "its process has ended without a result"
+        if self.exit_code >= 0:
+            return f"its process ended with exit code {self.exit_code} and without a result"
+        import signal
+
+        try:
+            name = f" ({signal.Signals(-self.exit_code).name})"
+        except ValueError:  # one of those for real-time
+            name = ""
+        return f"its process was killed by signal {-self.exit_code}{name}"
 
 
 class Workers(Protocol):

@@ -1,0 +1,709 @@
+"""The engine with workers: real processes, what they hand on, and all the ways they end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vcat._authoring.graph import Graph
+from vcat._keeping.codec import loads
+from vcat._plugins.configuration import load
+from vcat._running import capacity, crew
+from vcat._running.caching import ResultCache
+from vcat._running.engine import Engine, StageFailure
+from vcat._running.opening import make_engine
+from vcat.errors import StageError
+
+pytestmark = pytest.mark.slow
+
+CONFIGURATION = """
+execution_implementation:
+  executor_type: vcat.ProcessPoolExecutor
+  constructor_keyword_arguments: {workers: 2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _two_workers():
+    Path("two.config.yaml").write_text(CONFIGURATION)
+
+
+class Witness:
+    """An observer that remembers what it was told of each stage."""
+
+    def __init__(self):
+        self.told = {}
+        self.values = {}
+
+    def note(self, number, *what):
+        self.told.setdefault(number, []).append(what)
+
+    def stage_started(self, number):
+        self.note(number, "started")
+
+    def stage_failed(self, number, attempt, error, delay=0.0):
+        self.note(number, "again", attempt, str(error))
+
+    def stage_mapped(self, number, items):
+        self.note(number, "mapped", items)
+
+    def stage_ended(self, number, status, ending):
+        lookup = ending.lookup and ending.lookup["outcome"]
+        error = ending.error and f"{type(ending.error).__name__}: {ending.error}"
+        key = ending.key and ending.key.hex
+        observed = ending.observed if ending.entry is None else ending.entry.observed
+        self.note(number, status, key, ending.output, ending.attempts, lookup, error, observed)
+
+    def counted(self, number, digest):
+        self.note(number, "counts", digest)
+
+    def reported(self, number, event):
+        self.note(number, event["event"], event["name"], event["value"])
+
+    def artifact(self, number, name, data):
+        self.note(number, "artifact", name, bytes(data))
+
+    def restored(self, number, entry, artifacts):
+        self.note(number, "restored", sorted(artifacts))
+
+    def value(self, number, parts, digest):
+        self.values[number] = loads(b"".join(parts), digest)
+
+    def statuses(self):
+        ends = ("completed", "cached", "failed")
+        found = {n: [each[0] for each in told if each[0] in ends] for n, told in self.told.items()}
+        return {number: ended[-1] for number, ended in found.items() if ended}
+
+
+def script(source):
+    """Return what a script of this source has defined, sent by value like any script's."""
+    namespace = {"__name__": "__main__"}
+    exec(compile(f"import os, time, sys\nfrom vcat import *\n{source}", "s.py", "exec"), namespace)
+    return namespace
+
+
+def engine_for(end, observer=None, *, workers=True):
+    configuration, graph = load(os.getcwd()), Graph.ending_in(end)
+    warnings = []
+    cache = ResultCache(configuration.cache, os.getcwd(), "", warnings.append)
+    if workers:
+        engine = make_engine(graph, {}, configuration, cache=cache, observer=observer)
+    else:
+        engine = Engine(graph, {}, cache=cache, observer=observer)
+    engine.warnings = warnings
+    return engine
+
+
+def run(end, observer=None, *, workers=True):
+    """Return the value of *end*, and what was warned of."""
+    engine = engine_for(end, observer, workers=workers)
+    try:
+        engine.run()
+        return engine.result(), engine.warnings
+    finally:
+        engine.close()
+
+
+def failures(end, observer=None):
+    """Return what each stage failed with, by number, sorted."""
+    engine = engine_for(end, observer)
+    with pytest.raises(StageFailure) as caught:
+        engine.run()
+    engine.close()
+    return {
+        each.number: f"{type(each.__cause__).__name__}: {each.__cause__}"
+        for each in sorted(caught.value.failures, key=lambda each: each.number)
+    }
+
+
+def python(source, *arguments, **options):
+    """Start a script in a process of its own."""
+    Path("script.py").write_text(f"import os, time, sys\nfrom vcat import *\n{source}")
+    return subprocess.Popen(
+        [sys.executable, "script.py", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def await_that(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+ALL_KINDS = """
+@stage
+def load():
+    print("loading")
+    log_metric("rows", 3)
+    set_tag("kind", "test")
+    with open("note.txt", "w") as file: file.write("made")
+    log_artifact("note.txt")
+    return list(range(3))
+
+@stage(outputs=2)
+def split(rows):
+    with open("data.txt") as file: file.read()
+    return rows[:1], rows[1:]
+
+@stage(cache=False)
+def plain(rows):
+    return sum(rows)
+
+@stage
+def join(a, b, *, factor):
+    return (a, b, factor)
+
+a, b = split(load())
+end = join(plain(a).persist(), b, factor=2)
+"""
+
+
+def test_it_tells_the_same_as_the_engine_of_one_process(monkeypatch, tmp_path):
+    """Keys, digests, lookups, reports, artifacts, files read and values: all records are equal."""
+    told = []
+    for workers in (False, True):
+        place = tmp_path / str(workers)
+        place.mkdir()
+        (place / "data.txt").write_text("data")
+        (place / "two.config.yaml").write_text(CONFIGURATION)
+        monkeypatch.chdir(place)
+        for _ in range(2):
+            witness = Witness()
+            value, warnings = run(script(ALL_KINDS)["end"], witness, workers=workers)
+            assert value == (0, [1, 2], 2)
+            assert warnings == []
+            told.append((witness.told, witness.values))
+    for alone, side_by_side in ((told[0], told[2]), (told[1], told[3])):
+        assert alone[1] == side_by_side[1]
+        for number, expected in alone[0].items():
+            assert side_by_side[0][number] == expected
+
+
+def test_what_is_cached_goes_to_no_worker(monkeypatch):
+    """Not a process is started."""
+    Path("data.txt").write_text("data")
+    source = ALL_KINDS.replace("(cache=False)", "")
+    run(script(source)["end"])
+    engine = engine_for(script(source)["end"])
+    monkeypatch.setattr(engine._crew._workers, "submit", lambda task: pytest.fail("must not run"))
+    engine.run()
+    assert engine.result() == (0, [1, 2], 2)
+    engine.close()
+
+
+ENDS = """
+@stage(cache=False)
+def bad(how):
+    os.write(2, b"")
+    if how == "exit": os._exit(0)
+    if how == "leave": sys.exit(0)
+    if how == "segfault": os.kill(os.getpid(), 11)
+    if how == "killed": os.kill(os.getpid(), 9)
+    if how == "closed": os.closerange(3, 1000)
+    if how == "raise": raise LookupError("no such row")
+    if how == "odd": raise Odd(1, 2)
+    if how == "lock": import threading; return threading.Lock()
+    if how == "fork":
+        if os.fork() == 0: time.sleep(1000)
+        raise KeyError("parent")
+    return how
+
+class Odd(Exception):
+    def __init__(self, a, b):
+        super().__init__(f"{a} and {b}")
+
+@stage(cache=False)
+def after(*all):
+    return all
+
+@stage(cache=False)
+def alone():
+    return open("alone", "w").close()
+
+kinds = ["exit", "leave", "segfault", "killed", "raise", "odd", "lock", "fork", "fine"]
+"""
+
+
+def test_all_the_ways_in_which_a_stage_can_end():
+    """Each failure is the stage's own, all are told, and what does not depend on them runs."""
+    it = script(ENDS)
+    ended = [it["bad"](how) for how in it["kinds"]]
+    witness = Witness()
+    found = failures(it["after"](*ended, it["alone"]()), witness)
+    assert found == {
+        0: "WorkerEndedError: its process ended with exit code 0 and without a result",
+        1: "SystemExit: 0",
+        2: "WorkerEndedError: its process was killed by signal 11 (SIGSEGV)",
+        3: "WorkerEndedError: its process was killed by signal 9 (SIGKILL)",
+        4: "LookupError: no such row",
+        5: "Odd: 1 and 2",
+        6: "UnpicklableError: stage 'bad' (s.py:4): result cannot be sent to another process:"
+        " cannot pickle '_thread.lock' object; return something that can be pickled",
+        7: "KeyError: 'parent'",
+    }
+    statuses = witness.statuses()
+    assert [statuses.get(number) for number in range(11)] == ["failed"] * 8 + ["completed"] * 2 + [
+        None
+    ]
+    assert Path("alone").exists()
+
+
+def test_a_stage_that_closes_all_descriptors_fails():
+    """Nobody waits for an answer that cannot come."""
+    it = script(ENDS)
+    ((_, told),) = failures(it["bad"]("closed")).items()
+    assert told.startswith("WorkerEndedError: its process ")
+
+
+def test_what_a_failure_says_has_the_frames_of_the_process_where_it_was():
+    """As the traceback of ``concurrent.futures`` has them, and as records have them."""
+    from vcat._running.failure import Places, describe_failure
+
+    engine = engine_for(script(ENDS)["bad"]("raise"))
+    with pytest.raises(StageFailure) as caught:
+        engine.run()
+    engine.close()
+    cause = caught.value.__cause__
+    assert "line 12, in bad" in str(cause.__cause__)
+    described = describe_failure(cause, Places("", ""))
+    assert described["first_line"] == "LookupError: no such row"
+    assert [each["function"] for each in described["frames"]] == ["bad"]
+
+
+def test_run_same_process_reports_every_failure():
+    """One line for each stage, in the order in which they failed."""
+    it = script(ENDS)
+    with pytest.raises(StageError) as caught:
+        it["after"](it["bad"]("raise"), it["bad"]("leave")).run_same_process()
+    assert sorted(str(caught.value).splitlines()) == [
+        "stage 'bad' (s.py:4): LookupError: no such row",
+        "stage 'bad' (s.py:4): SystemExit: 0",
+    ]
+
+
+def test_retries_begin_again_in_another_process():
+    """A process that was killed is worth another one; the delay holds up nobody."""
+    it = script("""
+def count(): return len(os.listdir("calls"))
+@stage(cache=False, retries=2, retry_delay=0.5)
+def flaky():
+    open(f"calls/{time.time()}", "w").close()
+    if count() == 1: os.kill(os.getpid(), 9)
+    if count() == 2: raise OSError("second")
+    return count(), time.time()
+@stage(cache=False)
+def other(x): return time.time()
+@stage(cache=False)
+def both(a, b): return a, b
+end = both(flaky(), other(other(other(1))))
+""")
+    Path("calls").mkdir()
+    witness = Witness()
+    (flaky, other), _ = run(it["end"], witness)
+    assert flaky[0] == 3
+    assert other < flaky[1]
+    assert witness.told[0][:3] == [
+        ("started",),
+        ("again", 1, "its process was killed by signal 9 (SIGKILL)"),
+        ("again", 2, "second"),
+    ]
+    assert witness.told[0][3][:1] + witness.told[0][3][3:4] == ("completed", 3)
+
+
+def test_a_stage_that_has_had_its_time_is_stopped_and_if_need_be_killed(monkeypatch):
+    """The first by an exception in its own frames, the second with what it has started."""
+    monkeypatch.setattr(crew, "GRACE", 0.2)
+    it = script("""
+@stage(cache=False, timeout=0.3)
+def slow(deaf):
+    if deaf:
+        import signal, subprocess
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        open("child", "w").write(str(child.pid))
+    while True: time.sleep(1000)
+@stage(cache=False)
+def both(*all): return all
+end = both(slow(False), slow(True))
+""")
+    assert failures(it["end"]) == {
+        0: "TimeoutError: timed out after 0.3 seconds",
+        1: "TimeoutError: timed out after 0.3 seconds; it did not end, and its process was killed",
+    }
+    child = Path(f"/proc/{Path('child').read_text()}/stat")
+    await_that(lambda: not child.exists() or child.read_text().split()[2] == "Z")
+
+
+def test_an_argument_that_no_other_process_can_have_fails_the_stage():
+    """The message says which stage and where in it."""
+    it = script("""
+import threading
+@stage(cache=False)
+def take(x): return 1
+end = take([threading.Lock()])
+""")
+    assert failures(it["end"]) == {
+        0: "UnpicklableError: stage 'take' (s.py:5): its arguments cannot be sent to another"
+        " process: [0][0][0]: cannot pickle '_thread.lock' object"
+    }
+
+
+OVERLAP = """
+def meet(name, other):
+    open(name, "w").close()
+    deadline = time.time() + 10
+    while not os.path.exists(other):
+        if time.time() > deadline: return False
+        time.sleep(0.01)
+    return True
+@stage(cache=False)
+def first(): return meet("a", "b")
+@stage(cache=False)
+def second(): return meet("b", "a")
+@stage(cache=False)
+def both(a, b): return a, b
+"""
+
+
+def test_independent_stages_run_at_the_same_time():
+    """Each waits for what the other makes."""
+    it = script(OVERLAP)
+    assert run(it["both"](it["first"](), it["second"]()))[0] == (True, True)
+
+
+@pytest.mark.parametrize("resources", [{"cpus": 2}, {"memory": 0.6}])
+def test_stages_run_side_by_side_only_where_there_is_enough_for_both(resources):
+    """A stage that needs more than what is left waits; nobody else is there while it runs."""
+    if "memory" in resources:
+        resources = {"memory": int(capacity.total_memory() * resources["memory"])}
+    it = script("""
+@stage(cache=False)
+def look(n):
+    with open(f"here-{n}", "x"):
+        time.sleep(0.05)
+        seen = [each for each in os.listdir() if each.startswith("here-")]
+    os.remove(f"here-{n}")
+    return len(seen)
+@stage(cache=False)
+def gather(*all): return all
+""")
+    look = it["stage"](it["look"].function, cache=False, resources=resources)
+    assert run(it["gather"](*[look(n) for n in range(4)]))[0] == (1, 1, 1, 1)
+
+
+def test_a_stage_that_asks_for_more_than_there_is_runs_alone():
+    """And is warned of."""
+    it = script("""
+@stage(cache=False, resources={"cpus": 64})
+def much(): return 1
+""")
+    value, warnings = run(it["much"]())
+    assert value == 1
+    assert warnings == ["stage 'much' (s.py:4) runs alone: it asks for 64 cpus, and there are 2"]
+
+
+MAPPED = """
+import numpy
+def mapped(part):
+    with open("/proc/self/maps") as file:
+        return any(part in line for line in file)
+@stage(cache=CACHE)
+def make(): return {"x": numpy.arange(1_000_000), "y": [numpy.ones(1_000_000)]}
+@stage(cache=CACHE)
+def look(x, y):
+    x[0] += 1  # its own
+    return mapped(PART), int(x.sum()), int(y[0].sum())
+made = make()
+@stage(cache=CACHE)
+def pair(*both): return both
+end = pair(look(made["x"], made["y"]), look(made["x"], made["y"]))
+"""
+
+
+@pytest.mark.parametrize(("cache", "part"), [("True", ".vcat/"), ("False", "/vcat-")])
+def test_large_values_are_mapped_not_copied(cache, part):
+    """From the store, or from a file of the run; so are their items, and nobody sees changes."""
+    it = script(MAPPED.replace("CACHE", cache).replace("PART", repr(part)))
+    value, warnings = run(it["end"])
+    assert value == ((True, 499999500001, 1_000_000),) * 2
+    assert warnings == []
+
+
+def test_files_of_the_run_go_with_their_last_reader():
+    """Of a chain of large values there are never more than the two that a stage needs and makes."""
+    it = script("""
+@stage(cache=False)
+def grow(data, scratch):
+    return data + b"x" * 1_000_000, len(os.listdir(scratch))
+@stage(cache=False)
+def size(pair): return len(pair)
+""")
+    engine = engine_for(it["stage"](lambda: 1, cache=False)())
+    engine.close()
+    last, counts = it["stage"](lambda: (b"", 0), cache=False)(), []
+    for _ in range(5):
+        last = it["grow"](last[0], "SCRATCH")
+        counts.append(last[1])
+    it["grow"].function.__code__ = it["grow"].function.__code__
+    end = it["stage"](lambda *all: all, cache=False)(*counts)
+    engine = engine_for(end)
+    scratch = engine._exchange.directory
+    for each in engine._graph.stages:
+        if len(each.args) == 2 and each.args[1] == "SCRATCH":
+            each.args = (each.args[0], scratch)
+    engine.run()
+    assert max(engine.result()) <= 2
+    engine.close()
+    assert not os.path.exists(scratch)
+
+
+def test_a_value_that_the_cache_has_lost_is_computed_again():
+    """Before its next reader runs, and everything after it goes on."""
+    it = script("""
+@stage
+def large():
+    open("calls", "a").write("x")
+    return b"x" * 1_000_000
+@stage(cache=False)
+def thief(size):
+    for root, _, names in os.walk(".vcat"):
+        for each in names:
+            path = os.path.join(root, each)
+            if os.path.getsize(path) > 500_000: os.remove(path)
+    return size
+@stage(cache=False)
+def size(data): return len(data)
+@stage
+def late(data, after): return len(data) + after
+data = large()
+end = late(data, thief(size(data)))
+""")
+    value, warnings = run(it["end"])
+    assert value == 2_000_000
+    assert Path("calls").read_text() == "xx"
+    (warning,) = warnings
+    assert warning.startswith("stage 'large' (s.py:4) runs again: ")
+
+
+def test_two_runs_compute_a_result_once():
+    """A worker claims the key; the one that waits takes what was filed meanwhile."""
+    source = """
+@stage
+def slow():
+    with open("calls", "a") as file: file.write("x")
+    time.sleep(1)
+    return 7
+if __name__ == "__main__":
+    print(slow().run_same_process())
+"""
+    one, other = python(source), python(source)
+    assert one.communicate()[0] == other.communicate()[0] == "7\n"
+    assert Path("calls").read_text() == "x"
+
+
+def test_the_script_is_run_once():
+    """What starts workers never runs the script again, guard or no guard."""
+    process = python("""
+print("ran")
+@stage
+def one(): return Point(1)
+class Point:
+    def __init__(self, x): self.x = x
+@stage
+def two(p):
+    print(type(p).__module__, __name__, os.path.basename(sys.modules["__main__"].__file__))
+    return isinstance(p, Point), p.x
+print(two(one()).run_same_process())
+""")
+    out, err = process.communicate()
+    assert err == ""
+    assert out == "ran\n__main__ __main__ script.py\n(True, 1)\n"
+
+
+def test_a_pipeline_inside_of_a_stage_runs_in_its_process():
+    """Workers start no workers."""
+    it = script("""
+@stage
+def inner(): return os.getpid()
+@stage
+def outer(): return inner().run_same_process() == os.getpid()
+""")
+    assert run(it["outer"]())[0] is True
+
+
+def test_a_diamond_ten_thousand_wide():
+    """All of it in order, and no descriptor or thread for each stage."""
+    it = script("""
+@stage(cache=False)
+def top(): return 1
+@stage(cache=False)
+def add(x, n): return x + n
+@stage(cache=False)
+def total(*all): return sum(all)
+one = top()
+end = total(*[add(one, n) for n in range(10_000)])
+""")
+    assert run(it["end"])[0] == 10_000 + sum(range(10_000))
+
+
+MAP = """
+@stage
+def numbers(): return list(range(6))
+@stage
+def square(n, *, plus):
+    with open("ran", "a") as file: file.write(f"{n} ")
+    log_metric("n", n)
+    if n in BAD: raise ValueError(f"bad {n}")
+    return n * n + plus
+@stage(cache=False)
+def one(): return 1
+@stage
+def total(all): return sum(all)
+@stage(cache=False)
+def alone(): return 5
+@stage(cache=False)
+def both(*all): return all
+squares = square.map(numbers(), plus=one())
+end = both(total(square.map(squares, plus=0)), squares, alone(), squares[2])
+"""
+
+
+def test_a_map_runs_its_items_side_by_side_and_tells_the_same(monkeypatch, tmp_path):
+    """Keys, digests, reports and statuses of all of them, of maps over maps too."""
+    told = []
+    for workers in (False, True):
+        place = tmp_path / str(workers)
+        place.mkdir()
+        (place / "two.config.yaml").write_text(CONFIGURATION)
+        monkeypatch.chdir(place)
+        for _ in range(2):
+            witness = Witness()
+            value, warnings = run(script(MAP.replace("BAD", "()"))["end"], witness, workers=workers)
+            squares = [n * n + 1 for n in range(6)]
+            assert value == (sum(n * n for n in squares), squares, 5, 5)
+            assert warnings == []
+            told.append((witness.told, witness.values))
+        assert len(Path("ran").read_text().split()) == 12
+    for alone, side_by_side in ((told[0], told[2]), (told[1], told[3])):
+        assert alone[1] == side_by_side[1]
+        for number, expected in alone[0].items():
+            assert side_by_side[0][number] == expected
+
+
+def test_when_items_fail_the_others_run_and_the_map_fails_with_all_of_them():
+    """So that the next run computes those alone."""
+    it = script(MAP.replace("BAD", "(2, 4)"))
+    witness = Witness()
+    found = failures(it["end"], witness)
+    assert list(found.values()) == [
+        "ItemsError: 2 of 6 items failed; first: item 2: ValueError: bad 2"
+    ]
+    assert sorted(Path("ran").read_text().split()) == list("012345")
+    statuses = list(witness.statuses().values())
+    assert (statuses.count("failed"), statuses.count("completed")) == (3, 7)
+    value, _ = run(script(MAP.replace("BAD", "()"))["end"])
+    assert value[2] == 5
+
+
+SHORT = """
+@stage(cache=False)
+def work(n):
+    with open(f"ran-{n}", "x"): pass
+    if n == 60 and HOW == "wait":
+        while not os.path.exists("ran-61") or not os.path.exists("ran-75"): time.sleep(0.01)
+    if n == 60 and HOW == "end": os._exit(3)
+    return n
+@stage(cache=False)
+def total(*all): return sum(all)
+end = total(*[work(n) for n in range(100)])
+"""
+
+
+def test_short_stages_that_went_along_with_a_long_one_do_not_wait_for_it():
+    """A worker that has nothing else to do makes them, and each is made once."""
+    assert run(script(SHORT.replace("HOW", "'wait'"))["end"])[0] == sum(range(100))
+
+
+def test_of_stages_that_went_together_only_the_one_that_ends_the_process_fails():
+    """Those before it have their results, those after it run in another process."""
+    witness = Witness()
+    found = failures(script(SHORT.replace("HOW", "'end'"))["end"], witness)
+    assert found == {
+        60: "WorkerEndedError: its process ended with exit code 3 and without a result"
+    }
+    statuses = witness.statuses()
+    assert [number for number in range(100) if statuses[number] != "completed"] == [60]
+
+
+def processes_of(directory):
+    """Return the processes that stand in a directory."""
+    found = []
+    for each in os.listdir("/proc"):
+        if each.isdecimal():
+            try:
+                if os.readlink(f"/proc/{each}/cwd") == str(directory):
+                    found.append(int(each))
+            except OSError:
+                continue
+    return [each for each in found if each != os.getpid()]
+
+
+HANG = """
+@stage
+def hang(n):
+    open(f"at-{n}", "w").close()
+    while True: time.sleep(1000)
+@stage
+def both(*all): return all
+both(hang(1), hang(2)).run_same_process()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_the_process_that_started_them(number, tmp_path):
+    """However that ends: nothing is left, and nothing waits."""
+    process = python(HANG)
+    await_that(lambda: Path("at-1").exists() and Path("at-2").exists())
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    await_that(lambda: not processes_of(tmp_path))
+
+
+def test_a_job_has_all_records_of_its_stages():
+    """Metrics, tags and artifacts are told once, as they come; the result and values are kept."""
+    process = python("""
+@stage(resources={"cpus": 1})
+def fit(n):
+    print("fitting", n)
+    log_metric(f"score{n}", n)
+    set_tag(f"tag{n}", "t")
+    open(f"plot{n}", "w").write("p" * n)
+    log_artifact(f"plot{n}")
+    return n
+@stage(persist=True)
+def total(*all): return sum(all)
+@stage
+def double(x): return 2 * x
+if __name__ == "__main__":
+    d = double(total(fit(1), fit(2), fit(3))).run()
+    d.wait_for_deployment_to_complete()
+    import json
+    print(json.dumps([d.fetch_job_results(), d.metrics(), sorted(d.artifacts()), d.logs()]))
+""")
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    result, metrics, artifacts, logs = json.loads(out.splitlines()[-1])
+    assert result == 12
+    assert metrics == {"score1": 1, "score2": 2, "score3": 3}
+    assert artifacts == ["plot1", "plot2", "plot3"]
+    assert [f"fitting {n}" in logs for n in (1, 2, 3)] == [True] * 3

@@ -1,0 +1,216 @@
+"""The executor that runs the bodies of stages in processes of their own, several at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import ProcessPoolExecutor as Pool
+from contextlib import suppress
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
+from typing import Any
+
+from vcat import worker
+from vcat.abc import Configured, ExecutorBackend, WorkerEndedError, Workers
+
+#: How many seconds a process whose end has been noticed may take until its exit code is there.
+_PATIENCE = 1.0
+
+
+class ProcessPoolExecutor(Configured, ExecutorBackend):
+    """Call each function in one of several worker processes.
+
+    Each worker is a :class:`concurrent.futures.ProcessPoolExecutor` of its own with one process, so
+    that one can end, or be ended, without harming the others. They start when they are first
+    needed.
+
+    Args:
+        workers: How many; as many as there are processors for this process if not given.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        if workers is not None and (type(workers) is not int or workers < 1):
+            raise ValueError(f"workers is {workers!r}; give a whole number from 1 on, or leave out")
+        self._keep(workers=workers)
+
+    def open(self, beginning: bytes) -> Workers:
+        """Return the workers; none has been started yet."""
+        count: int | None = self.__dict__["workers"]
+        return _Workers(count or available_processors(), beginning)
+
+
+def available_processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Workers:
+    """Workers of one run, as :class:`vcat.abc.Workers` has it."""
+
+    def __init__(self, count: int, beginning: bytes) -> None:
+        self.count = count
+        self._beginning = beginning
+        self._idle: list[_Worker] = []
+        self._busy: dict[Future[bytes], _Worker] = {}
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def submit(self, task: bytes) -> Future[bytes]:
+        """Have a worker do the task: an idle one, or else a new one."""
+        answer: Future[bytes] = Future()
+        with self._lock:
+            doing = self._idle.pop() if self._idle else _Worker(self._beginning)
+            self._busy[answer] = doing
+        try:
+            done = doing.pool.submit(worker.work, task)
+        except BrokenExecutor:  # it ended while it was idle, which nobody had noticed
+            with self._lock:
+                self._busy[answer] = doing = _Worker(self._beginning)
+            done = doing.pool.submit(worker.work, task)
+        done.add_done_callback(lambda done: self._settle(answer, doing, done))
+        return answer
+
+    def kill(self, future: Future[bytes]) -> None:
+        """End the process that has the task, if it still has."""
+        with self._lock:
+            doing = self._busy.get(future)
+            if doing is not None:
+                doing.kill()
+
+    def close(self) -> None:
+        """Kill all workers and wait until they are no more."""
+        with self._lock:
+            self._is_closed = True
+            workers = [*self._idle, *self._busy.values()]
+            self._idle.clear()
+            for each in workers:
+                each.kill()
+        for each in workers:
+            each.pool.shutdown(wait=True, cancel_futures=True)
+
+    def _settle(self, answer: Future[bytes], doing: _Worker, done: Future[bytes]) -> None:
+        error = None if done.cancelled() else done.exception()
+        ended = done.cancelled() or isinstance(error, BrokenExecutor)
+        code = doing.end() if ended else None
+        with self._lock:
+            self._busy.pop(answer, None)
+            if not ended and not self._is_closed:
+                self._idle.append(doing)
+        if ended:
+            doing.pool.shutdown(wait=False)
+            answer.set_exception(WorkerEndedError(code))
+        elif error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(done.result())
+
+
+class _Worker:
+    """A pool of one process."""
+
+    def __init__(self, beginning: bytes) -> None:
+        self._context = _Context()
+        self.pool = Pool(1, self._context, _begin, (beginning,))
+
+    def kill(self) -> None:
+        """End the process with all it has started."""
+        process = self._context.process
+        if process is not None and process.pid is not None:
+            _kill_tree(process.pid)
+
+    def end(self) -> int | None:
+        """Return how the process has ended; end it where it only seemed to have."""
+        process = self._context.process
+        if process is None or process.pid is None:
+            return None
+        deadline, code = time.monotonic() + _PATIENCE, process.exitcode
+        while code is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+            code = process.exitcode
+        self.kill()
+        return code
+
+
+class _Context(SpawnContext):
+    """Starts processes without a trace of the script, and remembers the last one."""
+
+    process: _Process | None = None
+
+    def Process(self, *arguments: Any, **keywords: Any) -> _Process:  # type: ignore[override]  # noqa: N802  # an attribute of the class there, and named so
+        self.process = _Process(*arguments, **keywords)
+        return self.process
+
+
+class _Process(SpawnProcess):
+    def start(self) -> None:
+        # A process that is spawned runs the script again, which is what __main__ was made from, to
+        # find in it what it is sent. Nothing that workers are sent is found there: functions of the
+        # script are sent by value.
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = main
+
+
+def _begin(beginning: bytes) -> None:
+    """Become a worker: the head of a group that ends with the process that started it."""
+    # Control-C at the terminal is for the process that started this one, which ends it.
+    os.setpgid(0, 0)
+    _end_with_parent()
+    worker.begin(beginning)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is None:
+        return
+    ended = parent.sentinel
+    if sys.platform == "linux":
+        # The system itself sends the signal, whatever this process is busy with.
+        import fcntl
+
+        fcntl.fcntl(ended, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(ended, fcntl.F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(ended, fcntl.F_GETFL)
+        fcntl.fcntl(ended, fcntl.F_SETFL, flags | os.O_ASYNC)
+        if wait([ended], 0):  # before that
+            os.kill(os.getpid(), signal.SIGKILL)
+    else:
+        threading.Thread(target=_await_end, args=(ended,), daemon=True).start()
+
+
+def _await_end(ended: Any) -> None:
+    wait([ended])
+    _kill_tree(os.getpid())
+
+
+def _kill_tree(pid: int) -> None:
+    """Kill a worker and what it has started, in groups of their own too where that can be told."""
+    started = _started_by(pid)
+    for kill, target in ((os.killpg, pid), (os.kill, pid), *((os.kill, each) for each in started)):
+        with suppress(ProcessLookupError, PermissionError):
+            kill(target, signal.SIGKILL)
+
+
+def _started_by(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that they have."""
+    found, pending = [], [pid]
+    while pending:
+        tasks = f"/proc/{pending.pop()}/task"
+        with suppress(OSError):
+            for each in os.listdir(tasks):
+                with open(f"{tasks}/{each}/children") as file:
+                    children = [int(child) for child in file.read().split()]
+                found += children
+                pending += children
+    return found

@@ -1,0 +1,327 @@
+"""Calls on their way to workers and back: who goes next, who is late, who is tried again later."""
+
+from __future__ import annotations
+
+import os
+import time
+from _heapq import heappop, heappush
+from _queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, NamedTuple
+
+from vcat._running.batch import Batch
+from vcat._running.capacity import USUAL, Capacity, Need, needed, total_memory
+from vcat._running.exchange import Exchange, pack, unpack
+from vcat._running.task import Answer, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
+    from vcat._authoring.stage import Stage
+    from vcat._running.filing import Filing
+    from vcat.abc import Workers
+
+#: How many seconds a stage that has had its time may take to end before its process is killed.
+GRACE = 5.0
+
+#: How many seconds stages may take to clean up when the job is asked to end; deployments give the
+#: whole job not much longer.
+ENDING = 3.0
+
+#: How long it is waited at the most before stages with a timeout are looked after, in seconds.
+_LOOK = 0.25
+
+#: So long after they were sent together calls are looked after, in seconds.
+_LATE = 0.05
+
+#: So many go to a worker together at the most, and for so many seconds as far as is known.
+MOST, _TOGETHER = 32, 0.005
+
+
+class Call:
+    """A stage on its way to a worker and back.
+
+    Attributes:
+        number: The stage.
+        stage: The same.
+        filing: What becomes of its key; ``None`` where it has none.
+        reason: Why it has none.
+        need: What it needs of the machine.
+        attempts: How often its function was called.
+        insists: Whether it is computed though another process may have filed its result.
+        is_started: Whether the observer knows that it has started.
+        is_killed: Whether its process was killed because it did not end.
+        began: The file that tells when the function was called; empty for none.
+        temporary: Files that nobody needs when the answer is there.
+    """
+
+    __slots__ = (
+        "attempts",
+        "began",
+        "filing",
+        "insists",
+        "is_killed",
+        "is_started",
+        "need",
+        "number",
+        "reason",
+        "stage",
+        "temporary",
+    )
+
+    def __init__(self, number: int, stage: Stage, filing: Filing | None, reason: str) -> None:
+        self.number = number
+        self.stage = stage
+        self.filing = filing
+        self.reason = reason
+        self.need: Need = needed(stage.options.resources)
+        self.attempts = 0
+        self.insists = False
+        self.is_started = False
+        self.is_killed = False
+        self.began = ""
+        self.temporary: list[str] = []
+
+    def __lt__(self, other: Call) -> bool:
+        return self.number < other.number
+
+
+class Pace:
+    """How long calls of functions have taken lately."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, float]] = {}
+
+    def note(self, call: Call, seconds: float) -> None:
+        """Take note of a call that has been made."""
+        count, usual = self._known.get(id(call.stage.function), (0, seconds))
+        usual += (seconds - usual) * _WEIGHT
+        self._known[id(call.stage.function)] = count + 1, usual
+
+    def seconds(self, call: Call) -> float:
+        """Return how long a call will take if it is known to be short, else 0."""
+        count, usual = self._known.get(id(call.stage.function), (0, 0.0))
+        if count < _PROVED or usual > _SHORT or call.attempts or call.need != USUAL:
+            return 0.0
+        return usual if call.stage.options.timeout is None else 0.0
+
+
+#: A function is short when so many calls of it have been made that took so many seconds or less.
+_PROVED, _SHORT = 3, 0.003
+
+#: How much the latest call counts.
+_WEIGHT = 0.2
+
+
+class Returned(NamedTuple):
+    """A call that is back.
+
+    Attributes:
+        call: The call.
+        answer: What the worker has answered, or why it has not.
+    """
+
+    call: Call
+    answer: Answer | BaseException
+
+
+class Crew:
+    """The workers of a run, and what they have to do.
+
+    Args:
+        workers: The workers.
+        exchange: Where large messages go.
+        make: Makes the task of a call, or returns ``None`` if that has come to nothing.
+    """
+
+    def __init__(
+        self, workers: Workers, exchange: Exchange, make: Callable[[Call], Task | None]
+    ) -> None:
+        self._workers = workers
+        self._exchange = exchange
+        self._make = make
+        self._capacity = Capacity(workers.count, total_memory())
+        self._answers: SimpleQueue[Future[bytes]] = SimpleQueue()
+        self._pending: list[Call] = []
+        self._running: dict[Future[bytes], Batch] = {}
+        self._timed: dict[Future[bytes], Call] = {}
+        self._delayed: list[tuple[float, Call]] = []
+        self._pace = Pace()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is to come, or a call to be tried again."""
+        return bool(self._running or self._delayed)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a worker."""
+        return len(self._pending)
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether what waits need not wait for more that would go to a worker with it."""
+        if not self._pending or len(self._running) >= self._workers.count:
+            return False
+        return len(self._pending) >= MOST or not self._pace.seconds(self._pending[0])
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether an answer has come."""
+        return not self._answers.empty()
+
+    def problem(self, call: Call) -> str | None:
+        """Return what a call asks for more of than there is, if of anything."""
+        return self._capacity.problem(call.need)
+
+    def add(self, call: Call) -> None:
+        """Have a call made as soon as there is room for it."""
+        heappush(self._pending, call)
+
+    def delay(self, call: Call, seconds: float) -> None:
+        """Have a call made after some time, which no worker spends waiting."""
+        heappush(self._delayed, (time.monotonic() + seconds, call))
+
+    def dispatch(self) -> None:
+        """Give workers what is pending, in order, but past what there is no room for."""
+        while self._delayed and self._delayed[0][0] <= time.monotonic():
+            heappush(self._pending, heappop(self._delayed)[1])
+        passed: list[Call] = []
+        # What has been passed by often enough is not any more: then it is waited until it fits.
+        while self._pending and len(self._running) < self._workers.count and len(passed) < _PASSED:
+            call = heappop(self._pending)
+            if self._capacity.take(call.need):
+                self._send([call, *self._others(call)])
+            else:
+                passed.append(call)
+        for call in passed:
+            heappush(self._pending, call)
+
+    def take(self) -> Iterator[Returned]:
+        """Wait for an answer, or until something else is to be done, and yield what is back."""
+        waits = [_LOOK] if self._timed else []
+        if self._delayed:
+            waits.append(max(0.0, self._delayed[0][0] - time.monotonic()))
+        if any(batch.file for batch in self._running.values()):
+            waits.append(_LATE)
+        try:
+            future = self._answers.get(timeout=min(waits) if waits else None)
+        except Empty:
+            self._end_late_ones()
+            yield from self._look_into_batches()
+            return
+        self._timed.pop(future, None)
+        batch = self._running.pop(future)
+        self._capacity.give_back(batch.calls[0].need)
+        error = future.exception()
+        if batch.file:
+            yield from self._answered(batch)
+        elif error is None:
+            for fields in unpack(future.result()):
+                yield self._returned(batch.calls[0], Answer(*fields))
+            return
+        left = batch.left()
+        batch.close()
+        for call in left[1:] if error is not None else left:
+            self._again(call)
+        if error is not None and left:
+            yield self._returned(left[0], _told(left[0]) if left[0].is_killed else error)
+
+    def await_end(self, seconds: float) -> None:
+        """Wait until no worker runs a stage: they were told to end as this process was."""
+        deadline = time.monotonic() + seconds
+        while self._running and (left := deadline - time.monotonic()) > 0:
+            try:
+                self._running.pop(self._answers.get(timeout=left), None)
+            except Empty:
+                return
+
+    def close(self) -> None:
+        """End all workers, whatever they are doing."""
+        self._workers.close()
+
+    def _others(self, first: Call) -> Iterator[Call]:
+        """Take what goes to a worker with a call that is short: as much as is short together."""
+        seconds = self._pace.seconds(first)
+        if not seconds:
+            return
+        # As many for whoever comes next: none is to be without while another has many.
+        count = min(MOST, len(self._pending) // self._workers.count)
+        while count > 0 and self._pending and (more := self._pace.seconds(self._pending[0])):
+            seconds += more
+            count -= 1
+            if seconds > _TOGETHER:
+                return
+            yield heappop(self._pending)
+
+    def _send(self, calls: list[Call]) -> None:
+        need, tasks, sent = calls[0].need, [], []
+        for call in calls:
+            call.attempts += 1
+            task = self._make(call)
+            if task is not None:
+                tasks.append(tuple(task))
+                sent.append(call)
+        if not sent:
+            self._capacity.give_back(need)
+            return
+        directory, file = self._exchange.directory, ""
+        if len(sent) > 1:
+            file = os.path.join(directory, f"batch-{os.urandom(6).hex()}")
+        batch = Batch(sent, file, time.monotonic())
+        future = self._workers.submit(pack((file, tasks), directory))
+        self._running[future] = batch
+        if sent[0].stage.options.timeout is not None:
+            self._timed[future] = sent[0]
+        future.add_done_callback(self._answers.put)
+
+    def _returned(self, call: Call, answer: Answer | BaseException) -> Returned:
+        for each in call.temporary:
+            self._exchange.remove(each)
+        call.temporary.clear()
+        if isinstance(answer, Answer):
+            self._pace.note(call, answer.seconds)
+        return Returned(call, answer)
+
+    def _answered(self, batch: Batch) -> Iterator[Returned]:
+        for call, fields in batch.answers():
+            yield self._returned(call, Answer(*fields))
+
+    def _again(self, call: Call) -> None:
+        """Put a call back that was not made."""
+        call.attempts -= 1
+        heappush(self._pending, call)
+
+    def _look_into_batches(self) -> Iterator[Returned]:
+        """Yield what is back of batches that take long, and give others what is not begun."""
+        now = time.monotonic()
+        for batch in list(self._running.values()):
+            if batch.file and now > batch.since + _LATE:
+                if not self._pending:
+                    batch.close_rest()
+                yield from self._answered(batch)
+                for call in batch.take_rest():
+                    self._again(call)
+
+    def _end_late_ones(self) -> None:
+        """Kill the processes of stages that have had their time and do not end."""
+        for future, call in self._timed.items():
+            try:
+                began = os.stat(call.began).st_mtime
+            except OSError:  # it waits for a claim, or its inputs
+                continue
+            timeout = call.stage.options.timeout or 0.0
+            if not call.is_killed and time.time() > began + timeout + GRACE:
+                call.is_killed = True
+                self._workers.kill(future)
+
+
+#: So many calls are passed by at the most by what there is room for.
+_PASSED = 8
+
+
+def _told(call: Call) -> TimeoutError:
+    timeout = call.stage.options.timeout
+    return TimeoutError(
+        f"timed out after {timeout:g} seconds; it did not end, and its process was killed"
+    )

@@ -1,0 +1,183 @@
+"""Values on their way from one process of a run to another.
+
+Small ones are part of the message that tells of them, large ones are in files that are mapped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vcat._keeping.codec import dumps, loads
+from vcat._keeping.digest import digest, digest_parts
+from vcat._keeping.layout import Serialized
+from vcat.errors import FormatError
+
+if TYPE_CHECKING:
+    from vcat._keeping.layout import Data
+
+#: Larger values are not part of a message.
+SMALL = 8 << 10
+
+#: Larger messages go through a file: a process that ends amid one for which its pipe has no room
+#: would leave the other one waiting for the rest.
+_MOST = 32 << 10
+
+#: From here on a thread of its own digests what is written.
+_LARGE = 1 << 20
+
+
+class Piece(NamedTuple):
+    """Some bytes that another process is to read.
+
+    Attributes:
+        digest: Their digest.
+        size: How many.
+        data: The bytes, where they are few.
+        file: The file that has them.
+        key: What the cache has them under, as a blob.
+    """
+
+    digest: str
+    size: int
+    data: bytes | None = None
+    file: str = ""
+    key: str = ""
+
+
+class Slot:
+    """Stands in an argument for the value of a stage, which is there where the argument is read."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return given, (self.number,)
+
+
+#: The values of the stages that the task at hand reads, by number.
+inputs: dict[int, Any] = {}
+
+
+def given(number: int) -> Any:
+    """Return what a slot in an argument that is being read stands for."""
+    return inputs[number]
+
+
+def pack(message: Any, directory: str) -> bytes:
+    """Return *message* as :func:`unpack` reads it once in another process.
+
+    A large one is put into a file in *directory*.
+    """
+    data = dumps(message)
+    path = ""
+    if len(data) > _MOST:
+        path = write(directory, "message", Serialized([data])).file
+    return f"{digest(data)} {path}\n".encode() + (b"" if path else data)
+
+
+def unpack(data: bytes) -> Any:
+    """Return the message in *data*.
+
+    Raises:
+        FormatError: It did not arrive as it was sent.
+    """
+    end = data.find(b"\n")
+    expected, _, path = data[: max(end, 0)].decode("utf-8", "replace").partition(" ")
+    if not path:
+        return loads(data[end + 1 :], expected)
+    message = loads(map_file(path), expected)
+    os.unlink(path)
+    return message
+
+
+def write(directory: str, name: str, data: Serialized) -> Piece:
+    """Return *data* for another process: as it is where it is small, else in a new file."""
+    if data.size <= SMALL:
+        joined = bytes(data.joined())
+        return Piece(digest(joined), data.size, joined)
+    path = os.path.join(directory, f"{name}-{os.urandom(6).hex()}")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        if data.size < _LARGE:
+            _write(descriptor, data.parts)
+            return Piece(digest_parts(data.parts), data.size, file=path)
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as pool:
+            digested = pool.submit(digest_parts, data.parts)
+            _write(descriptor, data.parts)
+            return Piece(digested.result(), data.size, file=path)
+    finally:
+        os.close(descriptor)
+
+
+def _write(descriptor: int, parts: Sequence[Data]) -> None:
+    for each in parts:
+        view = memoryview(each).cast("B")
+        while view:
+            view = view[os.write(descriptor, view) :]
+
+
+def map_file(path: str) -> memoryview:
+    """Return the bytes of a file without copying them; what is written to them stays here.
+
+    Raises:
+        FormatError: The file has gone.
+    """
+    import mmap
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise FormatError(f"{path} has gone") from None
+    try:
+        return memoryview(mmap.mmap(descriptor, 0, mmap.MAP_PRIVATE, _READ_WRITE))
+    finally:
+        os.close(descriptor)
+
+
+_READ_WRITE = 3  # PROT_READ | PROT_WRITE, the same everywhere
+
+
+class Exchange:
+    """The directory of the files of one run.
+
+    Args:
+        directory: Where it is made, when it is first needed; a private temporary one if not given.
+    """
+
+    def __init__(self, directory: str | None = None) -> None:
+        self._wanted = directory
+        self._made: str | None = None
+
+    @property
+    def directory(self) -> str:
+        """The directory, which is there."""
+        if self._made is None:
+            if self._wanted is None:
+                from tempfile import mkdtemp
+
+                self._made = mkdtemp(prefix="vcat-")
+            else:
+                os.makedirs(self._wanted, 0o700, exist_ok=True)
+                self._made = self._wanted
+        return self._made
+
+    def remove(self, path: str) -> None:
+        """Remove a file that nobody reads any more; who has mapped it keeps what is mapped."""
+        try:
+            os.unlink(path)
+        except OSError:  # it goes with the directory, if it is there at all
+            return
+
+    def close(self) -> None:
+        """Remove the directory with all that is in it."""
+        if self._made is not None:
+            import shutil
+
+            shutil.rmtree(self._made, ignore_errors=True)
+            self._made = None

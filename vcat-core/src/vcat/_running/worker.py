@@ -1,0 +1,348 @@
+"""A worker: a process that runs the bodies of stages for the engine of another one."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import ExitStack, suppress
+from operator import getitem
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from vcat._authoring.reporting import listen
+from vcat._authoring.stage import Stage
+from vcat._keeping.archive import JobArchive
+from vcat._keeping.codec import dumps, loads
+from vcat._keeping.digest import digest_parts
+from vcat._keeping.event import EventLog
+from vcat._keeping.rebuild import open_namespaces
+from vcat._plugins.configuration import thaw
+from vcat._running import exchange
+from vcat._running.attempt import attempt, is_worth_another
+from vcat._running.exchange import Piece
+from vcat._running.failure import Places, describe_failure
+from vcat._running.holding import LostValueError
+from vcat._running.import_hook import ImportHook
+from vcat._running.interruption import Interruption
+from vcat._running.report import Reports
+from vcat._running.result import path_in_result, serialize_result
+from vcat._running.seed import actions_on_import
+from vcat._running.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
+from vcat._running.workplace import Workplace
+from vcat.errors import GraphError, UnpicklableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vcat._keeping.entry import Content
+    from vcat._keeping.layout import Serialized
+    from vcat._running.caching import ResultCache
+    from vcat._running.filing import Filing
+    from vcat._running.holding import Held
+    from vcat._running.journal import Journal
+
+#: Whether this process is a worker.
+is_worker = False
+
+
+class Worker:
+    """The process of a worker.
+
+    Args:
+        beginning: What the engine says to all workers of a run.
+    """
+
+    def __init__(self, beginning: bytes) -> None:
+        global is_worker  # what a process is it stays
+        is_worker = True
+        self._told = Beginning(*json.loads(beginning))
+        os.chdir(self._told.project)
+        sys.path[:] = self._told.paths
+        self._configuration = thaw(self._told.configuration)
+        self._places = Places(self._told.submitted or self._told.project, self._told.project)
+        self._stages: dict[str, Stage] = {}
+        self._warnings: list[str] = []
+        self._cache: ResultCache | None = None
+        _restore_main(self._told)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError):
+                stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # text streams have it
+        self._interruption = Interruption(ends_when_idle=True)
+        self._interruption.hold()
+        self._log: EventLog | None = None
+        self._workplace: Workplace | None = None
+        if self._told.events:
+            self._log = EventLog(self._told.events)
+            self._archive = JobArchive(self._configuration.archives, self._told.job_name)
+            self._interruption.watch()
+            directory, level = self._told.directory, self._told.log_level
+            self._workplace = Workplace(directory, level, self._interruption)
+            self._workplace.enter(((self._log.fileno(), self._told.events),))
+        else:
+            ImportHook(actions_on_import()).install()
+
+    def work(self, message: bytes) -> bytes:
+        """Return the answers to the tasks in *message*, unless it names a file for them."""
+        file, tasks = exchange.unpack(message)
+        if not file:
+            answers = [tuple(self._answer(Task(*each))) for each in tasks]
+            return exchange.pack(answers, self._told.scratch)
+        from vcat._running.batch import Answers
+
+        batch = Answers(file, self._told.scratch)
+        for place, each in enumerate(tasks):
+            if batch.begin(place):
+                batch.write(place, tuple(self._answer(Task(*each))))
+        batch.close()
+        return b""
+
+    def _answer(self, task: Task) -> Answer:
+        self._warnings.clear()
+        exchange.inputs.clear()
+        began = time.perf_counter()
+        journal = self._journal()
+        if self._workplace is not None:
+            self._workplace.begin(task.number)
+            if task.attempts > 1:
+                self._workplace.logs.repeat(task.number, task.attempts)
+        reports = Reports(task.number, journal)
+        try:
+            self._interruption.begin()
+            answer = self._run(task, reports)
+        except LostValueError as error:
+            return Answer(LOST, lost=(error.number, str(error)))
+        except BaseException as error:  # noqa: BLE001  # a stage may raise anything
+            answer = self._failed(error)
+        finally:
+            self._interruption.hold()
+            exchange.inputs.clear()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(
+                    Exception
+                ):  # a stage may have closed it, or put anything in its place
+                    stream.flush()
+            if self._workplace is not None:
+                self._workplace.logs.end(task.number)
+        if journal is None:
+            artifacts = [(name, self._piece(data)) for name, data in reports.artifacts.items()]
+            answer = answer._replace(events=tuple(reports.events), artifacts=tuple(artifacts))
+        else:
+            answer = answer._replace(told=_state(journal))
+        return answer._replace(
+            warnings=tuple(self._warnings), memory=_memory(), seconds=time.perf_counter() - began
+        )
+
+    def _run(self, task: Task, reports: Reports) -> Answer:
+        stage = self._stage(task.function)
+        cache = self._result_cache() if task.key is not None or task.counts else None
+        if task.key is None or cache is None:
+            return self._compute(task, stage, reports, None, cache)
+        from vcat._keys.recipe import Key
+
+        # All that is made of a key here is what it comes to.
+        key = Key(task.key, None, [], {}, None)  # type: ignore[arg-type]  # the code is with the engine
+        filing = cache.filing(key, stage)
+        filing.lookup = task.lookup
+        with filing:
+            if not task.insists and filing.may_be_there() and filing.look() is not None:
+                return Answer(THERE)
+            return self._compute(task, stage, reports, filing, cache)
+
+    def _compute(
+        self,
+        task: Task,
+        stage: Stage,
+        reports: Reports,
+        filing: Filing | None,
+        cache: ResultCache | None,
+    ) -> Answer:
+        for given in task.inputs:
+            exchange.inputs[given[0]] = self._input(*given)
+        args, kwargs = loads(self._data(task.arguments), task.arguments.digest)
+        if task.began:
+            os.close(os.open(task.began, os.O_WRONLY | os.O_CREAT, 0o600))
+        before = listen(reports)
+        try:
+            with ExitStack() as stack:
+                if filing is not None:
+                    stack.enter_context(filing.observing())
+                value = attempt(stage, args, kwargs, task.seed)
+        except Exception as error:
+            if is_worth_another(error, stage.options, task.attempts):
+                return self._failed(error, again=True)
+            raise
+        finally:
+            listen(before)
+        try:
+            data = serialize_result(value)
+        except (UnpicklableError, GraphError) as error:
+            where = "sent back" if task.is_lasting else "sent to another process"
+            raise UnpicklableError(
+                f"{stage.label}: result cannot be {where}: {path_in_result(error)}; return"
+                " something that can be pickled"
+            ) from error
+        held = None if filing is None else filing.file(value, data, reports)
+        return self._result(task, stage, value, data, filing, held, cache)
+
+    def _result(
+        self,
+        task: Task,
+        stage: Stage,
+        value: Any,
+        data: Serialized,
+        filing: Filing | None,
+        held: Held | None,
+        cache: ResultCache | None,
+    ) -> Answer:
+        """Return the answer with a result: where the cache has it, or in a message or a file."""
+        refused = None if filing is None else filing.reason
+        if filing is not None and held is not None:
+            parts, stored = data.parts, held.entry.value.digest
+            if task.is_lasting and filing.is_adopted:
+                parts, stored = list(filing.kept(held, data)[0]), held.entry.value.digest
+            self._keep(task, parts, stored)
+            return Answer(
+                COMPUTED,
+                value=self._filed(held.entry.value, filing.key.hex),
+                output=held.entry.output,
+                is_filed=True,
+                is_adopted=filing.is_adopted,
+                observed=_plain(filing.observed()),
+            )
+        if data.size > exchange.SMALL and _is_item(stage, task) and not task.is_lasting:
+            piece = Piece(digest_parts(data.parts) if task.counts else "", data.size)
+        else:
+            piece = exchange.write(self._told.scratch, str(task.number), data)
+        output = ""
+        if task.counts and cache is not None:
+            try:
+                output = cache.digest_result(value, data, piece.digest)
+            except Exception as error:  # noqa: BLE001  # who reads it is not cached, and says why
+                self._warnings.append(f"result of stage {task.number}: {error}")
+        self._keep(task, data.parts, piece.digest)
+        return Answer(COMPUTED, value=piece, output=output, refused=refused)
+
+    def _keep(self, task: Task, parts: Any, stored: str) -> None:
+        if task.is_lasting and self._journal_now is not None:
+            self._journal_now.value(task.number, parts, stored)
+
+    def _failed(self, error: BaseException, *, again: bool = False) -> Answer:
+        from traceback import format_exception
+
+        pickled = None
+        with suppress(BaseException):  # its __reduce__ is anybody's
+            pickled = dumps(error)
+        if pickled is not None and len(pickled) > exchange.SMALL:
+            pickled = None
+        text = "".join(format_exception(type(error), error, error.__traceback__))
+        described = describe_failure(error, self._places)
+        described["message"] = described["message"][: exchange.SMALL]
+        return Answer(
+            FAILED,
+            error=pickled,
+            described=described,
+            traceback=text[-exchange.SMALL :],
+            again=again,
+        )
+
+    def _stage(self, piece: Piece) -> Stage:
+        known = self._stages.get(piece.digest)
+        if known is None:
+            function, options = loads(self._data(piece), piece.digest)
+            known = self._stages[piece.digest] = Stage(function, (), None, options)
+        return known
+
+    def _input(self, number: int, piece: Any, path: Any) -> Any:
+        if piece is None:
+            return [self._input(*each) for each in path]
+        try:
+            value = loads(self._data(piece), piece.digest)
+            for each in path:
+                value = value[each]
+        except Exception as error:  # a class that has gone raises anything
+            raise LostValueError(number, f"{type(error).__name__}: {error}") from error
+        return value
+
+    def _data(self, piece: Piece) -> Any:
+        if piece.data is not None:
+            return piece.data
+        if piece.file:
+            return exchange.map_file(piece.file)
+        from vcat._keeping.entry import VALUE, Content
+        from vcat._keys.recipe import Key
+
+        content = Content(VALUE, "", piece.size, piece.digest, None)
+        key = Key(piece.key, None, [], {}, None)  # type: ignore[arg-type]  # for what it comes to
+        return self._result_cache().unverified(key, content)
+
+    def _filed(self, content: Content, key: str) -> Piece:
+        if content.data is None:
+            return Piece(content.digest, content.size, key=key)
+        if content.size <= exchange.SMALL:
+            return Piece(content.digest, content.size, content.data)
+        return self._piece(content.data)
+
+    def _piece(self, data: bytes) -> Piece:
+        from vcat._keeping.layout import Serialized
+
+        return exchange.write(self._told.scratch, "content", Serialized([data]))
+
+    def _result_cache(self) -> ResultCache:
+        if self._cache is None:
+            from vcat._running.caching import ResultCache
+
+            told = self._told
+            self._cache = ResultCache(
+                self._configuration.cache,
+                told.project,
+                told.job_name,
+                self._warnings.append,
+                submitted=told.submitted,
+                find=self._configuration.value_types.find,
+            )
+        return self._cache
+
+    def _journal(self) -> Journal | None:
+        self._journal_now: Journal | None = None
+        if self._log is not None and self._workplace is not None:
+            from vcat._running.journal import Journal
+
+            self._journal_now = Journal(self._log, self._archive, self._workplace, lambda: None)
+        return self._journal_now
+
+
+def _restore_main(told: Beginning) -> None:
+    """Give functions of the script the module that they belong to, without running it."""
+    main = ModuleType("__main__")
+    if told.main:
+        main.__file__ = told.main
+    main.__package__ = told.package
+    sys.modules["__main__"] = main
+    open_namespaces(main.__dict__)
+
+
+def _is_item(stage: Stage, task: Task) -> bool:
+    """Whether the value of a stage is an item of another's, which stays where it is."""
+    return stage.function is getitem and len(task.inputs) == 1
+
+
+def _state(journal: Journal) -> dict[str, dict[Any, Any]]:
+    return {
+        "metrics": journal.metrics,
+        "tags": journal.tags,
+        "artifacts": journal.artifacts,
+        "values": journal.values,
+    }
+
+
+def _plain(observed: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if observed is None else dict(observed)
+
+
+def _memory() -> int:
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

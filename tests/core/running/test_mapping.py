@@ -1,5 +1,8 @@
 """Maps as they run: a stage for each item, cached by itself, and a list of what they return."""
 
+import gc
+import weakref
+
 import pytest
 
 from vcat import Hyperparameter, log_metric, pipeline, stage
@@ -283,22 +286,45 @@ def test_ten_thousand_items():
 
 def test_a_large_result_of_an_item_is_not_kept_in_memory():
     """Ten thousand large results do not fit: what the cache has is read when somebody asks."""
-    import gc
-    import weakref
-
-    made = []
+    made, alive = [], []
 
     class Large(bytearray):
         pass
 
-    def make(value):
-        made.append(weakref.ref(result := Large(100_000)))
+    def make(size):
         gc.collect()
+        alive.append([each() is not None for each in made])
+        made.append(weakref.ref(result := Large(size)))
         return result
 
-    def alive(_values):
-        gc.collect()
-        return [each() is not None for each in made]
+    sizes = stage(len)(stage(make).map([100_000, 200_000, 300_000]))
+    assert sizes.run_same_process() == 3
+    assert alive == [[], [False], [False, False]]
 
-    mapped = stage(make).map([1, 2, 3])
-    assert stage(alive)(stage(len)(mapped)).disable_caching().run_same_process() == [False] * 3
+
+@pytest.mark.parametrize("name", [str, "{}.txt".format])
+def test_an_item_that_changes_the_file_of_a_later_one_is_seen(name):
+    """Results are looked for some items ahead, and again where one that runs may change them."""
+
+    def hand_on(name):
+        number = int(name.partition(".")[0])
+        with open(f"{number}.txt") as file:
+            value = int(file.read())
+        with open(LOG, "a") as log:
+            log.write(f"{number}\n")
+        with open(f"{number + 1}.txt", "w") as file:
+            file.write(str(value + 1))
+        return value
+
+    with open("0.txt", "w") as file:
+        file.write("0")
+    mapped = stage(hand_on).map([name(number) for number in range(12)])
+    for _ in range(2):  # the first time files appear that are named by items to come
+        assert mapped.run_same_process() == list(range(12))
+    ran()
+    assert mapped.run_same_process() == list(range(12))
+    assert ran() == []
+    with open("5.txt", "w") as file:
+        file.write("50")
+    assert mapped.run_same_process() == [0, 1, 2, 3, 4, 50, 51, 52, 53, 54, 55, 56]
+    assert ran() == list(range(5, 12))

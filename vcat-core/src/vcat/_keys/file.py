@@ -48,6 +48,8 @@ def digest_regular(path: str, status: os.stat_result) -> bytes:
     Raises:
         Unhashable: It cannot be read.
     """
+    if status.st_size < _LARGE and (digest := _small(path, status)) is not None:
+        return digest
     return _file(os.fsencode(path), status)
 
 
@@ -87,7 +89,7 @@ def _file(path: bytes, status: os.stat_result) -> bytes:
     return known
 
 
-def _small(path: bytes, status: os.stat_result) -> bytes | None:
+def _small(path: str | bytes, status: os.stat_result) -> bytes | None:
     """Return the digest of a file that is read at once; ``None`` where that is not all of it."""
     try:
         descriptor = os.open(path, _READING)
@@ -97,7 +99,7 @@ def _small(path: bytes, status: os.stat_result) -> bytes | None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(os.fsencode(path), error) from error
     if len(data) != status.st_size or identity(status) != identity(after):
         return None
     return sha256(b"file" + data).digest()

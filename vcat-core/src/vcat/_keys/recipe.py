@@ -89,7 +89,7 @@ class Key:
         self,
         digest: str,
         code: CodeDigest,
-        arguments: list[Argument],
+        arguments: list[tuple[Any, ...]],
         files: Mapping[str, str],
         version: Version | None,
         seed: int | None = None,
@@ -112,7 +112,7 @@ class Key:
             "python": PYTHON,
             "version": self._version,
             "code": self.code.digest,
-            "arguments": {each.name: _described(each) for each in self._arguments},
+            "arguments": {each[0]: _described(Argument._make(each)) for each in self._arguments},
             "files": dict(self.files),
         }
         return parts if self._seed is None else parts | {"seed": self._seed}
@@ -125,7 +125,7 @@ class Key:
         return f"Key({self.hex!r})"
 
 
-_NO_ARGUMENTS: list[Argument] = []
+_NO_ARGUMENTS: list[tuple[Any, ...]] = []
 _NO_FILES: dict[str, str] = {}
 
 
@@ -211,7 +211,8 @@ class KeyMaker:
         self._files = {}
         self._named.clear()
         self._results.clear()
-        arguments: list[Argument] = []
+        # Tuples for now: most keys are never looked into.
+        arguments: list[tuple[Any, ...]] = []
         joined: list[bytes] = []
         bound = plan.bind(args, kwargs)
         scalars, named, results = self._scalars, self._named, self._results
@@ -226,14 +227,15 @@ class KeyMaker:
             else:
                 digest = self._digest(name, value, plan.name_of)
                 shown = is_path(kind) and len(str(value)) <= _LONGEST_SHOWN
-            arguments.append(
-                Argument(
-                    name, digest, value if shown else None, shown, tuple(named), tuple(results)
-                )
-            )
-            if named or results:
+            files: tuple[str, ...] = ()
+            upstream: tuple[str, ...] = ()
+            if named:
+                files = tuple(named)
                 named.clear()
+            if results:
+                upstream = tuple(results)
                 results.clear()
+            arguments.append((name, digest, value if shown else None, shown, files, upstream))
             joined += (_named(name), digest)
         out = plan.prefix.copy()
         if version is not None:

@@ -158,29 +158,45 @@ class ResultCache:
             seed=options.seed,
         )
 
-    def hit(
-        self, stage: Stage, digested: Callable[[Any], tuple[bool, Any]]
-    ) -> tuple[Key, Entry] | None:
-        """Return the result of *stage* and its key where it is there and there is nothing else.
+    def hits(
+        self, stages: Iterable[Stage], digested: Callable[[Any], tuple[bool, Any]]
+    ) -> list[tuple[Key, Entry] | None]:
+        """Return the result of each stage and its key where it is there and there is nothing else.
 
-        A short way for one of thousands, of which most are there. ``None`` does not mean that it is
-        not: :meth:`key` and :meth:`get` tell, and say what is wrong.
+        A short way for some of thousands, of which most are there. ``None`` does not mean that one
+        is not: :meth:`key` and :meth:`get` tell, and say what is wrong.
 
         Args:
-            stage: The stage.
+            stages: The stages.
             digested: As :meth:`key` has it.
         """
+        # One kind of work after the other: measured, all of it for each stage costs nearly twice as
+        # much, because every call of the system drives what is about to be used out of the caches.
+        keys: list[Key | None] = []
+        for stage in stages:
+            try:
+                keys.append(self._made(stage, digested))
+            except Exception:  # noqa: BLE001  # whatever it is, the long way says it
+                keys.append(None)
+        answers: list[bytes | None] = []
+        for key in keys:
+            try:
+                answers.append(None if key is None else call(self._backend, "get", key.hex))
+            except Exception:  # noqa: BLE001  # likewise
+                answers.append(None)
+        pairs = zip(keys, answers, strict=True)
+        return [None if k is None or data is None else self._plain(k, data) for k, data in pairs]
+
+    def _plain(self, key: Key, data: bytes) -> tuple[Key, Entry] | None:
+        """Return *key* and the entry in *data* if all that is to be done is to take its value."""
         try:
-            key = self._made(stage, digested)
-            data = call(self._backend, "get", key.hex)
-            if data is None:
-                return None
             entry = unpack(key.hex, data)
-        except Exception:  # noqa: BLE001  # whatever it is, the long way says it
+        except VcatError:
             return None
         if len(entry.contents) > 1 or entry.contents[0].data is None:
             return None
-        if entry.observed and not self._is_in(key, entry.observed):
+        observed = entry.observed
+        if observed and not self._is_in(key, observed) and changes(self._project, observed):
             return None
         met(self._project, entry.observed, key.files)
         return key, entry

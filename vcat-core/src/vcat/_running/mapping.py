@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from vcat._authoring.graph import Graph
     from vcat._keeping.layout import Serialized
+    from vcat._keys.recipe import Key
     from vcat._running.caching import ResultCache
     from vcat._running.filing import Filing
     from vcat._running.holding import Values
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 #: What is found, as records have it.
 _HIT = {"outcome": "hit"}
 _NOTHING: dict[str, Any] = {}
+
+#: Of how many items results are looked for at once: enough, and soon done again.
+_FARTHEST = 256
 
 
 class StageFailure(Exception):  # noqa: N818  # control flow: the doors turn it into a public error
@@ -55,10 +59,17 @@ class Mapping:
 
     Args:
         items: Their numbers.
+
+    Attributes:
+        items: The same.
+        ahead: What was found of items whose turn is to come.
+        distance: Of how many items results are looked for at once.
     """
 
     def __init__(self, items: range) -> None:
-        self._items = items
+        self.items = items
+        self.ahead: dict[int, tuple[Key, Entry] | None] = {}
+        self.distance = 1
         self._unfinished = len(items)
         self._computed = 0
         self._failed = 0
@@ -67,7 +78,7 @@ class Mapping:
     @property
     def status(self) -> str:
         """What the map is when all its items have completed: ``cached`` where all of them are."""
-        return "completed" if self._computed or not self._items else "cached"
+        return "completed" if self._computed or not self.items else "cached"
 
     def complete(self, *, reused: bool) -> bool:
         """Take note that an item has its value; return whether all have ended and some failed."""
@@ -90,8 +101,8 @@ class Mapping:
         number, first = self._first
         which = "first: item" if self._failed > 1 else "item"
         error = ItemsError(
-            f"{self._failed:,} of {len(self._items):,} items failed; {which}"
-            f" {number - self._items.start}: {first_line(first)}"
+            f"{self._failed:,} of {len(self.items):,} items failed; {which}"
+            f" {number - self.items.start}: {first_line(first)}"
         )
         error.__cause__ = first
         return error
@@ -132,7 +143,9 @@ class MapSteps:
         """
         mapping = self._maps[whole]
         try:
-            reused = self._reuse_item(number, stage) or self._run_stage(number, stage, is_item=True)
+            reused = self._reuse_item(number, stage, whole) or self._run_stage(
+                number, stage, is_item=True
+            )
         except StageFailure as failure:
             is_lost = mapping.fail(number, failure.__cause__ or failure)
             released = self._schedule.fail(number)
@@ -145,13 +158,19 @@ class MapSteps:
             raise self._failed(whole, self._graph.stages[whole], error, 0, None) from error
         return released
 
-    def _reuse_item(self, number: int, stage: Stage) -> bool:
+    def _reuse_item(self, number: int, stage: Stage, whole: int) -> bool:
         """Take the result of an item from the cache where that is all there is to do."""
         cache, wanted = self._cache, stage.options.cache
         if cache is None or not (self._cached_by_default if wanted is None else wanted):
             return False
-        found = cache.hit(stage, self._digested)
+        mapping = self._maps[whole]
+        if number not in mapping.ahead:
+            self._look_ahead(cache, mapping, number)
+        found = mapping.ahead.pop(number)
         if found is None:
+            # What runs now may change what the next ones are given.
+            mapping.ahead.clear()
+            mapping.distance = 1
             return False
         key, entry = found
         content = entry.contents[0]
@@ -163,6 +182,13 @@ class MapSteps:
             ending = Ending(key=key, output=entry.output, lookup=_HIT, entry=entry)
             self._observer.stage_ended(number, "cached", ending)
         return True
+
+    def _look_ahead(self, cache: ResultCache, mapping: Mapping, number: int) -> None:
+        """Look for the results of an item and of those after it, more as long as all are there."""
+        after = range(number, min(number + mapping.distance, mapping.items.stop))
+        stages = self._graph.stages[after.start : after.stop]
+        mapping.ahead.update(zip(after, cache.hits(stages, self._digested), strict=True))
+        mapping.distance = min(2 * mapping.distance, _FARTHEST)
 
     def _gather(self, number: int, stage: Stage) -> None:
         """Put the values of a map's items together."""

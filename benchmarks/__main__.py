@@ -11,7 +11,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import bundling, caching, code, engine, startup, values
+from benchmarks import bundling, caching, code, engine, parallel, startup, values
 from benchmarks.measurement import Bench, Row
 
 _PARTS = {
@@ -25,6 +25,9 @@ _PARTS = {
     "array": caching.array_rows,
     "frame": caching.frame_rows,
     "values": values.rows,
+    "overlap": parallel.overlap_rows,
+    "workers": parallel.empty_rows,
+    "exchange": parallel.array_rows,
 }
 
 

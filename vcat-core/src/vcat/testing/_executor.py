@@ -22,27 +22,23 @@ from vcat.testing._construction import ConstructionTests
 Run = Callable[[Any], Any]
 
 
-@stage(cache=False)
 def process_number(note: str) -> int:
     """Return the process in which this runs, and write it down."""
     Path(f"{note}-{os.getpid()}").touch()
     return os.getpid()
 
 
-@stage(cache=False)
 def both(*values: Any) -> tuple[Any, ...]:
     """Return what is given."""
     return values
 
 
-@stage(cache=False)
 def meet(own: str, other: str, patience: float) -> bool:
     """Return whether the other one is there while this one is."""
     Path(own).touch()
     return _is_there(other, patience)
 
 
-@stage(cache=False)
 def end_process(number: int, patience: float) -> None:
     """End the process by a signal, or with an exit code, while another stage runs."""
     _is_there("waiting", patience)
@@ -52,7 +48,6 @@ def end_process(number: int, patience: float) -> None:
     os._exit(number)
 
 
-@stage(cache=False)
 def outlast(patience: float) -> str:
     """Return when another process has been about to end for a while."""
     Path("waiting").touch()
@@ -61,7 +56,6 @@ def outlast(patience: float) -> str:
     return "here"
 
 
-@stage(cache=False, timeout=0.2)
 def hang(patience: float) -> str:
     """Do not end, whatever happens, and have a child that does not either."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGTERM, signal.SIGINT])
@@ -74,10 +68,14 @@ def hang(patience: float) -> str:
     return "ended by itself"
 
 
-@stage(cache=False)
 def main_file() -> str:
     """Return what the worker takes for the script."""
     return str(getattr(sys.modules["__main__"], "__file__", ""))
+
+
+def _call(function: Callable[..., Any], *arguments: Any, timeout: float | None = None) -> Any:
+    """Return a stage that calls *function*, and is not cached."""
+    return stage(function, cache=False, timeout=timeout)(*arguments)
 
 
 def _is_there(name: str, patience: float) -> bool:
@@ -131,7 +129,9 @@ class ExecutorBackendTests(ConstructionTests):
 
     def test_independent_stages_overlap(self, run: Run) -> None:
         """Two workers work at the same time."""
-        end = both(meet("one", "two", self.patience), meet("two", "one", self.patience))
+        end = _call(
+            both, _call(meet, "one", "two", self.patience), _call(meet, "two", "one", self.patience)
+        )
         assert run(end) == (True, True)
 
     @pytest.mark.parametrize(
@@ -145,34 +145,34 @@ class ExecutorBackendTests(ConstructionTests):
     def test_how_a_process_ended_is_told(self, run: Run, number: int, said: str) -> None:
         """An exit code of 0 is no result either."""
         with pytest.raises(StageError) as caught:
-            run(end_process(number, 0.0))
+            run(_call(end_process, number, 0.0))
         assert f"WorkerEndedError: {said}" in str(caught.value)
 
     def test_a_process_that_ends_harms_no_other_task(self, run: Run) -> None:
         """Only the stage that it had fails."""
         with pytest.raises(StageError) as caught:
-            run(both(outlast(self.patience), end_process(-9, self.patience)))
+            run(_call(both, _call(outlast, self.patience), _call(end_process, -9, self.patience)))
         assert "outlast" not in str(caught.value)
 
     def test_another_process_takes_the_place_of_one_that_ended(self, run: Run) -> None:
         """However many have ended before."""
-        ended = [end_process(1, 0.0) for _ in range(4)]
+        ended = [_call(end_process, 1, 0.0) for _ in range(4)]
         with pytest.raises(StageError) as caught:
-            run(both(*ended, *[process_number("still") for _ in range(4)]))
+            run(_call(both, *ended, *[_call(process_number, "still") for _ in range(4)]))
         assert "process_number" not in str(caught.value)
         assert list(Path.cwd().glob("still-*"))
 
     def test_a_killed_task_ends_with_all_that_it_has_started(self, run: Run) -> None:
         """A stage that has had its time and hears nothing is killed, and its children are."""
         with pytest.raises(StageError) as caught:
-            run(hang(self.patience + 10))
+            run(_call(hang, self.patience + 10, timeout=0.2))
         assert "and its process was killed" in str(caught.value)
         (child,) = [int(each.name[6:]) for each in Path.cwd().glob("child-*")]
         self.await_that(lambda: not _exists(child), "the child of a killed worker is gone")
 
     def test_workers_end_with_the_run(self, run: Run) -> None:
         """They are other processes, and nothing is left of them when the result is there."""
-        run(both(process_number("at"), process_number("at")))
+        run(_call(both, _call(process_number, "at"), _call(process_number, "at")))
         numbers = [int(each.name[3:]) for each in Path.cwd().glob("at-*")]
         assert numbers
         assert os.getpid() not in numbers
@@ -184,7 +184,7 @@ class ExecutorBackendTests(ConstructionTests):
         script.write_text("open('ran', 'w').close()\n")
         monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script.absolute()))
         monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
-        assert run(main_file()) == str(script.absolute())
+        assert run(_call(main_file)) == str(script.absolute())
         assert not Path("ran").exists()
 
     def await_that(self, condition: Callable[[], bool], words: str) -> None:

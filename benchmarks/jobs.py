@@ -79,7 +79,7 @@ def crowd_rows(bench: Bench) -> list[Row]:
         good = sum(each.wait() == 0 for each in started)
         listed = json.loads(
             subprocess.run(
-                [sys.executable, "-m", "vcat_cli", "ls", "--json"],
+                [sys.executable, "-m", "vcat_cli", "ls", "--json", "-n", "0"],
                 cwd=directory,
                 env=environment,
                 stdout=subprocess.PIPE,

@@ -11,7 +11,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import bundling, caching, code, engine, mapping, startup, values
+from benchmarks import bundling, caching, code, engine, jobs, mapping, parallel, startup, values
 from benchmarks.measurement import Bench, Row
 
 _PARTS = {
@@ -26,6 +26,12 @@ _PARTS = {
     "frame": caching.frame_rows,
     "values": values.rows,
     "map": mapping.rows,
+    "overlap": parallel.overlap_rows,
+    "workers": parallel.empty_rows,
+    "exchange": parallel.array_rows,
+    "crowd": jobs.crowd_rows,
+    "cancel": jobs.end_rows,
+    "flood": jobs.flood_rows,
 }
 
 
@@ -77,7 +83,7 @@ def line_of(row: Row) -> str:
         figure = f"{row.figure:8.2f}"
         detail = f"{_shown(row.values, row.unit)} to {_shown(row.peers, row.unit)}"
     else:
-        figure = f"{row.figure:8.0f}"
+        figure = f"{row.figure:8.2f}" if row.unit == "s" else f"{row.figure:8.0f}"
         detail = row.unit
     goal = "" if row.goal is None else f"at most {row.goal:g}"
     line = f"{figure}  {goal:13} {verdict:7} {row.name}  ({detail})"

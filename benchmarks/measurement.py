@@ -20,7 +20,7 @@ class Row:
         name: What is measured, and to what it is compared.
         values: The samples of what is measured.
         peers: The samples of the peer; empty where *values* stand for themselves.
-        unit: ``s`` or ``B``.
+        unit: ``s``, ``B``, ``MB`` or what is counted.
         goal: The most that the ratio, or the value without a peer, should be; ``None`` for a row
             that is there to be known.
         note: What has to be known to read the number.

@@ -22,6 +22,7 @@ SUITES = [
     "wrong_collections",
     "wrong_parts",
     pytest.param("wrong_claims", marks=pytest.mark.slow),
+    pytest.param("wrong_executors", marks=pytest.mark.slow),
 ]
 
 

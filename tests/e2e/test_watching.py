@@ -175,6 +175,40 @@ def test_ctrl_c_under_vcat_run_cancels(project, tmp_path):
     assert project.ask(listed) == [["cancelled", 1]]
 
 
+def test_ctrl_c_twice_under_vcat_run_kills(project):
+    """A job that ignores being asked, and a child in a session of its own, are gone at once."""
+    project.write(
+        "train.py",
+        """\
+        import os, signal, subprocess, sys, time
+        from vcat import *
+
+        @stage
+        def deaf():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+            print("deaf", os.getpid(), child.pid, flush=True)
+            while True:
+                time.sleep(600)
+
+        deaf().run(job_name="job")
+        """,
+    )
+    command = [sys.executable, "-m", "vcat_cli", "run", "train.py"]
+    terminal = _Terminal(command, project.directory)
+    shown = terminal.read_until(r"deaf \d+ \d+\r\n")
+    pids = [int(each) for each in re.search(r"deaf (\d+) (\d+)", shown).groups()]
+    terminal.write(b"\x03")
+    terminal.read_until(r"cancelling job")
+    terminal.write(b"\x03")
+    shown = terminal.read_to_end()
+    assert "vcat: interrupted again; killing what is left" in shown
+    assert "vcat: job was cancelled" in shown
+    assert terminal.ended.returncode == 130
+    assert not any(map(is_alive, pids))
+    assert project.ask("print(json.dumps(list_jobs()[0].state))") == "cancelled"
+
+
 def test_a_killed_job_is_put_right_by_whoever_looks(project, tmp_path):
     """The row and the archive have the end that the job could not write; then nothing is asked."""
     project.write("train.py", SCRIPT)

@@ -11,6 +11,7 @@ import os
 import pytest
 
 from vcat import testing
+from vcat.abc import ExecutorBackend
 
 _SUITES = {
     "wrong_archives": testing.ArchiveBackendTests,
@@ -19,6 +20,7 @@ _SUITES = {
     "wrong_claims": testing.CacheClaimTests,
     "wrong_collections": testing.CacheCollectionTests,
     "wrong_deployments": testing.DeploymentBackendTests,
+    "wrong_executors": testing.ExecutorBackendTests,
     "wrong_listings": testing.ListingBackendTests,
     "wrong_parts": testing.ArchivePartsTests,
 }
@@ -34,7 +36,9 @@ class OfTheModule:
 
     @pytest.fixture
     def options(self, tmp_path):
-        """The options of an empty store."""
+        """The options of an empty store; executors have none."""
+        if issubclass(self.wrong, ExecutorBackend):
+            return {"workers": 2}
         return {"path": str(tmp_path / "store")}
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import right
@@ -328,9 +329,12 @@ class OneGroup(right.RightDeployment):
     """Cancels the process group of the job."""
 
     def processes(self, directory: Path) -> list[int]:
-        pids = super().processes(directory)
-        groups = [os.getpgid(pid) for pid in pids]
-        return [pid for pid, group in zip(pids, groups, strict=True) if groups.count(group) > 1]
+        groups = {}
+        for pid in super().processes(directory):
+            with suppress(ProcessLookupError):
+                groups[pid] = os.getpgid(pid)
+        members = list(groups.values())
+        return [pid for pid, group in groups.items() if members.count(group) > 1]
 
     settings = {"patience": 2.0}
     fails = {"test_cancel_leaves_no_process"}

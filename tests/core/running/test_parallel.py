@@ -707,3 +707,75 @@ if __name__ == "__main__":
     assert metrics == {"score1": 1, "score2": 2, "score3": 3}
     assert artifacts == ["plot1", "plot2", "plot3"]
     assert [f"fitting {n}" in logs for n in (1, 2, 3)] == [True] * 3
+
+
+FAILS = """
+@stage
+def bad(n):
+    print("trying", n, flush=True)
+    if n == 2: os.kill(os.getpid(), 11)
+    raise ValueError(f"no {n}")
+@stage
+def good(): return 1
+@stage
+def end(*all): return all
+@stage(retries=1)
+def twice():
+    print("twice")
+    raise OSError("again")
+if __name__ == "__main__":
+    d = end(bad(1), bad(2), bad.map([3, 4]), good(), twice()).run()
+    d.wait_for_deployment_to_complete()
+"""
+
+
+def test_a_job_keeps_every_failure_and_what_each_stage_has_printed(tmp_path):
+    """In the order in which they came, with the frames of the processes where they were."""
+    process = python(FAILS)
+    _out, err = process.communicate()
+    assert process.returncode == 0, err
+    (outcome,) = [json.loads(each.read_text()) for each in tmp_path.rglob("outcome.json")]
+    assert outcome["error"] == outcome["errors"][0]
+    assert {each["stage"]: each["first_line"] for each in outcome["errors"]} == {
+        "bad": "ValueError: no 1",
+        "bad#2": "WorkerEndedError: its process was killed by signal 11 (SIGSEGV)",
+        "bad#3": "ItemsError: 2 of 2 items failed; first: item 0: ValueError: no 3",
+        "twice": "OSError: again",
+    }
+    named = {each["stage"]: each for each in outcome["errors"]}
+    assert [each["function"] for each in named["bad"]["frames"]] == ["bad"]
+    cause = named["bad#3"]["cause"]
+    assert cause["first_line"] == "ValueError: no 3"
+    assert [each["function"] for each in cause["frames"]] == ["bad"]
+    logs = {
+        each.name: each.read_text()
+        for each in tmp_path.rglob("stage-0*.log")
+        if "archive" in str(each)
+    }
+    assert logs["stage-000000.log"].startswith("trying 1\n")
+    assert logs["stage-000000.log"].endswith("ValueError: no 1\n")
+    assert "trying 2" in logs["stage-000001.log"]
+    assert sum("[vcat: attempt 2]\ntwice" in each for each in logs.values()) == 1
+
+
+def test_a_job_that_is_cancelled_ends_its_workers_and_makes_no_noise(tmp_path):
+    """It is cancelled, nothing of it runs on, and its output does not complain."""
+    process = python(
+        HANG.replace(
+            "both(hang(1), hang(2)).run_same_process()",
+            """
+if __name__ == "__main__":
+    d = both(hang(1), hang(2)).run()
+    while not (os.path.exists(HERE + "/at-1") and os.path.exists(HERE + "/at-2")): time.sleep(0.01)
+    d.cancel()
+    print(d.get_job_status(), repr(d.logs()))
+""".replace("HERE", repr(str(tmp_path))),
+        ).replace('open(f"at-{n}"', f'open(f"{tmp_path}/at-{{n}}"')
+    )
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    status, _, logs = out.splitlines()[-1].partition(" ")
+    assert status == "cancelled"
+    assert "Traceback" not in logs
+    assert "leaked" not in logs
+    assert "Error" not in logs

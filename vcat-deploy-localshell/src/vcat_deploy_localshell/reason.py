@@ -41,4 +41,4 @@ def explain(code: int, memory: str = "") -> str:
 
 def overdue(seconds: float) -> str:
     """Return the reason of a job that took too long."""
-    return f"took longer than its timeout of {seconds:g} seconds"
+    return f"took longer than its timeout of {seconds:g} second{'s' * (seconds != 1)}"

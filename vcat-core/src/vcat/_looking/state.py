@@ -11,6 +11,10 @@ from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord
 _HANDING_OVER = 3600.0
 
 
+#: The exit codes of a job that SIGINT or SIGTERM has ended.
+_ASKED_TO_END = (130, 143)
+
+
 def judge(
     deployed: DeploymentStatus | None, outcome: dict[str, Any] | None, row: JobRecord | None
 ) -> DeploymentStatus:
@@ -38,7 +42,10 @@ def judge(
             if (state != "completed")
             else deployed
         )
-    if deployed.state == "failed" and state in ("failed", "cancelled"):
+    if deployed.state == "cancelled" and state == "cancelled":
+        return deployed._replace(reason=deployed.reason or _reason(outcome))
+    asked_to_end = state == "cancelled" and deployed.exit_code in _ASKED_TO_END
+    if deployed.state == "failed" and (state == "failed" or asked_to_end):
         # It ended by itself, and knows better than its exit code.
         return deployed._replace(state=state, reason=_reason(outcome) or deployed.reason)
     if deployed.state == "lost" and (state != "completed" or outcome["result"]):
@@ -80,5 +87,5 @@ def _ended(outcome: dict[str, Any]) -> DeploymentStatus:
 
 def _reason(outcome: dict[str, Any]) -> str | None:
     error = outcome.get("error") or {}
-    reason: str | None = error.get("first_line")
+    reason: str | None = outcome.get("reason") or error.get("first_line")
     return reason

@@ -7,13 +7,15 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from threading import get_ident, main_thread
+from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.command import show_command
 from vcat.errors import CommandError
 
 if TYPE_CHECKING:
     from subprocess import Popen
+    from types import FrameType
 
 #: What names the interpreter that runs the job.
 _PYTHONS = ("python", "python3")
@@ -35,8 +37,13 @@ def run_command(argv: Sequence[str], timeout: float | None) -> int:
         with suppress(Exception):  # what was printed before shall stand before it in the log
             stream.flush()
     with Spool.open() as spool:
-        child = _start(words, argv, spool.environment())
-        code = _wait(child, argv, timeout)
+        held = _Held()
+        try:
+            child = _start(words, argv, spool.environment())
+        except BaseException:
+            held.release()
+            raise
+        code = _wait(child, argv, timeout, held)
     if code < 0:
         raise CommandError(f"{show_command(argv)}: {_signalled(-code)}")
     if code > 0:
@@ -56,7 +63,29 @@ def _start(words: list[str], argv: Sequence[str], environment: dict[str, str]) -
         raise CommandError(f"{show_command(argv)}: it cannot be run: {reason}") from None
 
 
-def _wait(child: Popen[bytes], argv: Sequence[str], timeout: float | None) -> int:
+class _Held:
+    """Signals that end this process wait until somebody minds the command that is being started."""
+
+    def __init__(self) -> None:
+        self._arrived: list[int] = []
+        self._before: dict[int, Any] = {}
+        if get_ident() == main_thread().ident:  # no other may set handlers
+            for number in (signal.SIGTERM, signal.SIGINT):
+                if callable(signal.getsignal(number)):
+                    self._before[number] = signal.signal(number, self._take)
+
+    def release(self) -> None:
+        """Let them arrive, those that have waited at once."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        for number in self._arrived:
+            signal.raise_signal(number)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a handler's signature
+        self._arrived.append(number)
+
+
+def _wait(child: Popen[bytes], argv: Sequence[str], timeout: float | None, held: _Held) -> int:
     """Wait for the end of the command and return its exit code.
 
     Raises:
@@ -66,6 +95,7 @@ def _wait(child: Popen[bytes], argv: Sequence[str], timeout: float | None) -> in
     from subprocess import TimeoutExpired
 
     try:
+        held.release()
         return child.wait(timeout)
     except TimeoutExpired:
         _end(child)

@@ -89,6 +89,10 @@ def describe_failure(error: BaseException, places: Places) -> dict[str, Any]:
     seen, innermost = {id(error)}, described
     while cause is not None and id(cause) not in seen and len(seen) < 10:
         seen.add(id(cause))
+        if isinstance(cause.__cause__, WorkerTraceback):
+            told = cause.__cause__.described
+            innermost["cause"] = {each: told[each] for each in _OF_CAUSES if each in told}
+            break
         innermost["cause"] = {
             "first_line": first_line(cause),
             "frames": _frames(cause.__traceback__, places),
@@ -96,6 +100,9 @@ def describe_failure(error: BaseException, places: Places) -> dict[str, Any]:
         innermost = innermost["cause"]
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return described
+
+
+_OF_CAUSES = ("first_line", "frames", "cause")
 
 
 def first_line(error: BaseException) -> str:

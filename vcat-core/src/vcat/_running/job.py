@@ -109,6 +109,7 @@ class _RunningJob:
         self.table: StageTable | None = None
         self.environment: dict[str, Any] = {}
         self.refresh_at = 0.0
+        self.failures: list[dict[str, Any]] = []
         self.pid = os.getpid()
         self.started_at = time.time()
 
@@ -174,17 +175,22 @@ class _RunningJob:
                 engine.close()
         except StageFailure as failed:
             self.interruption.hold()
-            cause = failed.__cause__ or failed
-            _print(traceback_of(cause))
-            described = describe_failure(cause, self.places)
-            described["stage"] = self.definition["stages"][failed.number]["id"]
-            described["label"] = failed.stage.label
-            return described
+            self.failures = [self._describe(each) for each in failed.failures]
+            return self.failures[0]
         except Exception as error:  # noqa: BLE001  # importing the project may raise anything
             self.interruption.hold()
             _print(traceback_of(error))
             return describe_failure(error, self.places)
         return None
+
+    def _describe(self, failed: StageFailure) -> dict[str, Any]:
+        cause = failed.__cause__ or failed
+        _print(traceback_of(cause))
+        described = describe_failure(cause, self.places)
+        # The items of a map have no ids of their own, and are told of with the map.
+        described["stage"] = self.definition["stages"][failed.number]["id"]
+        described["label"] = failed.stage.label
+        return described
 
     def _cache(self, graph: Graph) -> ResultCache | None:
         if not graph.needs_cache(self.configuration.default_cache_enabled):
@@ -247,12 +253,14 @@ class _RunningJob:
         outcome = {
             "job_name": self.name,
             "state": state,
+            "reason": reason,
             "started_at": self.started_at,
             "ended_at": time.time(),
             "result": journal.values.get(last) if state == "completed" else None,
             "values": list(journal.values.values()),
             "artifacts": journal.artifacts,
             "error": failure,
+            "errors": [] if failure is None else self.failures or [failure],
         }
         self.archive.store_document("outcome", outcome)
         self.log.append("job ended", state=state, reason=reason)

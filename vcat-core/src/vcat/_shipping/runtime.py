@@ -19,7 +19,7 @@ from vcat._shipping.part import PartWriter
 from vcat._shipping.shelf import Placed, Shelf, Slot
 
 _RUNTIMES_KEPT = 4
-_RECIPE = 5  # changes whenever the same distributions give other bytes than before
+_RECIPE = 6  # changes whenever the same distributions give other bytes than before
 
 #: Where the files are that a bare Python starts a job with.
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher")

@@ -23,6 +23,7 @@ pytest.register_assert_rewrite(
     "vcat.testing._collection",
     "vcat.testing._construction",
     "vcat.testing._deployment",
+    "vcat.testing._executor",
     "vcat.testing._job",
     "vcat.testing._job_end",
     "vcat.testing._listing",
@@ -36,6 +37,7 @@ from vcat.testing._cache import CacheBackendTests  # noqa: E402  # see above
 from vcat.testing._claim import CacheClaimTests  # noqa: E402  # see above
 from vcat.testing._collection import CacheCollectionTests  # noqa: E402  # see above
 from vcat.testing._deployment import DeploymentBackendTests  # noqa: E402  # see above
+from vcat.testing._executor import ExecutorBackendTests  # noqa: E402  # see above
 from vcat.testing._listing import ListingBackendTests  # noqa: E402  # see above
 from vcat.testing._parts import ArchivePartsTests  # noqa: E402  # see above
 
@@ -47,5 +49,6 @@ __all__ = [
     "CacheClaimTests",
     "CacheCollectionTests",
     "DeploymentBackendTests",
+    "ExecutorBackendTests",
     "ListingBackendTests",
 ]

@@ -22,7 +22,7 @@ while :; do sleep 0.1; done
 
 # Ends by itself when it is asked to, and says so.
 _WILLING = """
-trap 'echo asked; exit 1' TERM
+trap 'echo asked > events.jsonl; exit 1' TERM
 note_pid $$
 while :; do sleep 0.05; done
 """
@@ -112,7 +112,7 @@ class JobEndTests(JobTests):
         self.await_that(lambda: len(self.noted_pids(shared_directory)) == 1, "a process")
         backend.cancel(job_id)
         assert backend.status(job_id).state == "cancelled"
-        assert b"asked\n" in (backend.read(job_id, "output.log") or b"")
+        assert backend.read(job_id, "events.jsonl") == b"asked\n"
 
     def test_cancel_returns(
         self, backend: DeploymentBackend, submit: Submit, shared_directory: Path

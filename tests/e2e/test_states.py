@@ -1,0 +1,193 @@
+"""Every way in which a job ends is recorded as docs/reference/jobs.md says."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "jobs.md"
+
+SCRIPT = """\
+import os, resource, shutil, signal, sys, time
+from vcat import *
+
+@stage(cache=False)
+def work(number):
+    {body}
+
+if __name__ == "__main__":
+    work(3).run(job_name="job")
+"""
+
+WAITING = 'print("waiting", os.getpid(), os.getppid(), flush=True); time.sleep(600)'
+
+#: The body of the stage, by the way in which the job ends.
+BODIES = {
+    "all stages return": "return number",
+    "a stage raises": 'raise ValueError(f"bad input {number}")',
+    "a stage calls `sys.exit(0)`": "sys.exit(0)",
+    "a stage calls `os._exit(0)`": "os._exit(0)",
+    "a stage calls `os._exit(3)`": "os._exit(3)",
+    "a stage crashes": "os.kill(os.getpid(), signal.SIGSEGV)",
+    "a stage asks for more memory than its limit": (
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32)); bytearray(1 << 33)"
+    ),
+    "it deletes its directory": "shutil.rmtree(os.path.dirname(os.getcwd())); return number",
+    "its bundle is damaged on the way": "return number",
+    "its results cannot be archived": 'open("{values}", "w").close(); return number',
+    "it cannot be handed over": "return number",
+    "`cancel()`, but it ignores SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    + WAITING,
+}
+
+#: Deployments that do to a job what only they can.
+DEPLOYMENTS = """\
+from vcat import LocalShellJobDeployment
+from vcat.errors import BackendError
+
+class Damaging(LocalShellJobDeployment):
+    def submit(self, bundle):
+        with open(bundle.path, "r+b") as file:
+            file.seek(bundle.size // 2)
+            file.write(b"damage")
+        return super().submit(bundle)
+
+class Refusing(LocalShellJobDeployment):
+    def submit(self, bundle):
+        raise BackendError("there is no room")
+"""
+
+CONFIGURATION = """\
+archive_implementation:
+  archive_type: vcat.LocalFileSystemPipelineArchive
+  constructor_arguments: [{parent}/archive]
+persisted_data_archive_implementation:
+  archive_type: vcat.LocalFileSystemPipelineArchive
+  constructor_arguments: [{values}]
+archive_listing_implementation:
+  archive_listing_type: vcat.LocalFileSystemPipelineListing
+  constructor_arguments: [{parent}/listing]
+deployment_implementation:
+  deployment_type: {deployment}
+  constructor_keyword_arguments: {{path: {parent}/jobs, grace: 0.5{options}}}
+"""
+
+CONFIGURED = {
+    "its bundle is damaged on the way": ("deployments:Damaging", ""),
+    "it cannot be handed over": ("deployments:Refusing", ""),
+    "it takes longer than its `timeout`": ("vcat.LocalShellJobDeployment", ", timeout: 1"),
+}
+
+
+def rows():
+    """The rows of the table: how, state, exit code, reason."""
+    table = PAGE.read_text().partition("| how |")[2].partition("\n\n")[0]
+    lines = [line.strip("|").split("|") for line in table.splitlines()[2:]]
+    return [pytest.param(*(each.strip() for each in line), id=line[0].strip()) for line in lines]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("how", "state", "exit_code", "reason"), rows())
+def test_a_job_that_ends_so_is_recorded_so(project, how, state, exit_code, reason):
+    """State, exit code and reason are as documented, for the deployment and in the listing."""
+    values = project.parent / "values"
+    deployment, options = CONFIGURED.get(how, ("vcat.LocalShellJobDeployment", ""))
+    project.write("deployments.py", DEPLOYMENTS)
+    project.write(
+        "test.config.yaml",
+        CONFIGURATION.format(
+            values=values, parent=project.parent, deployment=deployment, options=options
+        ),
+    )
+    body = BODIES.get(how, WAITING).replace("{values}", str(values))
+    project.write("train.py", SCRIPT.format(body=body))
+    if how == "Ctrl-C in `vcat run`":
+        interrupt_run(project)
+    else:
+        refused = how == "it cannot be handed over"
+        assert project.run("train.py", check=False).returncode == refused
+        harm(project, how)
+    recorded = project.ask(
+        """
+        job = get_job("job")
+        try:
+            job.wait_for_deployment_to_complete(timeout=60)
+        except UnknownJobError:
+            pass
+        status, row = job.status(), job.record()
+        print(json.dumps([[each.state, each.exit_code, each.reason] for each in (status, row)]))
+        """
+    )
+    expected = [state, int(exit_code) if exit_code else None]
+    pattern = re.escape(reason).replace(re.escape("..."), ".+")
+    for each in recorded:
+        assert each[:2] == expected, recorded
+        assert re.fullmatch(pattern, each[2] or ""), recorded
+
+
+def harm(project, how):
+    """Do to the waiting job what the row says."""
+    if how == "`cancel()`" or how.startswith("`cancel()`,"):
+        processes(project)
+        project.ask("get_job('job').cancel(); print(0)")
+    elif how == "its process is killed":
+        os.kill(processes(project)[0], signal.SIGKILL)
+    elif how == "its shell is killed":
+        os.kill(processes(project)[1], signal.SIGKILL)
+    elif how == "somebody sends it SIGTERM":
+        os.kill(processes(project)[0], signal.SIGTERM)
+    elif how == "its supervisor and all its processes are killed":
+        for pid in (supervisor(project)["pid"], *reversed(processes(project))):
+            os.kill(pid, signal.SIGKILL)
+    elif how == "the machine is started again":
+        pids = processes(project)
+        record = supervisor(project)
+        for pid in (record["pid"], *reversed(pids)):
+            os.kill(pid, signal.SIGKILL)
+        path = supervisor_file(project)
+        path.write_text(json.dumps(record | {"boot_id": "that of another time"}))
+
+
+def processes(project):
+    """The process and the shell of the job, which has begun to wait."""
+    return [
+        int(each)
+        for each in project.ask(
+            "print(json.dumps(next(get_job('job').logs(follow=True)).split()[1:]))"
+        )
+    ]
+
+
+def supervisor_file(project):
+    """Where it is written down who supervises the job."""
+    return project.parent / "jobs" / ".supervised" / "job" / "supervisor.json"
+
+
+def supervisor(project):
+    """Who supervises the job."""
+    return json.loads(supervisor_file(project).read_text())
+
+
+def interrupt_run(project):
+    """Start the script with ``vcat run`` and send it what a terminal sends for Ctrl-C."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vcat_cli", "run", "train.py"],
+        cwd=project.directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if line.startswith("waiting"):
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    deadline = time.monotonic() + 60
+    process.communicate(timeout=deadline - time.monotonic())
+    assert process.returncode == 130

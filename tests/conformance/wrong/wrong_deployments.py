@@ -288,7 +288,7 @@ class Gentle(right.RightDeployment):
     """Cancels with SIGTERM."""
 
     def kill(self, pid: int) -> None:
-        os.kill(pid, 15)
+        self.ask(pid)
 
     settings = {"patience": 2.0}
     fails = {"test_cancel_leaves_no_process"}

@@ -11,7 +11,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import bundling, caching, code, engine, parallel, startup, values
+from benchmarks import bundling, caching, code, engine, mapping, parallel, startup, values
 from benchmarks.measurement import Bench, Row
 
 _PARTS = {
@@ -28,6 +28,7 @@ _PARTS = {
     "overlap": parallel.overlap_rows,
     "workers": parallel.empty_rows,
     "exchange": parallel.array_rows,
+    "map": mapping.rows,
 }
 
 

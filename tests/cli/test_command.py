@@ -56,7 +56,9 @@ def test_examples_in_the_helps_are_understood():
             lines.append(words)
             head, _ = command_module._split(words[2:])
             assert words[:2] == ["vcat", verb]
-            parser.parse_intermixed_args(head) if verb == "run" else parser.parse_args(head)
+            parser.parse_intermixed_args(head) if verb in ("run", "check") else parser.parse_args(
+                head
+            )
     assert len(lines) >= 2 * len(HELP_VERBS)
 
 

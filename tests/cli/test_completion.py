@@ -54,3 +54,32 @@ def test_zsh_script_names_the_command(command):
     """The script for zsh is one that its completion system loads for vcat."""
     pytest.importorskip("shtab")
     assert command("completion", "zsh").out.startswith("#compdef vcat\n")
+
+
+def test_bash_completes_what_follows_two_dashes(command, tmp_path):
+    """Options of `vcat submit` are completed before `--`, and files of the command after it."""
+    pytest.importorskip("shtab")
+    (tmp_path / "train.py").touch()
+    script = command("completion", "bash").out
+    code = (
+        f"{script}\n"
+        "complete_line() {\n"
+        '  COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _shtab_vcat\n'
+        '  echo "${COMPREPLY[@]}"\n'
+        "}\n"
+        "complete_line vcat submit --t\n"
+        "complete_line vcat submit -- python tr\n"
+        "complete_line vcat rerun --from\n"
+    )
+    done = subprocess.run(
+        ["bash", "-c", code],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+    options, files, rerun = done.stdout.splitlines()
+    assert set(options.split()) == {"--timeout", "--traceback"}
+    assert files.split() == ["train.py"]
+    assert rerun.split() == ["--from-failure"]

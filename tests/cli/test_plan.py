@@ -352,6 +352,8 @@ def test_a_plan_as_json(plan):
                         "computed_at": None,
                         "depends_on": [],
                         "same_as": None,
+                        "items": None,
+                        "item_of": None,
                     }
                 ],
             }

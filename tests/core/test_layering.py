@@ -31,7 +31,12 @@ _UNPICKLERS = {
     *("_pickle.load", "_pickle.loads", "_pickle.Unpickler", "marshal.load", "marshal.loads"),
     *("cloudpickle.load", "cloudpickle.loads", "shelve.open"),
 }
-_MAY_UNPICKLE = {"vcat/_keeping/codec.py", "vcat/_keeping/rebuild.py", "vcat/testing/_process.py"}
+_MAY_UNPICKLE = {
+    "vcat/_keeping/codec.py",
+    "vcat/_keeping/rebuild.py",
+    "vcat/_shipping/launcher/compiled.py",  # code, of a bundle that has been verified
+    "vcat/testing/_process.py",
+}
 _MAY_RUN_CODE = {
     "vcat/_authoring/script.py": {"compile", "exec"},
     "vcat/_shipping/runtime.py": {"compile"},
@@ -41,6 +46,7 @@ _MAY_IMPORT_BY_NAME = {
     "vcat/_keeping/codec.py",  # a module as a value is imported where it is read
     "vcat/_keeping/rebuild.py",  # functions of the project's modules
     "vcat/_keys/resolution.py",  # what a function's body imports, to see what it reaches
+    "vcat/_running/trying.py",  # modules of the project, to see that they can be
     "vcat/_plugins/reference.py",  # object references and plugins
     "vcat_cli/command.py",  # each verb, when it is called
     "vcat_cli/completion.py",  # a package that is there or not

@@ -1,7 +1,52 @@
-"""Ending processes: in which order they are asked."""
+"""Processes: which is meant, and in which order they are asked to end."""
+
+import os
+import subprocess
+import sys
+
+import pytest
 
 from vcat_deploy_localshell import process, tree
-from vcat_deploy_localshell.process import Process
+from vcat_deploy_localshell.process import MARK, Process
+
+
+@pytest.fixture
+def child():
+    """A process with a mark, which is ended with the test."""
+    mark = {MARK: "0123456789abcdef" * 2}
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=mark)
+    yield child
+    child.kill()
+    child.communicate()
+
+
+def test_no_signal_reaches_another_process_of_that_number(child):
+    """A number and another start time is another process, of which nobody knows anything."""
+    found = process.find(child.pid)
+    process.send(Process(child.pid, started=found.started + "0"), 9)
+    child.communicate(b"\n")
+    assert child.returncode == 0
+
+
+def test_a_signal_reaches_the_process_that_is_meant(child):
+    """Which is alive until then, and not after it."""
+    found = process.find(child.pid)
+    assert (found.parent, process.is_alive(found)) == (os.getpid(), True)
+    process.kill(found, 10)
+    assert not process.is_alive(found)
+    assert child.wait() == -9
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="marks are read on Linux only")
+def test_marks_are_whole_or_none(child, monkeypatch):
+    """What a program has written over its variables is not taken for another job's mark."""
+    assert process.mark_of(child.pid) == "0123456789abcdef" * 2
+    assert process.mark_of(1 << 22) is None
+    for mark in ("0123456789abcdef train: epoch 3", "0123456789abcdef"):
+        garbled = subprocess.Popen(["sleep", "600"], env={MARK: mark})
+        assert process.mark_of(garbled.pid) is None
+        garbled.kill()
+        garbled.wait()
 
 
 def test_parents_are_asked_before_their_children(monkeypatch):

@@ -99,7 +99,7 @@ def test_all_eight_blocks_in_eight_directories(project):
         "stage_log": {"log/output.log", "log/events.jsonl"},
         "persisted_data": {"values/000000.pickle"},
         "provenance": {"provenance/provenance.json"},
-        "job_source": {"source/test_bundle.tgz"},
+        "job_source": {"source/test_bundle.tgz", "source/values.bin"},
         "artifact": {"artifacts/note.txt"},
         "miscellaneous": {"job/definition.json", "job/deployment.json", "job/outcome.json"},
     }

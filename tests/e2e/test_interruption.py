@@ -113,9 +113,15 @@ except BaseException:
 
 def test_two_signals_at_once_are_one_request(project):
     """Whoever ends a group and a process of it does not take its records from the job."""
-    signals = "[os.kill(pid, signal.SIGTERM) for _ in range(20)]"
-    read = run(project, SLEEP, signals)
+    body = """\
+try:
+    time.sleep(600)
+finally:
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("cleaned up")"""
+    read = run(project, body, "os.kill(pid, signal.SIGTERM)")
     assert (read["exit"], read["complete"]) == (143, True)
+    assert read["stage"].endswith("cleaned up\n")
 
 
 def test_the_second_signal_ends_a_stage_that_goes_on(project):
@@ -223,3 +229,59 @@ def test_a_killed_job_leaves_its_provenance(project):
     assert read["complete"] is False
     assert read["provenance"] == [["before", "not run"], ["wait", "not run"], ["after", "not run"]]
     assert read["stages"][0] == ["before", "completed", None]
+
+
+def test_stages_in_workers_are_ended_too(project):
+    """The signal of a deployment goes to all processes of a job; each stage cleans up after it."""
+    project.write(
+        "my.config.yaml",
+        """\
+        execution_implementation:
+          executor_type: vcat.ProcessPoolExecutor
+          constructor_keyword_arguments: {workers: 2}
+        """,
+    )
+    project.write(
+        "train.py",
+        """\
+        import os, time
+        from vcat import *
+
+        @stage
+        def wait(name):
+            print("begun", name, flush=True)
+            try:
+                time.sleep(600)
+            finally:
+                print("cleaned up", name, flush=True)
+
+        def both(*values):
+            return values
+
+        deployment = pipeline.join([wait("a"), wait("b")], both).run(job_name="ended")
+        begun = 0
+        for line in deployment.logs(follow=True):
+            begun += line.startswith("begun")
+            if begun == 2:
+                break
+        deployment.cancel()
+        """,
+    )
+    project.run("train.py")
+    read = project.ask(
+        """
+        job = get_job("ended")
+        logs = [job._archive.fetch_log(f"stage-{n:06d}.log") for n in range(2)]
+        print(json.dumps({
+            "state": [job.get_job_status(), list_jobs()[0].state],
+            "stages": [[e.id, e.status] for e in job.stages()],
+            "complete": job.provenance()["complete"],
+            "logs": [each and each.decode() for each in logs],
+            "log": job.logs(),
+        }))
+        """
+    )
+    assert read["state"] == ["cancelled", "cancelled"]
+    assert read["complete"] is True
+    assert read["stages"] == [["wait", "failed"], ["wait#2", "failed"], ["both", "not run"]]
+    assert read["logs"] == [f"begun {each}\ncleaned up {each}\n" for each in "ab"]

@@ -32,7 +32,8 @@ PIPE = """
         if not os.path.exists(GO):
             open(GO + ".reached", "w").close()
             time.sleep(120)
-        return model + 1
+        from helper import LAST
+        return model + LAST
 
     pipe = score(fit(load(5), C=Hyperparameter("C", default=1)).persist())
     print(pipe.run(job_name=sys.argv[1]).job_name)
@@ -44,7 +45,7 @@ def shot(project):
     """A job that was killed by SIGKILL in its third stage; the script and the project are gone."""
     go = project.parent / "go"
     project.write("train.py", PIPE.replace("GO", repr(str(go))))
-    project.write("helper.py", "FACTOR = 2\n")
+    project.write("helper.py", "FACTOR = 2\nLAST = 1\n")
     project.run("train.py", "first")
     deadline = time.monotonic() + 60
     while not (project.parent / "go.reached").exists():
@@ -84,7 +85,7 @@ def statuses(project, name):
 def test_a_killed_job_goes_on_where_it_was(shot):
     """Two stages of three are reused, and are said to be before anything is submitted."""
     done = rerun(shot, "first", "--from-failure", "-n", "again", "-f")
-    assert (done.returncode, done.stderr.splitlines()) == (
+    assert (done.returncode, done.stderr.splitlines()[:-1]) == (
         0,
         [
             "load: cached",
@@ -121,7 +122,7 @@ def test_a_parameter_can_be_replaced(shot):
     assert done.returncode == 1
     assert "TypeError" in done.stderr
     done = rerun(shot, "first", "--from-failure", "-p", "C=3", "-n", "again", "-f")
-    assert done.stderr.splitlines() == [
+    assert done.stderr.splitlines()[:-1] == [
         "load: cached",
         "fit: cached or runs: C may have another value",
         "score: cut short before, runs",
@@ -188,7 +189,7 @@ def test_nothing_is_unpickled_where_a_job_is_submitted_again(plain):
         def read(data):
             raise SystemExit("unpickled")
         read, codec._read = codec._read, read
-        job = vcat.rerun_job("plain", {"C": {"a": [1, None, (2.5,)]}})
+        job = get_job("pl").rerun({"C": {"a": [1, None, (2.5,)]}})
         job.wait_for_deployment_to_complete()
         codec._read = read
         canary, pid, C = job.fetch_job_results()

@@ -78,6 +78,19 @@ def test_a_stage_that_closes_all_descriptors_cannot_hide_it(project):
     assert "Bad file descriptor" in read["now"]
 
 
+def test_a_disk_that_fills_up_ends_the_job_as_failed(project):
+    """Nothing can be archived or said any more; what could be printed before is kept."""
+    body = """\
+print('before it')
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+return x + 1"""
+    lines, states, read = run(project, body)
+    assert states == "failed failed"
+    assert lines[0].startswith("job harmed failed: exit code 74")
+    assert read["now"].startswith("before it\n")
+
+
 def test_a_deleted_directory_takes_no_record_along(project):
     """The archive has the result, the log and the events of a job whose directory is gone."""
     body = "print('before it')\nshutil.rmtree(os.path.dirname(os.getcwd()))\nreturn x + 1"

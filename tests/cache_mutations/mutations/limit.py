@@ -20,7 +20,6 @@ def _unseen(name: str, text: str, files: Mapping[str, str], edit: Edit, remedy: 
 LIMITS = [
     _unseen("an environment variable, read in the body", f"import os\n{_FIT}os.environ.get('RATE', '1')\n", {}, variable("RATE", "2"), "read it outside, pass it as an argument"),
     _unseen("the command line, read in the body", f"import sys\n{_FIT}(sys.argv + ['1'])[1]\n", {}, arguments("2"), "read it outside, pass it as an argument"),
-    _unseen("a seed that the script sets", f"import random\nrandom.seed(1)\n{_FIT}int(random.random() < 0.5)\n", {}, replace("main.py", "seed(1)", "seed(2)"), "set it in the body, pass the seed as an argument"),
     _unseen("a setting of a library that the script sets", f"import decimal\ndecimal.getcontext().prec = 1\n{_FIT}len(str(decimal.Decimal(1) / 3)) - 2\n", {}, replace("main.py", "prec = 1", "prec = 2"), "set it in the body"),
     _unseen("a method that the script adds to a class of a library", f"from fractions import Fraction\nFraction.rate = lambda self: 1\n{_FIT}Fraction(5).rate()\n", {}, replace("main.py", "self: 1", "self: 2"), "write a function or a subclass of your own"),
     _unseen("a global that another stage changes", "STATE = {'x': 1}\nRATE = 1\n@stage\ndef load(): STATE['x'] = RATE; return 0\n@stage\ndef fit(_): ran(); return STATE['x']\nprint(fit(load()).run_same_process())\n", {}, replace("main.py", "RATE = 1", "RATE = 2"), "return it, and pass it as an argument"),

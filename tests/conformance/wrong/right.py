@@ -316,7 +316,20 @@ class RightDeployment(DeploymentBackend):
         except FileExistsError:
             return
         for pid in self.processes(directory):
+            self.ask(pid)
+        deadline = time.monotonic() + 0.5
+        while self.processes(directory) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for pid in self.processes(directory):
             self.kill(pid)
+
+    def gap(self, job_id: str, name: str) -> tuple[int, int] | None:
+        self.directory(job_id)
+        return None
+
+    def ask(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 15)
 
     def kill(self, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):

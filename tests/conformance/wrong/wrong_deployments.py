@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import right
@@ -290,6 +291,37 @@ class Gentle(right.RightDeployment):
 
     settings = {"patience": 2.0}
     fails = {"test_cancel_leaves_no_process"}
+
+
+class Abrupt(right.RightDeployment):
+    """Kills without asking."""
+
+    def ask(self, pid: int) -> None:
+        pass
+
+    fails = {"test_cancel_asks_before_it_kills"}
+
+
+class Lingering(right.RightDeployment):
+    """Cancels, and waits for what will not come; gives up in the end."""
+
+    def cancel(self, job_id: str) -> None:
+        running = self.status(job_id).state == "running"
+        super().cancel(job_id)
+        if running:
+            time.sleep(5)
+
+    settings = {"patience": 3.0}
+    fails = {"test_cancel_returns"}
+
+
+class Gappy(right.RightDeployment):
+    """Says of every log that its end was not kept."""
+
+    def gap(self, job_id: str, name: str) -> tuple[int, int] | None:
+        return len(right.content(self.directory(job_id) / name) or b""), 1 << 30
+
+    fails = {"test_short_log_has_no_gap"}
 
 
 class OneGroup(right.RightDeployment):

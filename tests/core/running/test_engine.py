@@ -252,12 +252,12 @@ def test_a_stage_reports(tmp_path):
         (
             lambda: log_metric("loss", 1),
             "log_metric(): no stage is running in this process; call it in a function that is a"
-            " stage of the pipeline",
+            " stage of the pipeline, or in a command that `vcat submit` runs",
         ),
         (
             lambda: log_artifact("x"),
             "log_artifact(): no stage is running in this process; call it in a function that is a"
-            " stage of the pipeline",
+            " stage of the pipeline, or in a command that `vcat submit` runs",
         ),
     ],
 )

@@ -135,3 +135,20 @@ def test_a_signal_to_the_group_is_recorded(forge, tmp_path):
     assert process.returncode == 128 + signal.SIGTERM
     record = json.loads((directory / "exit.json").read_text())
     assert record == {"format": 1, "exit_code": 128 + signal.SIGTERM}
+
+
+@pytest.mark.parametrize(("name", "code"), [("HUP", 129), ("INT", 130), ("TERM", 143)])
+def test_a_signal_before_the_job_begins_keeps_it_from_beginning(forge, tmp_path, name, code):
+    """Who asks for the end while run.sh looks for a Python does not wait for a whole job."""
+    directory = forge.write(tmp_path / "run")
+    trap = f"trap '[[ $BASH_COMMAND != token=* ]] || kill -{name} $$' DEBUG; . \"$0\""
+    done = subprocess.run(
+        ["bash", "-T", "-c", trap, str(directory / "run.sh")],
+        check=False,
+        env=os.environ | {"VCAT_PYTHON": sys.executable},
+        timeout=60,
+    )
+    assert done.returncode == code
+    assert not (directory / "seen.json").exists()
+    record = json.loads((directory / "exit.json").read_text())
+    assert record == {"format": 1, "exit_code": code}

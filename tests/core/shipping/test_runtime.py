@@ -103,30 +103,78 @@ def test_a_bare_python_imports_it(add, tmp_path):
     assert f"{tmp_path}/runtime/vcat/__init__.py" in done.stdout
 
 
+def unpacked(files, tmp_path):
+    """Write the *files* and return the start of a program that imports from them as a job does."""
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    return (
+        f"import sys; sys.path[:0] = [{str(tmp_path / 'runtime')!r}]\n"
+        f"sys.path += [{str(tmp_path / 'requirements')!r}]\n"
+        "import vcat_compiled; vcat_compiled.install()\n"
+    )
+
+
+def shown(code, *options):
+    """Return the lines that *code* prints in a bare Python."""
+    command = [sys.executable, *options, "-I", "-S", "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
 def test_its_compiled_form_is_used(add, tmp_path):
     """The job does not compile vcat, whatever the times of the files, and knows where it is."""
     files, _, _ = add("vcat-core")
     tag = sys.implementation.cache_tag
-    compiled = f"runtime/vcat/abc/__pycache__/store.{tag}.pyc"
-    assert compiled in files
     assert f"requirements/dill/__pycache__/_dill.{tag}.pyc" in files
-    roles = [each[len("runtime/vcat/") :] for each in files if each.startswith("runtime/vcat/abc/")]
-    needed = (*roles, "errors.py", "records.py", "_keeping/__init__.py")
-    for name in (f"_keeping/__pycache__/guard.{tag}.pyc", *needed):
-        path = tmp_path / "runtime/vcat" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(files[f"runtime/vcat/{name}"])
-    (tmp_path / "runtime/vcat/__init__.py").write_text("")
+    assert [each for each in files if each.startswith("runtime/") and each.endswith(".pyc")] == [
+        f"runtime/__pycache__/vcat_compiled.{tag}.pyc"
+    ]
+    start = unpacked(files, tmp_path)
     source = tmp_path / "runtime/vcat/_keeping/guard.py"
     source.write_text("this is not Python")
+    assert shown(
+        f"{start}from vcat._keeping import guard\n"
+        "print(guard.call.__code__.co_filename)\n"
+        "print(guard.__file__)\n"
+        "print(guard.__spec__.origin)\n"
+        "print(guard.__cached__)\n"
+        "print(__import__('vcat').__path__[0])\n"
+    ) == [
+        *[str(source)] * 3,
+        str(source.parent / "__pycache__" / f"guard.{tag}.pyc"),
+        str(tmp_path / "runtime/vcat"),
+    ]
+
+
+def test_its_source_is_shown_and_loaded_again(add, tmp_path):
+    """A traceback has its lines, and what is reloaded or asked to be compiled otherwise is."""
+    start = unpacked(add("vcat-core")[0], tmp_path)
     code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path / 'runtime')!r})\n"
-        "from vcat._keeping.guard import call; print(call.__code__.co_filename)\n"
+        f"{start}import importlib, inspect\n"
+        "from vcat._keeping import guard\n"
+        "print(inspect.getsource(guard.call).splitlines()[0])\n"
+        "print(guard.call.__doc__ is None)\n"
+        "importlib.reload(guard)\n"
+        "print(guard.call.__doc__ is None)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines() == [str(source)]
+    source = (tmp_path / "runtime/vcat/_keeping/guard.py").read_text()
+    first = next(line for line in source.splitlines() if line.startswith("def call"))
+    assert shown(code) == [first, "False", "False"]
+    assert shown(code, "-OO") == [first, "True", "True"]
+
+
+def test_compiled_form_of_another_python_is_not_used(add, tmp_path):
+    """Of a Python with other code the source counts, as it would with a file for each module."""
+    import marshal
+
+    start = unpacked(add("vcat-core")[0], tmp_path)
+    content = tmp_path / "runtime/vcat_compiled.bin"
+    codes = marshal.loads(content.read_bytes())
+    codes["vcat.errors"] = (codes["vcat.errors"][0], b"\0" * 16 + b"\xff")
+    content.write_bytes(marshal.dumps(codes))
+    assert shown(f"{start}import vcat.errors; print(vcat.errors.FormatError.__name__)") == [
+        "FormatError"
+    ]
 
 
 def test_what_submits_jobs_and_looks_at_them_travels_as_source_only(add):

@@ -9,16 +9,14 @@ what it is: it counts against ``max_size``, and a collection removes it in its t
 from __future__ import annotations
 
 import functools
-import re
 
 from vcat_backend_localfs.name import check_digest, check_key
 
 ENTRIES = "cache"
 BLOBS = "blobs"
 
-#: The directories that the first digits of a key or a digest name, and the file in one by the rest.
-FAN = re.compile("[0-9a-f]{1,2}")
-_RESTS = {digits: re.compile(f"[0-9a-f]{{{64 - digits}}}") for digits in (1, 2)}
+_DIGITS = frozenset("0123456789abcdef")
+_LENGTH = 64  # of a key, and of a digest
 
 
 @functools.lru_cache(64)  # a stage asks four times
@@ -34,6 +32,11 @@ def blob_place(digest: str) -> str:
     return f"{BLOBS}/{algorithm}/{hexadecimal[:1]}/{hexadecimal[1:]}"
 
 
-def rest_pattern(fan: str) -> re.Pattern[str]:
-    """Return what the names in the directory *fan* are like, which :data:`FAN` matches."""
-    return _RESTS[len(fan)]
+def is_fan(name: str) -> bool:
+    """Return whether a directory of this name is for what begins with these digits."""
+    return len(name) in {1, 2} and _DIGITS.issuperset(name)
+
+
+def is_rest(fan: str, name: str) -> bool:
+    """Return whether a file of this name in the directory *fan* is an entry or a blob."""
+    return len(fan + name) == _LENGTH and _DIGITS.issuperset(name)

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+from contextlib import suppress
 
 from vcat.errors import FormatError
 from vcat_backend_localfs import disk
@@ -132,11 +133,11 @@ def _make_private_directory(path: str) -> None:
     except FileExistsError:
         return
     except FileNotFoundError:
-        if os.path.isdir(parent):
-            raise  # a file system that takes no directories, as /proc
-        _make_private_directory(parent)
-        _make_private_directory(path)
-        return
+        if not os.path.isdir(parent):
+            _make_private_directory(parent)
+        # Another may have made the parent since; where it fails once more, as in /proc, it is told.
+        with suppress(FileExistsError):
+            os.mkdir(path, 0o700)
     descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         disk.flush(descriptor)

@@ -7,11 +7,13 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from vcat_backend_localfs.directory import Directory
 from vcat_backend_localfs.draft import TEMPORARY_PREFIX
-from vcat_backend_localfs.place import BLOBS, ENTRIES, FAN, rest_pattern
+from vcat_backend_localfs.place import BLOBS, ENTRIES, is_fan, is_rest
 from vcat_backend_localfs.store import MARKER
 
 GRACE = 86_400.0  # what a writer may still be at is left alone for a day
@@ -54,37 +56,37 @@ class Usage:
         self.leftovers: list[Item] = []
         self.folders: list[Item] = []
         self._look("", None)
-        for fan in self._look(ENTRIES, FAN):
-            for name, size, used in self._files(f"{ENTRIES}/{fan}", rest_pattern(fan)):
+        for fan in self._look(ENTRIES, is_fan):
+            for name, size, used in self._files(f"{ENTRIES}/{fan}", partial(is_rest, fan)):
                 self.entries.append(Item(f"{ENTRIES}/{fan}/{name}", size, used))
-        for algorithm in self._look(BLOBS, _ALGORITHM):
-            for fan in self._look(f"{BLOBS}/{algorithm}", FAN):
+        for algorithm in self._look(BLOBS, _ALGORITHM.fullmatch):
+            for fan in self._look(f"{BLOBS}/{algorithm}", is_fan):
                 folder = f"{BLOBS}/{algorithm}/{fan}"
-                for name, size, used in self._files(folder, rest_pattern(fan)):
+                for name, size, used in self._files(folder, partial(is_rest, fan)):
                     digest = f"{algorithm}:{fan}{name}"
                     self.blobs.append(Item(f"{folder}/{name}", size, used, digest))
-        for name, size, used in self._files("claims", _KEY):
+        for name, size, used in self._files("claims", _KEY.fullmatch):
             self.leftovers.append(Item(f"claims/{name}", size, used))
 
-    def _look(self, folder: str, pattern: re.Pattern[str] | None) -> list[str]:
+    def _look(self, folder: str, is_known: Callable[[str], object] | None) -> list[str]:
         """Return the directories in *folder* that a cache may have made, and note leftovers."""
         found = []
         for name, status in self._directory.contents(folder):
             place = f"{folder}/{name}" if folder else name
             if stat.S_ISDIR(status.st_mode):
-                if pattern is not None and pattern.fullmatch(name):
+                if is_known is not None and is_known(name):
                     found.append(name)
-                    if pattern is FAN:
+                    if is_known is is_fan:
                         self.folders.append(Item(place, 0, status.st_mtime_ns))
             else:
                 self._note_leftover(place, name, status.st_mode, status.st_size, status.st_mtime_ns)
         return found
 
-    def _files(self, folder: str, pattern: re.Pattern[str]) -> list[tuple[str, int, int]]:
+    def _files(self, folder: str, is_known: Callable[[str], object]) -> list[tuple[str, int, int]]:
         found = []
         for name, status in self._directory.contents(folder):
             mode, size, used = status.st_mode, status.st_size, status.st_mtime_ns
-            if pattern.fullmatch(name) and stat.S_ISREG(mode):
+            if is_known(name) and stat.S_ISREG(mode):
                 found.append((name, size, used))
             else:
                 self._note_leftover(f"{folder}/{name}", name, mode, size, used)

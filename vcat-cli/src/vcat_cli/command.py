@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 #: ``add_arguments(parser)`` and ``execute(arguments)``, imported only when asked for.
 VERBS = {
     "run": "run a script, follow the jobs it submits and wait for them",
+    "submit": "run a command as a job",
     "rerun": "submit an archived job again",
+    "check": "say what the jobs of a script would fail of, without running a stage",
     "ls": "list jobs, newest first",
     "show": "show all about a job, or one thing of it",
     "why": "say what each stage of a job ran for",
+    "debug": "call a stage of a job again, with its code and inputs, under a debugger",
     "logs": "show or follow what a job prints",
     "cancel": "end jobs with all their processes",
     "gc": "remove from the cache what is not worth its place",
@@ -100,10 +103,20 @@ def _run_verb(words: list[str]) -> int:
         raise UsageError(f"there is no verb {verb!r}{advice(verb, list(VERBS), 'verbs')}")
     rest = words[len(leading) + 1 :]
     module: Any = import_module(f"vcat_cli.{verb}")
-    if verb == "run":
+    if verb in ("run", "check"):
         head, tail = _split(rest)
         arguments = verb_parser(verb).parse_intermixed_args(head)
         arguments.arguments += tail
+    elif verb == "submit":
+        head, tail = _split(rest)
+        arguments = verb_parser(verb).parse_args(head)
+        if arguments.argv:
+            raise UsageError(
+                f"submit: {arguments.argv[0]!r} does not follow --; write"
+                " `vcat submit [OPTIONS] -- COMMAND [ARGS ...]`"
+            )
+        arguments.argv = tail
+        _make_printable()
     else:
         arguments = verb_parser(verb).parse_args(rest)
         _make_printable()

@@ -9,7 +9,7 @@ import vcat
 from vcat_cli.problem import INTERRUPTED, say
 from vcat_cli.script import run_to_end
 from vcat_cli.text import escape, pairs, to_json
-from vcat_cli.why import describe, stage_json
+from vcat_cli.why import describe, lines_of, stage_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,11 +55,33 @@ def plan(arguments: Namespace, params: dict[str, Any]) -> int:
 
 def _lines(made: Plan, number: int) -> list[str]:
     shown = [e for e in made.stages if not e.is_item]
-    runs, cached = (sum(e.status == each for e in shown) for each in ("runs", "cached"))
-    counts = f"{runs} to run, {cached} cached, {len(shown) - runs - cached} undecided"
+    single = [e for e in shown if e.items is None]
+    runs, cached = (sum(e.status == each for e in single) for each in ("runs", "cached"))
+    counts = f"{runs} to run, {cached} cached, {len(single) - runs - cached} undecided"
     title = f"job {escape(made.job_name)}" if made.job_name else f"pipeline {number + 1}"
     given = f"  {pairs(made.parameters)}" if made.parameters else ""
-    return [f"{title}: {counts}{given}", *(f"  {escape(e.id)}: {_becomes(e)}" for e in shown)]
+    items: dict[str, list[Explanation]] = {}
+    for each in shown:
+        if each.item_of is not None:
+            items.setdefault(each.item_of, []).append(each)
+    lines = [f"{title}: {counts}{given}"]
+    for each in shown:
+        if each.items is not None:
+            of_map = items.get(each.id, [])
+            lines.append(f"  {escape(each.id)}: {_items(of_map)}")
+            running = [item for item in of_map if item.status == "runs"]
+            lines += [f"    {line}" for line in lines_of(running)]
+        elif each.item_of is None:
+            lines.append(f"  {escape(each.id)}: {_becomes(each)}")
+    return lines
+
+
+def _items(stages: list[Explanation]) -> str:
+    """How many items of a map would run, are cached, or depend on others."""
+    words = {"runs": "to run", "cached": "cached", "depends": "undecided"}
+    counts = {word: sum(e.status == status for e in stages) for status, word in words.items()}
+    parts = [f"{count:,} {word}" for word, count in counts.items() if count]
+    return f"{len(stages):,} items" + (f": {', '.join(parts)}" if parts else "")
 
 
 def _becomes(stage: Explanation) -> str:

@@ -91,6 +91,8 @@ def execute(arguments: Namespace) -> int:
 
 def see_to_end(jobs: list[Deployment]) -> int:
     """Follow *jobs* until they have ended, as a script's are, and return the exit code."""
+    for each in jobs:
+        each.watcher.cancels = True
     try:
         return DONE if _follow_all(jobs) else FAILED
     except KeyboardInterrupt:
@@ -114,8 +116,8 @@ def _follow_all(jobs: list[Deployment]) -> bool:
     return not failed
 
 
-def _show(line: str) -> None:
-    print(display(line), flush=True)
+def _show(lines: list[str]) -> None:
+    print("\n".join(map(display, lines)), flush=True)
 
 
 def _leave(jobs: list[Deployment]) -> None:

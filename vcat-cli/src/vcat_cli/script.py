@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-def run_to_end(path: str, run: Callable[[], object], *, whole_traceback: bool) -> int:
+def run_to_end(
+    path: str, run: Callable[[], object], *, whole_traceback: bool, verb: str = "run"
+) -> int:
     """Run a script and return the exit code that it alone would have, its error shown.
 
     Args:
         path: The script.
         run: Runs it.
         whole_traceback: Whether errors are raised instead of shown.
+        verb: What was asked for, for messages.
 
     Raises:
         UsageError: The script cannot be read.
@@ -32,7 +35,7 @@ def run_to_end(path: str, run: Callable[[], object], *, whole_traceback: bool) -
         with open(script, "rb"):
             pass
     except OSError as error:
-        raise UsageError(f"run: {path!r} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{verb}: {path!r} cannot be read: {error.strerror}") from error
     try:
         run()
     except SystemExit as error:

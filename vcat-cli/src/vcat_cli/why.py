@@ -27,6 +27,10 @@ EXAMPLES = """\
 #: Of more reasons the first ones are shown; ``--json`` has all.
 _MOST = 8
 
+#: Of more items with one reason there is one line, and of more items with reasons of their own the
+#: first are shown.
+_MOST_ITEMS = 20
+
 
 def add_arguments(parser: Any) -> None:
     """Add what ``vcat why`` takes."""
@@ -41,7 +45,7 @@ def execute(arguments: Namespace) -> int:
     explained = vcat.explain_job(name)
     stages = explained.stages
     if arguments.stage is not None:
-        stages = [each for each in stages if each.id == arguments.stage]
+        stages = _named(stages, arguments.stage)
         if not stages:
             ids = [each.id for each in explained.stages]
             known = advice(arguments.stage, ids, "stages")
@@ -52,8 +56,8 @@ def execute(arguments: Namespace) -> int:
         print(to_json(_as_json(explained, stages)))
     else:
         wanted = [e for e in stages if arguments.stage is not None or (e.reasons and not e.is_item)]
-        for each in wanted:
-            print(f"{escape(each.id)}: {describe(each)}")
+        for line in lines_of(wanted):
+            print(line)
         if not wanted:
             say(f"no stage of job {name} ran" if stages else f"job {name} has no stages yet")
     if explained.complete:
@@ -62,12 +66,50 @@ def execute(arguments: Namespace) -> int:
     return FAILED
 
 
+def _named(stages: list[Explanation], wanted: str) -> list[Explanation]:
+    """Return the stage that is wanted, for a map its items that ran, if any did."""
+    found = [each for each in stages if each.id == wanted]
+    if found and found[0].items is not None:
+        return [each for each in stages if each.item_of == wanted and each.reasons] or found
+    return found
+
+
+def lines_of(stages: list[Explanation]) -> list[str]:
+    """Return a line for each stage, and for many items of a map with one reason a line for all."""
+    texts = {each.id: describe(each) for each in stages}
+    alike: dict[tuple[str, str], list[Explanation]] = {}
+    shown: dict[str, int] = {}
+    for each in stages:
+        if each.item_of is not None:
+            alike.setdefault((each.item_of, texts[each.id]), []).append(each)
+    lines = []
+    for each in stages:
+        if each.item_of is None:
+            lines.append(f"{escape(each.id)}: {texts[each.id]}")
+            continue
+        group = alike[each.item_of, texts[each.id]]
+        if len(group) > _MOST_ITEMS:
+            if group[0] is each:
+                ids = f"{escape(each.id)} ... {escape(group[-1].id)}"
+                lines.append(f"{ids} ({len(group):,} items): {texts[each.id]}")
+            continue
+        shown[each.item_of] = shown.get(each.item_of, 0) + 1
+        if shown[each.item_of] <= _MOST_ITEMS:
+            lines.append(f"{escape(each.id)}: {texts[each.id]}")
+    for whole, count in shown.items():
+        if count > _MOST_ITEMS:
+            lines.append(f"{escape(whole)}: {count - _MOST_ITEMS:,} more items; --json has all")
+    return lines
+
+
 def describe(stage: Explanation) -> str:
     """Return what became, or would become, of a stage and why, on one line."""
     if stage.reasons:
         texts = [escape(each.text) for each in stage.reasons[:_MOST]]
         more = len(stage.reasons) - len(texts)
         return "; ".join(texts) + (f"; and {more} more" if more else "")
+    if stage.items is not None:
+        return f"{stage.items:,} items: {stage.status}"
     if stage.status != "cached":
         return stage.status
     if stage.same_as is not None:

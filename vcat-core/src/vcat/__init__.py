@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from vcat._authoring.planning import Checker
     from vcat._looking.deployment import Deployment
     from vcat._looking.forecast import StageForecast
     from vcat._looking.why import JobExplanation, Plan
@@ -171,6 +172,53 @@ def rerun_job(
     return opened(resubmit(find(name).job_name, params or {}, job_name))
 
 
+def submit_command(
+    argv: Sequence[str],
+    job_name: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+) -> Deployment:
+    """Submit a command as a job and return its deployment.
+
+    The working directory is bundled, and the command runs in the job's copy of it. The job has one
+    stage, which is never cached; its result is the exit code, which is 0.
+
+    Args:
+        argv: The command and its arguments; no shell sees them.
+        job_name: What the job is called, if that matters.
+        params: What the record of the job shall say of its parameters.
+        timeout: After how many seconds the command is ended and the job fails.
+
+    Raises:
+        GraphError: There is no command, or a job called *job_name* is there.
+        ConfigError: The configuration of this directory is wrong.
+        BundleError: The directory cannot be bundled.
+    """
+    from vcat._looking.deployment import opened
+    from vcat._shipping.command_job import submit_command
+
+    return opened(submit_command(argv, job_name, dict(params or {}), timeout))
+
+
+def run_command(argv: Sequence[str], timeout: float | None = None) -> int:
+    """Run a command and return its exit code, which is 0: what the stage of such a job does.
+
+    Standard output and standard error are those of this process. What the command, or a process
+    that it starts, logs by :func:`log_metric` and the like is logged by the stage that runs here.
+
+    Args:
+        argv: The command and its arguments; no shell sees them. ``python`` and ``python3`` as the
+            first word are the interpreter that runs this.
+        timeout: After how many seconds it is ended.
+
+    Raises:
+        CommandError: It cannot be run, took too long, or ended otherwise than with exit code 0.
+    """
+    from vcat._running.command import run_command
+
+    return run_command(argv, timeout)
+
+
 def explain_rerun(name: str, params: Mapping[str, Any] | None = None) -> list[StageForecast]:
     """Return for each stage of a job what would become of it if the job were submitted again.
 
@@ -189,6 +237,32 @@ def explain_rerun(name: str, params: Mapping[str, Any] | None = None) -> list[St
     return forecast(name, params or {})
 
 
+def check_script(
+    path: str, arguments: Sequence[str] = (), params: Mapping[str, Any] | None = None
+) -> Checker:
+    """Run a script as :func:`plan_script` does, and see what its jobs would fail of.
+
+    Each job is bundled, unpacked in a process of the interpreter that would run it, and taken apart
+    there: what it imports is imported, but no stage runs and nothing is submitted or kept.
+
+    Args:
+        path: The script.
+        arguments: What it finds in ``sys.argv[1:]``.
+        params: Values of hyperparameters; they win over those that the script gives to ``run``.
+
+    Returns:
+        An object with ``found``, ``count`` (of pipelines) and ``ended_at``, as ``plan_script`` has
+        it. Each of ``found`` has ``place``, ``text`` and ``is_warning``.
+
+    Raises:
+        OSError: The script cannot be read.
+        BaseException: Whatever the script raises, ``SystemExit`` included.
+    """
+    from vcat._authoring.script import check_script
+
+    return check_script(path, arguments, params)
+
+
 def explain_job(name: str) -> JobExplanation:
     """Return for each stage of a job why it ran, as its record and those of earlier jobs tell.
 
@@ -203,6 +277,32 @@ def explain_job(name: str) -> JobExplanation:
     from vcat._looking.why import explain_job
 
     return explain_job(name)
+
+
+def debug_stage(job_name: str, stage: str, way: str = "pdb", *, compute: bool = False) -> int:
+    """Call the function of a stage again with the inputs it had, in a fresh process.
+
+    The process has this one's terminal, the code of the job's archived source, and what the archive
+    and the cache have kept. Nothing is written to either.
+
+    Args:
+        job_name: The name of the job, or the beginning of it where that is unique.
+        stage: The id of the stage.
+        way: ``pdb`` stops at the first line of the function, ``post-mortem`` where it raises,
+            ``shell`` opens an interactive one, ``run`` calls it and prints what it returns.
+        compute: Whether inputs that are not kept are computed again without asking.
+
+    Returns:
+        The exit code of the process: 0, or 1 where the stage raised and was only to be run, or
+        could not be called.
+
+    Raises:
+        UnknownJobError: No job, or more than one, answers to *job_name*.
+        VcatError: The job has not left what this needs, or another Python has made it.
+    """
+    from vcat._shipping.debugging import debug_stage
+
+    return debug_stage(get_job(job_name), stage, way, compute=compute)
 
 
 def collect_cache(

@@ -39,6 +39,10 @@ class StageError(VcatError, RuntimeError):
     """A stage's function raised in this process; the cause is chained."""
 
 
+class CommandError(VcatError, RuntimeError):
+    """A command that is a stage could not be run, or ended with another exit code than 0."""
+
+
 class RemoteException(VcatError, RuntimeError):  # noqa: N818  # the name users know
     """A job did not complete.
 

@@ -38,7 +38,7 @@ def cancel(place: Place) -> None:
     if life.process is not None:
         _ask(life.process, grace + tree.KILLED)
     if state.read_end(place) is None:
-        tree.end(state.job_tree(claim).living, max(0.0, deadline - time.monotonic()))
+        state.job_tree(claim).end(max(0.0, deadline - time.monotonic()))
         state.look(place)
 
 
@@ -51,7 +51,7 @@ def _ask(supervisor: Process, patience: float) -> None:
     while process.is_alive(supervisor) and time.monotonic() < deadline:
         time.sleep(0.01)  # where its end cannot be waited for
     if process.is_alive(supervisor):
-        tree.end(lambda: {each for each in [supervisor] if process.is_alive(each)}, 0)
+        process.kill(supervisor, tree.KILLED)
 
 
 def _grace(place: Place) -> float:

@@ -9,7 +9,7 @@ import time
 from vcat.abc import Configured, DeploymentBackend, parse_size
 from vcat.errors import BackendError
 from vcat.records import Bundle, DeploymentStatus
-from vcat_deploy_localshell import cancellation, process, record, state, submission
+from vcat_deploy_localshell import process, record, state, submission
 from vcat_deploy_localshell.place import Place
 from vcat_deploy_localshell.process import Process
 
@@ -104,7 +104,15 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
 
     def cancel(self, job_id: str) -> None:
         """End the job with all its processes: ask, give it *grace* seconds, kill."""
+        from vcat_deploy_localshell import cancellation  # with signal, which few need
+
         cancellation.cancel(Place(self.path, job_id))
+
+    def kill(self, job_id: str) -> None:
+        """End the job with all its processes at once, also while it has its *grace*."""
+        from vcat_deploy_localshell.kill import kill  # as above
+
+        kill(Place(self.path, job_id))
 
     def wait(self, job_id: str, timeout: float | None = None) -> DeploymentStatus:
         """Wait on the supervisor itself where the system can, else ask again and again."""

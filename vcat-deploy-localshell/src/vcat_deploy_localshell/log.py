@@ -33,6 +33,7 @@ class CappedLog:
         self._note = note
         self._head = limit // 2 // _BLOCK * _BLOCK
         self._start = self._head  # what is behind this has not been given back
+        self._size = 0
         self._slack = max(limit // 8, _BLOCK)
 
     def cut(self) -> float:
@@ -44,7 +45,9 @@ class CappedLog:
         if kept > self._limit + self._slack:
             self._punch((size - (self._limit - self._head)) // _BLOCK * _BLOCK)
             kept = size - (self._start - self._head)
-        return max(0.02, (self._limit + self._slack - kept) / _FASTEST)
+        soonest = 0.02 if size != self._size else 0.1
+        self._size = size
+        return max(soonest, (self._limit + self._slack - kept) / _FASTEST)
 
     def finish(self) -> None:
         """Cut the log for the last time."""

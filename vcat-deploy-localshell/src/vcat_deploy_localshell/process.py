@@ -6,6 +6,7 @@ A supervisor imports this: nothing that takes a millisecond to import is importe
 from __future__ import annotations
 
 import os
+import time
 
 _LONGEST = 1_000_000  # seconds, in one call to the system
 _LINUX = os.path.isdir("/proc/self")
@@ -154,6 +155,31 @@ def send(process: Process, number: int) -> None:
             os.close(descriptor)
     except OSError:  # it has ended, or is another user's
         pass
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the numbers of the children of a process, quickly; none where that cannot be."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(each) for each in file.read().split()]
+    except OSError:
+        return []
+
+
+def kill_child(pid: int) -> None:
+    """Kill a child of this process, which keeps its number until it is waited for."""
+    try:  # noqa: SIM105  # contextlib is not worth its import to a supervisor
+        os.kill(pid, 9)
+    except OSError:  # another user's
+        pass
+
+
+def kill(process: Process, patience: float) -> None:
+    """Kill *process* and wait for its end, so many seconds at the most."""
+    send(process, 9)
+    deadline = time.monotonic() + patience
+    while is_alive(process) and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def wait_for_end(process: Process, timeout: float | None) -> None:

@@ -162,8 +162,8 @@ def _start(
         claim = record.encode(state.describe(supervisor, started_at, mark))
         record.write_once(place.record(record.CLAIM), claim)
     except BaseException:
-        tree.end(lambda: {each for each in [supervisor] if process.is_alive(each)}, 0)
-        tree.end(tree.Tree(mark, pid).living, 0)  # a job that nobody can ask about must not run
+        process.kill(supervisor, tree.KILLED)
+        tree.Tree(mark, pid).end(0)  # a job that nobody can ask about must not run
         state.reap(pid)
         raise
 

@@ -55,6 +55,10 @@ def main(arguments: list[str]) -> NoReturn:
     os._exit(0)
 
 
+class StartError(Exception):
+    """The job could not even be started."""
+
+
 class Supervisor:
     """One job under supervision.
 
@@ -132,6 +136,8 @@ class Supervisor:
                 state, why = self._judge()
             else:
                 left = self.survivors
+        except StartError as error:
+            state, why, left = "failed", str(error), []
         except BaseException as error:  # noqa: BLE001  # it has to say that it failed as well
             self._end()
             state, why = "failed", f"its supervisor failed: {type(error).__name__}: {error}"
@@ -157,19 +163,22 @@ class Supervisor:
         descriptor = os.open(self._path("output.log"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         # `-p` keeps bash from importing functions and options out of the environment.
-        self.shell = os.posix_spawn(
-            self.bash,
-            ["bash", "-p", os.path.join(self.directory, "run.sh")],
-            os.environ,
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, null, 0),
-                (os.POSIX_SPAWN_DUP2, descriptor, 1),
-                (os.POSIX_SPAWN_DUP2, descriptor, 2),
-            ],
-            setpgroup=0,
-            setsigmask=[],  # neither is what the submitter ignores or blocks the job's concern
-            setsigdef=_INHERITABLE,
-        )
+        try:
+            self.shell = os.posix_spawn(
+                self.bash,
+                ["bash", "-p", os.path.join(self.directory, "run.sh")],
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, null, 0),
+                    (os.POSIX_SPAWN_DUP2, descriptor, 1),
+                    (os.POSIX_SPAWN_DUP2, descriptor, 2),
+                ],
+                setpgroup=0,
+                setsigmask=[],  # neither is what the submitter ignores or blocks the job's concern
+                setsigdef=_INHERITABLE,
+            )
+        except OSError as error:
+            raise StartError(f"{self.bash} cannot be started: {error.strerror}") from error
         os.close(descriptor)
         os.close(null)
         # While the job begins: what is reserved has to be there after a crash of the machine, too.
@@ -179,7 +188,7 @@ class Supervisor:
 
     def _watch(self) -> tuple[str | None, str | None]:
         """Wait until ``run.sh`` has ended; return the state and why, if it was made to."""
-        beaten = began = time.monotonic()
+        beaten = measured = began = time.monotonic()
         pause = LOOK
         while self.status is None:
             now = time.monotonic()
@@ -195,17 +204,19 @@ class Supervisor:
                 if cancelled:
                     return "cancelled", None
                 return "failed", f"ended by {reason.signalled(number)}"
-            if time.monotonic() - beaten >= BEAT:
-                beaten = time.monotonic()
+            now = time.monotonic()
+            if now - beaten >= BEAT:
+                beaten = now
                 self._show_life()
-            if self.status is None:
+            if now - measured >= LOOK and self.status is None:
+                measured = now
                 self._measure()
             pause = LOOK if self.log is None else min(LOOK, self.log.cut())
         return None, None
 
     def _end(self, number: int = _signal.SIGTERM) -> None:
         """End the job with all its processes."""
-        self.survivors = _names(tree.end(self.tree.living, self.grace, self._pause, number))
+        self.survivors = _names(self.tree.end(self.grace, self._pause, number))
         self._reap()
 
     def _clear(self) -> list[str]:
@@ -218,7 +229,7 @@ class Supervisor:
         deadline = time.monotonic() + SETTLE
         while (left := self.tree.living()) and time.monotonic() < deadline:
             self._pause(0.01)
-        tree.end(self.tree.living, 0, self._pause)
+        self.tree.end(0, self._pause)
         return _names(left)
 
     def _judge(self) -> tuple[str, str | None]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: Seconds until a killed process has to be gone.
 KILLED = 1.5
 
+# One that is started while the table is read, by one that ends then, is not in it.
+_SEARCHES = 50
+
 
 class Tree:
     """The processes of a job.
@@ -36,6 +39,14 @@ class Tree:
 
     def living(self) -> set[Process]:
         """Return the job's processes that have not ended, without its supervisor."""
+        found = self._search()
+        for _ in range(_SEARCHES):
+            if found or not self._has_children():
+                break
+            found = self._search()
+        return found
+
+    def _search(self) -> set[Process]:
         table = process.table()
         marks: dict[int, str | None] = {}
         if self.supervisor is None:
@@ -61,49 +72,71 @@ class Tree:
                 roots += children.get(each.pid, [])
         return found
 
+    def end(
+        self,
+        grace: float,
+        pause: Callable[[float], object] = time.sleep,
+        number: int = _signal.SIGTERM,
+    ) -> set[Process]:
+        """Ask all processes to end, give them *grace* seconds, kill those that are left.
+
+        Args:
+            grace: Seconds; with 0 nothing is asked.
+            pause: Waits for so many seconds at the most, and takes note of children that ended.
+            number: The signal to ask by.
+
+        Returns:
+            The processes that could not even be killed in time.
+        """
+        left = self.living()
+        if left and grace > 0:
+            signal(left, number)
+            deadline = time.monotonic() + grace
+            nap = 0.002
+            while left and (now := time.monotonic()) < deadline:
+                pause(min(nap, deadline - now))
+                nap = min(nap * 2, 0.03)
+                left = {each for each in left if process.is_alive(each)} or self.living()
+        deadline = time.monotonic() + KILLED
+        while left and time.monotonic() < deadline:
+            signal(left, _signal.SIGKILL)
+            self._kill_children()
+            pause(0.002)
+            left = self.living()
+        return left
+
+    def _kill_children(self) -> None:
+        """Kill the supervisor's children for as long as there are new ones.
+
+        Who starts its successor and ends at once, again and again, is gone from every table before
+        that has been read to its end. Its successors are orphans, and an orphan is a child.
+        """
+        killed: set[int] = set()
+        while new := set(self._children()) - killed:
+            killed |= new
+            for each in new:
+                if process.mark_of(each) in (None, self.mark):
+                    process.kill_child(each)
+
+    def _has_children(self) -> bool:
+        """Return whether the supervisor has children of the job that have not ended."""
+        found = [process.find(each) for each in self._children()]
+        return any(
+            each is not None
+            and not each.has_ended()
+            and process.mark_of(each.pid) in (None, self.mark)
+            for each in found
+        )
+
+    def _children(self) -> list[int]:
+        return [] if self.supervisor is None else process.children_of(self.supervisor)
+
     def _is_ours(
         self, here: list[Process], table: list[Process], marks: dict[int, str | None]
     ) -> bool:
         if process.namespace():  # where there are namespaces, marks can be read
             return any(marks[each.pid] == self.mark for each in here)
         return not any(each.pid == self.session for each in table)
-
-
-def end(
-    living: Callable[[], set[Process]],
-    grace: float,
-    pause: Callable[[float], object] = time.sleep,
-    number: int = _signal.SIGTERM,
-) -> set[Process]:
-    """Ask all processes to end, give them *grace* seconds, kill those that are left.
-
-    Args:
-        living: Returns those that have not ended.
-        grace: Seconds; with 0 nothing is asked.
-        pause: Waits for so many seconds at the most.
-        number: The signal to ask by.
-
-    Returns:
-        The processes that could not even be killed in time.
-    """
-    left = living()
-    if left and grace > 0:
-        signal(left, number)
-        deadline = time.monotonic() + grace
-        nap = 0.002
-        while left and (now := time.monotonic()) < deadline:
-            pause(min(nap, deadline - now))
-            nap = min(nap * 2, 0.03)
-            left = {each for each in left if process.is_alive(each)} or living()
-        left = living()
-    deadline = time.monotonic() + KILLED
-    while left:
-        signal(left, _signal.SIGKILL)
-        pause(0.002)
-        left = living()
-        if time.monotonic() >= deadline:
-            break
-    return left
 
 
 def signal(processes: set[Process], number: int) -> None:

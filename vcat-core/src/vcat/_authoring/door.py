@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
     from vcat._looking.deployment import Deployment
     from vcat._looking.why import Plan
+    from vcat._shipping.finding import Finding
 
 
 class watched:  # noqa: N801  # reads as a statement: with watched(...)
@@ -63,6 +64,13 @@ def plan(planner: Planner, end: Stage, params: dict[str, Any], job_name: str | N
     return explained
 
 
+def check(end: Stage, params: dict[str, Any], job_name: str | None, script: str) -> list[Finding]:
+    """Return what a job of the graph that ends in *end* would fail of."""
+    checking = import_module("vcat._shipping.checking")
+    found: list[Finding] = checking.check(end, params, job_name, script)
+    return found
+
+
 def run(end: Stage, params: dict[str, Any], job_name: str | None) -> Deployment:
     """Submit the graph that ends in *end* and open its deployment."""
     if planned.current is not None:
@@ -84,3 +92,13 @@ def run_same_process(end: Stage, params: dict[str, Any]) -> Any:
     if watched.current is not None:
         params = params | watched.current.params
     return import_module("vcat._running.local").run(end, params)
+
+
+_senders: dict[str, Any] = {}
+
+
+def sender(spool: str) -> Any:
+    """Return who sends what this process reports to the stage whose command it belongs to."""
+    if spool not in _senders:
+        _senders[spool] = import_module("vcat._running.spool").Sender(spool)
+    return _senders[spool]

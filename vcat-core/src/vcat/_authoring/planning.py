@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vcat._authoring.stage import Stage
     from vcat._looking.why import Plan
+    from vcat._shipping.finding import Finding
 
 
 class PlanEnd(BaseException):
@@ -65,6 +66,27 @@ class Planner:
             here = frame.f_code.co_filename == self.script
             self.ended_at = frame.f_lineno if here else 0
         raise PlanEnd
+
+
+class Checker(Planner):
+    """Stands in for running while a script is checked.
+
+    Attributes:
+        found: What jobs of the script would fail of, each once.
+        count: How many pipelines the script would run.
+    """
+
+    def __init__(self, script: str, params: dict[str, Any]) -> None:
+        super().__init__(script, params, None)
+        self.found: dict[Finding, None] = {}
+        self.count = 0
+
+    def run(self, end: Stage, params: dict[str, Any], job_name: str | None) -> PlannedDeployment:
+        """Check what ``run`` would submit."""
+        self.count += 1
+        found = door.check(end, params | self.params, job_name, self.script)
+        self.found |= dict.fromkeys(found)
+        return PlannedDeployment(self, job_name or f"checked-{self.count}")
 
 
 class PlannedDeployment:

@@ -7,6 +7,7 @@ variable would lose.
 
 from __future__ import annotations
 
+import os
 from _thread import get_ident
 
 from vcat.errors import VcatError
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
         def artifact(self, path: Any, name: str | None) -> None: ...
 
 
+#: The variable that says where a process of a command sends what it reports.
+SPOOL = "VCAT_REPORTS"
+
 #: Who listens, by the thread of the stage; who came last listens to threads without a stage.
 _listeners: dict[int, Listener] = {}
 
@@ -37,8 +41,8 @@ def listen(listener: Listener | None) -> Listener | None:
     return before
 
 
-def is_stage_running() -> bool:
-    """Return whether this process runs a stage now, in any of its threads."""
+def is_heard() -> bool:
+    """Return whether a stage runs in this process."""
     return bool(_listeners)
 
 
@@ -51,7 +55,7 @@ def log_metric(name: str, value: float, step: int | None = None) -> None:
         step: Which of a series of values this is, an epoch for example.
 
     Raises:
-        VcatError: No stage is running in this process.
+        VcatError: No stage is running in this process, and it is none of a command that is a job.
         TypeError: *value* is not a number.
     """
     _heard("log_metric", name).metric(name, _number(name, value), step)
@@ -61,7 +65,7 @@ def log_param(name: str, value: Any) -> None:
     """Record an input worth remembering; kept as JSON where it can be, else as its ``repr``.
 
     Raises:
-        VcatError: No stage is running in this process.
+        VcatError: No stage is running in this process, and it is none of a command that is a job.
     """
     _heard("log_param", name).param(name, value)
 
@@ -70,7 +74,7 @@ def set_tag(name: str, value: str = "") -> None:
     """Label the job.
 
     Raises:
-        VcatError: No stage is running in this process.
+        VcatError: No stage is running in this process, and it is none of a command that is a job.
     """
     _heard("set_tag", name).tag(name, str(value))
 
@@ -86,7 +90,7 @@ def log_artifact(path: Any, name: str | None = None) -> None:
             none is given.
 
     Raises:
-        VcatError: No stage is running in this process.
+        VcatError: No stage is running in this process, and it is none of a command that is a job.
         OSError: The file cannot be read.
     """
     _heard("log_artifact", name if name is not None else "").artifact(path, name)
@@ -96,12 +100,18 @@ def _heard(function: str, name: str) -> Listener:
     if not isinstance(name, str):
         raise TypeError(f"{function}(): the name is a string, not {name!r}")
     listener = _listeners.get(get_ident()) or next(reversed(_listeners.values()), None)
-    if listener is None:
+    if listener is not None:
+        return listener
+    spool = os.environ.get(SPOOL)
+    if spool is None:
         raise VcatError(
             f"{function}(): no stage is running in this process; call it in a function that is a"
-            " stage of the pipeline"
+            " stage of the pipeline, or in a command that `vcat submit` runs"
         )
-    return listener
+    from vcat._authoring.door import sender
+
+    told: Listener = sender(spool)
+    return told
 
 
 def _number(name: str, value: Any) -> float | int:

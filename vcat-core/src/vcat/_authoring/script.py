@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import ModuleType
 
 from vcat._authoring import door
-from vcat._authoring.planning import PlanEnd, Planner
+from vcat._authoring.planning import Checker, PlanEnd, Planner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,16 @@ def plan_script(
     with suppress(PlanEnd), door.planned(planner):
         _execute(path, arguments)
     return planner.ended_at
+
+
+def check_script(
+    path: str, arguments: Sequence[str] = (), params: Mapping[str, Any] | None = None
+) -> Checker:
+    """Run a script without its stages and check its jobs; see :func:`vcat.check_script`."""
+    checker = Checker(os.path.abspath(path), dict(params or {}))
+    with suppress(PlanEnd), door.planned(checker):
+        _execute(path, arguments)
+    return checker
 
 
 def _execute(path: str, arguments: Sequence[str]) -> None:

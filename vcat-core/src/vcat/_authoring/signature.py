@@ -16,7 +16,12 @@ _VARARGS, _VARKEYWORDS = 0x04, 0x08
 
 
 def code_of(function: object) -> CodeType | None:
-    """Return the code object that a callable leads to, through partials and wrappers."""
+    """Return the code object that a callable leads to, through partials and wrappers.
+
+    One of vcat's own functions has none that anybody would look for.
+    """
+    if getattr(function, "__module__", None) == "vcat":
+        return None
     for _ in range(100):
         inner = getattr(function, "__wrapped__", None) or getattr(function, "func", None)
         if inner is None:

@@ -106,7 +106,11 @@ def _unpacked(key: str, data: bytes) -> Entry:
     if header["key"] != key:
         raise FormatError("it belongs to another key")
     listed, output = header["contents"], header["output"]
-    if start + sum(size for _, _, size, _, apart in listed if not apart) != len(data):
+    end = start
+    for _, _, size, _, apart in listed:
+        if not apart:
+            end += size
+    if end != len(data):
         raise FormatError(f"it is {len(data)} bytes long, which is not what its header says")
     contents = []
     for kind, name, size, expected, apart in listed:
@@ -146,8 +150,9 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
     line = data[first + 1 : second]
     if second < 0 or not matches(line, words[2]):
         raise FormatError("its header is damaged")
-    header: dict[str, Any] = json.loads(line)
+    header: dict[str, Any] = _decode(line.decode())[0]
     return header, second + 1
 
 
+_decode = json.JSONDecoder().raw_decode  # the digest tells that nothing is before or after it
 _encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -22,6 +22,7 @@ def unshare(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 def with_items(stages: list[Any]) -> list[Any]:
     """Return the stages of a provenance with the items of its maps, in the order of their numbers.
 
+    ``items`` of a map is then how many it has, and ``item_of`` of an item the id of the map.
     What is not as it is written is left out: records may be anybody's.
     """
     found: list[Any] = []
@@ -31,7 +32,9 @@ def with_items(stages: list[Any]) -> list[Any]:
             described = dict(each)
             content = described.pop("items")
             with suppress(KeyError, TypeError, ValueError):
-                items.append((int(content["first"]), described.get("id"), unshare(content)))
+                records = unshare(content)
+                items.append((int(content["first"]), described.get("id"), records))
+                described["items"] = len(records)
             found.append(described)
         else:
             found.append(each)

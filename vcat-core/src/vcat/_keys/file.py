@@ -18,6 +18,9 @@ _BLOCK = 1 << 20
 #: measured, reading takes twice that at 16 KiB, five times at 64 KiB. Small ones are always read.
 _LARGE = 64 << 10
 
+#: Not to wait for a writer, where a pipe has taken the place of the file.
+_READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+
 #: How often a file is read again that was written to while it was read.
 _ATTEMPTS = 3
 
@@ -37,6 +40,15 @@ def digest_path(path: str | os.PathLike[str]) -> str:
         return _digest(os.fsencode(name), ()).hex()
     except RecursionError as error:
         raise Unhashable(repr(name), "is nested too deeply to be hashed") from error
+
+
+def digest_regular(path: str, status: os.stat_result) -> bytes:
+    """Return the digest of a regular file, 32 bytes, whose status has just been asked for.
+
+    Raises:
+        Unhashable: It cannot be read.
+    """
+    return _file(os.fsencode(path), status)
 
 
 def _digest(path: bytes, ancestors: tuple[tuple[int, int], ...]) -> bytes:
@@ -64,7 +76,7 @@ def _digest(path: bytes, ancestors: tuple[tuple[int, int], ...]) -> bytes:
 
 def _file(path: bytes, status: os.stat_result) -> bytes:
     if status.st_size < _LARGE:
-        return _read(path)[0]
+        return _small(path, status) or _read(path)[0]
     from vcat._keys.stat_cache import recall, remember  # a job without large files needs no table
 
     known = recall(status)
@@ -75,13 +87,28 @@ def _file(path: bytes, status: os.stat_result) -> bytes:
     return known
 
 
+def _small(path: bytes, status: os.stat_result) -> bytes | None:
+    """Return the digest of a file that is read at once; ``None`` where that is not all of it."""
+    try:
+        descriptor = os.open(path, _READING)
+        try:
+            data = os.read(descriptor, status.st_size + 1)
+            after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if len(data) != status.st_size or identity(status) != identity(after):
+        return None
+    return sha256(b"file" + data).digest()
+
+
 def _read(path: bytes) -> tuple[bytes, os.stat_result]:
     """Return the digest of a file, and what the system said of it before and after reading."""
     for _ in range(_ATTEMPTS):
         out = sha256(b"file")
         try:
-            # Not to wait for a writer, where a pipe has taken the place of the file.
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = os.open(path, _READING)
             with open(descriptor, "rb", buffering=0) as file:
                 before = os.fstat(descriptor)
                 while block := file.read(_BLOCK):

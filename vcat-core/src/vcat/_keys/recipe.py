@@ -6,11 +6,12 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keys.code import CodeDigest, CodeDigester
-from vcat._keys.file import digest_path
+from vcat._keys.file import digest_path, digest_regular
 from vcat._keys.scalar import SCALARS, flat, length, text
 from vcat._keys.signature import Bound, binder
 from vcat._keys.standard import is_path
@@ -116,8 +117,16 @@ class Key:
         }
         return parts if self._seed is None else parts | {"seed": self._seed}
 
+    def bare(self) -> Key:
+        """Return the key without what it is made of, of which thousands take little memory."""
+        return Key(self.hex, self.code, _NO_ARGUMENTS, _NO_FILES, self._version, self._seed)
+
     def __repr__(self) -> str:
         return f"Key({self.hex!r})"
+
+
+_NO_ARGUMENTS: list[Argument] = []
+_NO_FILES: dict[str, str] = {}
 
 
 def _described(argument: Argument) -> dict[str, Any]:
@@ -129,6 +138,11 @@ def _described(argument: Argument) -> dict[str, Any]:
     if argument.results:
         described["results"] = list(argument.results)
     return described
+
+
+@cache
+def _named(name: str) -> bytes:
+    return text(name)
 
 
 class KeyMaker:
@@ -200,26 +214,27 @@ class KeyMaker:
         arguments: list[Argument] = []
         joined: list[bytes] = []
         bound = plan.bind(args, kwargs)
+        scalars, named, results = self._scalars, self._named, self._results
         for name, value in _without(bound, ignore) if ignore else bound:
             kind = type(value)
-            scalar = self._scalars.get(kind)
+            scalar = scalars.get(kind)
             if scalar is not None:
                 digest = sha256(scalar(value)).digest()
                 shown = kind in _SHOWN and not (
                     isinstance(value, str) and len(value) > _LONGEST_SHOWN
                 )
-                argument = Argument(name, digest, value if shown else None, shown)
             else:
                 digest = self._digest(name, value, plan.name_of)
                 shown = is_path(kind) and len(str(value)) <= _LONGEST_SHOWN
-                argument = Argument(name, digest, value if shown else None, shown)
-            if self._named or self._results:
-                noted = tuple(self._named), tuple(self._results)
-                argument = argument._replace(files=noted[0], results=noted[1])
-                self._named.clear()
-                self._results.clear()
-            arguments.append(argument)
-            joined += (text(name), digest)
+            arguments.append(
+                Argument(
+                    name, digest, value if shown else None, shown, tuple(named), tuple(results)
+                )
+            )
+            if named or results:
+                named.clear()
+                results.clear()
+            joined += (_named(name), digest)
         out = plan.prefix.copy()
         if version is not None:
             out.update(b"version" + SCALARS[type(version)](version))
@@ -284,16 +299,17 @@ class KeyMaker:
         if not value or len(value) > _LONGEST_PATH:
             return encoded
         try:
-            if not stat.S_ISREG(os.stat(value).st_mode):
+            status = os.stat(value)
+            if not stat.S_ISREG(status.st_mode):
                 return encoded
-            digest = digest_path(value)
+            digest = digest_regular(value, status)
         except (OSError, ValueError):
             return encoded
         except Unhashable as error:
             raise Unhashable("", f"names a file, and {error.path} {error.reason}") from error
-        self._files[value] = digest
+        self._files[value] = digest.hex()
         self._named[value] = None
-        return b"F" + encoded + bytes.fromhex(digest)
+        return b"F" + encoded + digest
 
     def _path(self, value: Any) -> bytes:
         """Return a path as bytes, with the content of what is there."""

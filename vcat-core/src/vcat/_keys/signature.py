@@ -36,7 +36,11 @@ def _of_function(function: FunctionType) -> Callable[[tuple[Any, ...], dict[str,
     defaults = dict(zip(positional[count - len(values) :], values, strict=True))
     defaults.update(function.__kwdefaults__ or {})
 
+    is_plain = end == count and rest is None and others is None
+
     def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bound:
+        if is_plain and not kwargs and len(args) == count:
+            return list(zip(positional, args, strict=True))
         given = dict(zip(positional, args, strict=False))
         surplus = {k: v for k, v in kwargs.items() if k not in known} if kwargs else {}
         if (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from vcat import Stage
+from vcat import Stage, rerun_job
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
@@ -95,10 +95,13 @@ class Deployment:
         if self._ended is None:
             self.watcher.wait(timeout)
 
-    def watch(self, show: Callable[[str], None]) -> None:
-        """Wait until the job has ended and have each line of its log shown on the way.
+    def watch(self, show: Callable[[list[str]], None]) -> None:
+        """Wait until the job has ended and have the lines of its log shown on the way.
 
         Called again, it goes on with the first line that has not been shown.
+
+        Args:
+            show: Called with new lines, several at a time where they come fast.
         """
         self.watcher.wait(None, show)
 
@@ -270,6 +273,12 @@ class Deployment:
     def kill(self) -> None:
         """End the job as :meth:`cancel` does, but at once, where its deployment can do that."""
         self.place.kill()
+
+    def rerun(
+        self, params: Mapping[str, Any] | None = None, job_name: str | None = None
+    ) -> Deployment:
+        """Submit the archived job again and return the new one's; see :func:`vcat.rerun_job`."""
+        return rerun_job(self.job_name, params, job_name)
 
     def record(self) -> JobRecord:
         """Return the job's row of the listing, with the state that the job has now.

@@ -45,20 +45,24 @@ def forecast(name: str, given: Mapping[str, Any]) -> list[StageForecast]:
     if document is None:
         raise UnknownJobError(f"job {job.job_name} has left no definition in its archive")
     described: list[Mapping[str, Any]] = document["stages"]
+    records = job.stages()
+    items: dict[int | None, list[StageRecord]] = {}
+    for each in records[len(described) :]:
+        items.setdefault(each.item_of, []).append(each)
     ended: list[StageForecast] = []
-    for record in job.stages():
-        stage = described[record.number] if record.number < len(described) else {}
-        ended.append(_of_stage(record, stage, ended, given, configuration))
+    for record, stage in zip(records, described, strict=False):
+        reason = _reason(record, items.get(record.number), configuration)
+        ended.append(_of_stage(record, reason, stage, ended, given))
     hidden = {number for number, each in enumerate(described) if _takes_an_item(each)}
     return [each for number, each in enumerate(ended) if number not in hidden]
 
 
 def _of_stage(
     record: StageRecord,
+    reason: str,
     stage: Mapping[str, Any],
     before: list[StageForecast],
     given: Mapping[str, Any],
-    configuration: Configuration,
 ) -> StageForecast:
     promises = list(_promises([*stage.get("args", ()), *stage.get("kwargs", {}).values()]))
     replaced = [str(name) for kind, name in promises if kind == "parameter" and name in given]
@@ -66,7 +70,6 @@ def _of_stage(
     open_ones = [before[each] for each in upstream if before[each].outcome != "cached"]
     if _takes_an_item(stage):  # which says nothing of itself, but hands on what it is taken of
         return open_ones[0] if open_ones else StageForecast(record.id, "cached")
-    reason = _reason(record, configuration)
     if reason:
         return StageForecast(record.id, "runs", reason)
     if replaced:
@@ -78,12 +81,21 @@ def _of_stage(
     return StageForecast(record.id, "cached")
 
 
-def _reason(record: StageRecord, configuration: Configuration) -> str:
-    """Why the stage would run whatever is upstream; empty where it need not."""
+def _reason(
+    record: StageRecord, items: list[StageRecord] | None, configuration: Configuration
+) -> str:
+    """Why the stage would run whatever is upstream; empty where it need not.
+
+    Of a map, whose *items* are stages of their own, how many of them would.
+    """
+    if items is not None:
+        missing = sum(bool(_reason(each, None, configuration)) for each in items)
+        return f"{missing} of {len(items)} items missing" if missing else ""
     if record.status == "not run":
         return "not run before"
     if record.status not in ("completed", "cached"):
-        return "cut short before" if record.ended_at is None else "failed before"
+        is_cut = record.ended_at is None or record.attempts == 0
+        return "cut short before" if is_cut else "failed before"
     if record.key is None:
         return "not cached"
     try:

@@ -128,6 +128,12 @@ def stages_of(document: Mapping[str, Any]) -> Stages:
     return [each for each in known if text(each.get("id"))]
 
 
+def items_in(stage: Mapping[str, Any]) -> int | None:
+    """Return how many items a stage has that is a map; ``None`` for others."""
+    count = stage.get("items")
+    return count if isinstance(count, int) else None
+
+
 def is_item(stage: Mapping[str, Any]) -> bool:
     """Return whether a stage does nothing but take an item of another's result."""
     name, upstream = text(stage.get("name")), _first_input(stage)[0]

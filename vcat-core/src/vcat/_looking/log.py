@@ -80,24 +80,26 @@ class JobFile:
         """
         # A job may print faster than anybody reads: without a follower there is an end.
         end = self.size() if ended is None else None
-        for line in self.arriving(start, ended or (lambda: True), end):
-            if line is None:
+        for lines in self.arriving(start, ended or (lambda: True), end):
+            if lines is None:
                 time.sleep(POLL)
             else:
-                yield line
+                yield from lines
 
     def arriving(
         self, start: int, ended: Callable[[], bool], end: int | None = None
-    ) -> Iterator[str | None]:
-        """Yield the lines as :meth:`lines` does, and ``None`` whenever there is none yet."""
+    ) -> Iterator[list[str] | None]:
+        """Yield the lines as they come, and ``None`` whenever there is none yet."""
         splitter = LineSplitter()
         pieces = self.pieces(start, end)
         while True:
             over = ended()  # asked first, so that nothing printed later is missed
             while data := next(pieces):
-                yield from splitter.feed(data)
+                if lines := splitter.feed(data):
+                    yield lines
             if over:
-                yield from splitter.rest()
+                if lines := splitter.rest():
+                    yield lines
                 return
             yield None
 
@@ -174,22 +176,22 @@ class LineSplitter:
         self._parts: list[str] = []
         self._held = 0
 
-    def feed(self, data: bytes) -> Iterator[str]:
-        """Yield the lines that end in *data*, without their newlines."""
-        first, *others = self._decoder.decode(data).split("\n")
-        for end in others:
-            yield self._take(first)
-            first = end
-        self._parts.append(first)
-        self._held += len(first)
+    def feed(self, data: bytes) -> list[str]:
+        """Return the lines that end in *data*, without their newlines."""
+        lines = self._decoder.decode(data).split("\n")
+        last = lines.pop()
+        if lines:
+            lines[0] = self._take(lines[0])
+        self._parts.append(last)
+        self._held += len(last)
         if self._held > LONGEST_LINE:
-            yield self._take("")
+            lines.append(self._take(""))
+        return lines
 
-    def rest(self) -> Iterator[str]:
-        """Yield the last line, if it has begun and not ended."""
+    def rest(self) -> list[str]:
+        """Return the last line, if it has begun and not ended."""
         last = self._take(self._decoder.decode(b"", final=True))
-        if last:
-            yield last
+        return [last] if last else []
 
     def _take(self, end: str) -> str:
         line = "".join([*self._parts, end])

@@ -12,10 +12,10 @@ class Reason(NamedTuple):
 
     Attributes:
         kind: What it is: ``own code``, ``function``, ``class``, ``constant``, ``module``,
-            ``extension``, ``sources``, ``reference``, ``value``, ``version``, ``argument``,
-            ``file``, ``result``, ``library``, ``python``, ``recipe`` where that changed; ``first``,
-            ``off``, ``not cached``, ``damaged``, ``unavailable``, ``gone``, ``failed before``,
-            ``not cached before``, ``key``, ``unknown`` for other causes.
+            ``extension``, ``sources``, ``reference``, ``value``, ``version``, ``seed``,
+            ``argument``, ``file``, ``result``, ``library``, ``python``, ``recipe`` where that
+            changed; ``first``, ``off``, ``not cached``, ``damaged``, ``unavailable``, ``gone``,
+            ``failed before``, ``not cached before``, ``key``, ``unknown`` for other causes.
         name: Of what: ``clean.outliers``, ``C``, ``data.csv``, ``numpy``, the id of a stage.
         before: What it was: a value, a version or a digest; ``None`` where there was none.
         after: What it is.
@@ -60,7 +60,9 @@ class Comparison:
                 # Otherwise the digests of all code differ, whatever was edited.
                 found.append(each)
         if earlier.get("version") != parts.get("version"):
-            found.append(_version(earlier.get("version"), parts.get("version")))
+            found.append(_said("version", earlier.get("version"), parts.get("version")))
+        if earlier.get("seed") != parts.get("seed"):
+            found.append(_said("seed", earlier.get("seed"), parts.get("seed")))
         found += _arguments(earlier, parts, shown_only=recipe)
         if not recipe:
             found += _files(mapping(earlier.get("files")), mapping(parts.get("files")))
@@ -193,13 +195,13 @@ def _differ(before: str | None, after: str | None) -> bool:
     return None not in (before, after) and before != after
 
 
-def _version(before: object, after: object) -> Reason:
+def _said(what: str, before: object, after: object) -> Reason:
     old, new = (None if each is None else json.dumps(each) for each in (before, after))
     if old is None:
-        said = f"version {new} is new"
+        said = f"{what} {new} is new"
     else:
-        said = f"version {old} is gone" if new is None else f"version {old} -> {new}"
-    return Reason("version", "version", old, new, said)
+        said = f"{what} {old} is gone" if new is None else f"{what} {old} -> {new}"
+    return Reason(what, what, old, new, said)
 
 
 def _python(before: str, after: str) -> str:

@@ -167,9 +167,13 @@ class _Rich:
         self.shown = True
 
     def hide(self) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        live, self._live = self._live, None
+        if live is None:
+            return
+        try:
+            live.stop()
+        except Exception:  # noqa: BLE001  # Ctrl-C may have come in the middle of its start
+            self._console.show_cursor(show=True)
 
     def _rows(self, progress: Progress) -> Any:
         from rich.console import Group

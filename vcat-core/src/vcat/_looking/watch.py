@@ -41,7 +41,7 @@ class Watcher:
         self.quiet = False
         self.cancels = False
         self._job = job
-        self._lines: Iterator[str | None] | None = None
+        self._lines: Iterator[list[str] | None] | None = None
         self._read: tuple[JobRecord, dict[str, Any], Durations] | None = None
         self._said_end = False
 
@@ -50,7 +50,7 @@ class Watcher:
         """Whether lines of the job's log have been shown, or would have been."""
         return self._lines is not None
 
-    def wait(self, timeout: float | None, show: Callable[[str], None] | None = None) -> None:
+    def wait(self, timeout: float | None, show: Callable[[list[str]], None] | None = None) -> None:
         """Wait until the job has ended; have the lines of its log shown, if that is asked for."""
         from vcat._looking.screen import open_screen, tell
 
@@ -137,8 +137,8 @@ def watch(
     job: Deployment,
     screen: Screen,
     deadline: float | None = None,
-    lines: Iterator[str | None] | None = None,
-    show: Callable[[str], object] = str,
+    lines: Iterator[list[str] | None] | None = None,
+    show: Callable[[list[str]], object] = len,
 ) -> bool:
     """Wait until the job has ended and return whether it has.
 
@@ -147,7 +147,7 @@ def watch(
         screen: Where its progress is shown.
         deadline: Until when to wait, by the monotonic clock; for ever where ``None``.
         lines: The lines of its log, and ``None`` whenever there is none yet.
-        show: Called with each line.
+        show: Called with the new lines.
     """
     end: _End | None = None
     cost = 0.0
@@ -178,10 +178,12 @@ def watch(
         screen.hide()
 
 
-def _pass_on(lines: Iterator[str | None], screen: Screen, show: Callable[[str], object]) -> None:
+def _pass_on(
+    lines: Iterator[list[str] | None], screen: Screen, show: Callable[[list[str]], object]
+) -> None:
     """Show the lines that there are, and nothing beside them on their line."""
-    for line in lines:
-        if line is None:
+    for new in lines:
+        if new is None:
             return
         screen.hide()
-        show(line)
+        show(new)

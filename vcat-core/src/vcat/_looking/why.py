@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from vcat._keeping.event import to_json
-from vcat._looking.history import DEPTH, History, Stages, is_item, stages_of
+from vcat._looking.history import DEPTH, History, Stages, is_item, items_in, stages_of
 from vcat._looking.jobs import find
 from vcat._looking.reason import Comparison, Reason, file_reason, mapping, text, texts
 from vcat._plugins.configuration import load
@@ -32,6 +32,9 @@ class Explanation(NamedTuple):
         same_as: The stage that computes the same before it, empty for one of an earlier pipeline;
             of a plan only.
         is_item: Whether it only takes an item of another stage's result.
+        items: Of a map how many items it has, each of which has a line of its own; what became of
+            the map is what became of them.
+        item_of: The id of the map that it is an item of.
     """
 
     id: str
@@ -43,6 +46,8 @@ class Explanation(NamedTuple):
     depends_on: tuple[str, ...] = ()
     same_as: str | None = None
     is_item: bool = False
+    items: int | None = None
+    item_of: str | None = None
 
 
 class JobExplanation(NamedTuple):
@@ -85,12 +90,14 @@ def explain_job(name: str) -> JobExplanation:
     record = job.record()
     document = job.provenance()
     history = History(load(os.getcwd()), record.project, record.script, record)
-    if document is None:
+    complete = document is not None and document.get("complete") is not False
+    if document is None or not complete:
+        # Of a job that was killed, or still runs, the events tell more than what it wrote before.
         stages = _explain_events(job.stages(), history)
     else:
         stages = explain(document, history)
     problems = history.problems
-    return JobExplanation(record.job_name, record.state, document is not None, stages, problems)
+    return JobExplanation(record.job_name, record.state, complete, stages, problems)
 
 
 def past_of(script: str) -> dict[str, Any]:
@@ -149,11 +156,13 @@ def _explanation(
         depends_on=tuple(texts(stage.get("depends_on"))),
         same_as=stage.get("same_as"),
         is_item=is_item(stage),
+        items=items_in(stage),
+        item_of=text(stage.get("item_of")) or None,
     )
 
 
 def _ran(stage: Mapping[str, Any]) -> bool:
-    return stage.get("status") in ("completed", "failed", "runs")
+    return stage.get("status") in ("completed", "failed", "runs") and items_in(stage) is None
 
 
 def _cause(stage: Mapping[str, Any]) -> Reason | None:
@@ -241,11 +250,12 @@ def _pairs(stages: Stages, wanted: Iterable[int], earlier: Stages) -> dict[int, 
     """
     then: dict[str, list[int]] = {}
     for number, each in enumerate(earlier):
-        if each.get("status") not in (None, "not run"):
+        if each.get("status") not in (None, "not run") and items_in(each) is None:
             then.setdefault(text(each.get("name")), []).append(number)
     now: dict[str, list[int]] = {}
     for number, each in enumerate(stages):
-        now.setdefault(text(each.get("name")), []).append(number)
+        if items_in(each) is None:
+            now.setdefault(text(each.get("name")), []).append(number)
     needed, found = set(wanted), {}
     for name in {text(stages[number].get("name")) for number in needed} & then.keys():
         pairs = _pairs_of_name(stages, now[name], earlier, then[name])
@@ -315,12 +325,13 @@ def _explain_events(records: list[StageRecord], history: History) -> list[Explan
     for each in records:
         reasons: list[Reason] = []
         last_job, key = last.get(each.id, (None, None))
-        if each.status in ("completed", "failed", "running"):
+        if each.items is None and each.status in ("completed", "failed", "running"):
             reasons = [_by_key(each, key, history)]
         when = None if each.computed_by is None else history.submitted_at(each.computed_by)
         item = each.file is None and each.name.endswith("]")
         line = Explanation(each.id, each.status, tuple(reasons), last_job, each.computed_by, when)
-        explained.append(line._replace(is_item=item))
+        whole = None if each.item_of is None else records[each.item_of].id
+        explained.append(line._replace(is_item=item, items=each.items, item_of=whole))
     return explained
 
 

@@ -43,6 +43,7 @@ def attempt(
         CancelledError: The job was asked to end, whatever the function made of it.
     """
     global _depth
+    check_interruption()
     timeout, pid = stage.options.timeout, getpid()
     before = seeding.begin(seed)
     _depth += 1

@@ -6,7 +6,8 @@ Nothing in here fails a stage: what goes wrong is said once and the stage runs.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +24,7 @@ from vcat._keeping.entry import (
     pack,
     unpack,
 )
-from vcat._keeping.guard import ask
+from vcat._keeping.guard import ask, call
 from vcat._keeping.layout import Data
 from vcat._keys.recipe import KeyMaker, Upstream
 from vcat._keys.value import Unhashable
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from vcat._running.printed import Printed
     from vcat._running.report import Reports
     from vcat.abc import CacheBackend, Claim
+
+
+#: Types of arguments in which there is no stage.
+_UNCHANGING = frozenset({int, float, bool, str, bytes, type(None)})
 
 
 class Lookup(NamedTuple):
@@ -121,23 +126,8 @@ class ResultCache:
             digested: Gives for a stage ``True`` and the digest of its result, for a hyperparameter
                 ``False`` and its value.
         """
-
-        def marked(promise: Any) -> Any:
-            upstream, value = digested(promise)
-            return Upstream(value) if upstream else value
-
-        options = stage.options
         try:
-            args = tuple([fill(each, marked) for each in stage.args])
-            kwargs = {k: fill(v, marked) for k, v in (stage.kwargs or {}).items()}
-            key = self._keys.key(
-                stage.function,
-                args,
-                kwargs,
-                version=options.version,
-                ignore=options.ignore,
-                seed=options.seed,
-            )
+            key = self._made(stage, digested)
         except Unhashable as error:
             reason = str(error)
         except UnpicklableError as error:
@@ -149,6 +139,51 @@ class ResultCache:
             return key
         self.warn(f"{stage.label} is not cached: {reason}")
         return reason
+
+    def _made(self, stage: Stage, digested: Callable[[Any], tuple[bool, Any]]) -> Key:
+        def marked(promise: Any) -> Any:
+            upstream, value = digested(promise)
+            return Upstream(value) if upstream else value
+
+        options, args = stage.options, stage.args
+        if not _UNCHANGING.issuperset(map(type, args)):
+            args = tuple([fill(each, marked) for each in args])
+        kwargs = {k: fill(v, marked) for k, v in stage.kwargs.items()} if stage.kwargs else {}
+        return self._keys.key(
+            stage.function,
+            args,
+            kwargs,
+            version=options.version,
+            ignore=options.ignore,
+            seed=options.seed,
+        )
+
+    def hit(
+        self, stage: Stage, digested: Callable[[Any], tuple[bool, Any]]
+    ) -> tuple[Key, Entry] | None:
+        """Return the result of *stage* and its key where it is there and there is nothing else.
+
+        A short way for one of thousands, of which most are there. ``None`` does not mean that it is
+        not: :meth:`key` and :meth:`get` tell, and say what is wrong.
+
+        Args:
+            stage: The stage.
+            digested: As :meth:`key` has it.
+        """
+        try:
+            key = self._made(stage, digested)
+            data = call(self._backend, "get", key.hex)
+            if data is None:
+                return None
+            entry = unpack(key.hex, data)
+        except Exception:  # noqa: BLE001  # whatever it is, the long way says it
+            return None
+        if len(entry.contents) > 1 or entry.contents[0].data is None:
+            return None
+        if entry.observed and not self._is_in(key, entry.observed):
+            return None
+        met(self._project, entry.observed, key.files)
+        return key, entry
 
     def get(self, key: Key, stage: Stage) -> Lookup:
         """Return what *stage* has under *key*, verified but for its blobs, which are there.
@@ -177,9 +212,23 @@ class ResultCache:
         except VcatError as error:
             self._unusable(key, stage, "cannot be used", error)
             return Lookup(None, "damaged")
-        if entry.observed and (changed := changes(self._project, entry.observed)):
-            return Lookup(None, "changed", tuple(changed))
+        if entry.observed and not self._is_in(key, entry.observed):
+            changed = changes(self._project, entry.observed)
+            if changed:
+                return Lookup(None, "changed", tuple(changed))
         return Lookup(entry, "hit")
+
+    def _is_in(self, key: Key, observed: Mapping[str, Any]) -> bool:
+        """Return whether all that was met are files that the key has been made of just now.
+
+        It would be read a second time: half of what looking up one of thousands of files costs.
+        """
+        if len(observed) != 1 or not key.files:
+            return False
+        files = observed.get("files")
+        if type(files) is not dict or not files.items() <= key.files.items():
+            return False
+        return os.getcwd() == self._project  # which the names in the key are relative to
 
     def content(self, key: Key, content: Content) -> Data:
         """Return the bytes of *content*, verified.

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 #: How many seconds a stage that has had its time may take to end before its process is killed.
 GRACE = 5.0
 
+#: How many seconds stages may take to clean up when the job is asked to end; deployments give the
+#: whole job not much longer.
+ENDING = 3.0
+
 #: How long it is waited at the most before stages with a timeout are looked after, in seconds.
 _LOOK = 0.25
 
@@ -222,6 +226,15 @@ class Crew:
             self._again(call)
         if error is not None and left:
             yield self._returned(left[0], _told(left[0]) if left[0].is_killed else error)
+
+    def await_end(self, seconds: float) -> None:
+        """Wait until no worker runs a stage: they were told to end as this process was."""
+        deadline = time.monotonic() + seconds
+        while self._running and (left := deadline - time.monotonic()) > 0:
+            try:
+                self._running.pop(self._answers.get(timeout=left), None)
+            except Empty:
+                return
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""

@@ -6,6 +6,8 @@ import os
 from types import TracebackType
 from typing import Any
 
+from vcat.errors import CommandError
+
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _MAX_FRAMES = 100
 _MAX_TEXT = 20_000
@@ -104,8 +106,10 @@ _OF_CAUSES = ("first_line", "frames", "cause")
 
 
 def first_line(error: BaseException) -> str:
-    """Return ``ValueError: bad input 3``."""
+    """Return ``ValueError: bad input 3``; of a command only what it was and how it ended."""
     text = _text_of(error).partition("\n")[0][:_MAX_TEXT]
+    if isinstance(error, CommandError):
+        return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -28,10 +28,15 @@ class Interruption:
 
     Attributes:
         number: The first signal that arrived; ``None`` for none yet.
+
+    Args:
+        ends_when_idle: Whether the process ends at once where nothing is to be raised: a worker
+            without a task, which has no records to write.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ends_when_idle: bool = False) -> None:
         self.number: int | None = None
+        self._ends_when_idle = ends_when_idle
         self._pid = os.getpid()
         self._at = 0.0
         self._held = False
@@ -57,6 +62,11 @@ class Interruption:
         """Raise nothing any more: the records are being written, and the end is near."""
         self._held = True
 
+    def begin(self) -> None:
+        """Raise again: another task begins."""
+        self.number = None
+        self._held = False
+
     def check(self) -> None:
         """Raise what a stage has swallowed: a value that was given up half-way is none.
 
@@ -72,6 +82,8 @@ class Interruption:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
+        if self._held and self._ends_when_idle:
+            os._exit(128 + number)
         now = time.monotonic()
         if self.number is None:
             self.number, self._at = number, now

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
+from vcat._authoring.reporting import SPOOL
 from vcat._keeping.archive import JobArchive, parse_document
 from vcat._keeping.definition import restore_graph
 from vcat._keeping.event import FILE, EventLog
@@ -51,6 +52,7 @@ def run_job(directory: str) -> int:
     The current directory is the project's copy, whose modules can be imported; standard output and
     standard error are the job's log.
     """
+    os.environ.pop(SPOOL, None)  # that of a command which has submitted this job
     interruption = Interruption()
     interruption.watch()
     try:
@@ -239,9 +241,10 @@ class _RunningJob:
         """Write down how the job has ended, and all that it leaves."""
         journal, last = self.journal, len(self.definition["stages"]) - 1
         if state == "cancelled":
-            ids = self._ids()
-            left = ", ".join(ids[each] for each in journal.job_ends(f"the job was {reason}"))
-            where = f" while {left} ran" if left else ""
+            ids, left = self._ids(), journal.job_ends(f"the job was {reason}")
+            # The items of a map have no ids of their own, and the map runs with them.
+            named = ", ".join(ids[each] for each in left if each < len(ids))
+            where = f" while {named} ran" if named else ""
             _print(f"vcat: the job was {reason}{where}\n")
         self.workplace.leave(journal.warn)
         self._archive_provenance(complete=True)

@@ -7,11 +7,12 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
 from vcat._running.failure import first_line
 from vcat._running.provenance import describe_code, describe_key
 from vcat._running.stage_log import log_name
-from vcat.errors import VcatError
+from vcat.errors import CommandError, VcatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +34,8 @@ class Journal:
     Args:
         log: Where events go.
         archive: Where values, artifacts and what stages print go.
-        workplace: The process in which the stages run, or are looked up.
+        workplace: The process in which the stages run, or are looked up; ``None`` in a worker,
+            whose engine takes note of its stages.
         stage_done: Called when a stage has ended and all of it is written down.
     """
 
@@ -41,8 +43,8 @@ class Journal:
         self,
         log: EventLog,
         archive: JobArchive,
-        workplace: Workplace,
-        stage_done: Callable[[], None],
+        workplace: Workplace | None = None,
+        stage_done: Callable[[], None] | None = None,
     ) -> None:
         self.details: dict[int, dict[str, Any]] = {}
         self.codes: dict[str, dict[str, Any]] = {}
@@ -54,6 +56,7 @@ class Journal:
         self._log = log
         self._archive = archive
         self._workplace = workplace
+        self._logs = None if workplace is None else workplace.logs
         self._stage_done = stage_done
         self._started: dict[int, float] = {}
         self._errors: dict[int, list[str]] = {}
@@ -66,7 +69,8 @@ class Journal:
     def stage_started(self, number: int) -> None:
         """Write down that a stage was reached."""
         self._started[number] = self._log.append("stage started", number=number)
-        self._workplace.begin(number)
+        if self._workplace is not None:
+            self._workplace.begin(number)
 
     def stage_mapped(self, number: int, items: range) -> None:
         """Write down how many items a map has."""
@@ -80,7 +84,8 @@ class Journal:
         fields = {"number": number, "attempt": attempt, "error": said, "delay": delay}
         self._log.append("stage failed", **fields)
         self._errors.setdefault(number, []).append(said)
-        self._workplace.logs.repeat(number, attempt + 1)
+        if self._logs is not None:
+            self._logs.repeat(number, attempt + 1)
 
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """Write down what became of a stage."""
@@ -92,11 +97,11 @@ class Journal:
         if ending.error is not None:
             fields["error"] = first_line(ending.error)
             self._errors.setdefault(number, []).append(fields["error"])
-            self._workplace.logs.resume(number)
-            self._workplace.logs.write(traceback_of(ending.error))
+            if self._logs is not None:
+                self._logs.add(number, traceback_of(ending.error))
         if ending.entry is not None and ending.entry.job:
             fields["computed_by"] = ending.entry.job
-        self._keep_log(number)
+        self._keep_log(number, ran=status != "cached")
         write = self._log.note if status == "cached" else self._log.append
         ended = write("stage ended", number=number, **fields)
         self.details[number] = fields | {
@@ -111,7 +116,8 @@ class Journal:
         }
         if number in self._errors:
             self.details[number]["errors"] = self._errors[number]
-        self._stage_done()
+        if self._stage_done is not None:
+            self._stage_done()
 
     def job_ends(self, reason: str) -> list[int]:
         """Write down of stages that have not ended that they will not, and return which."""
@@ -137,9 +143,9 @@ class Journal:
         describe_code(key.code, self.codes, self.names)
         return describe_key(key)
 
-    def _keep_log(self, number: int) -> None:
+    def _keep_log(self, number: int, *, ran: bool = True) -> None:
         """Archive what a stage has printed; the job's own output has it too."""
-        printed = self._workplace.logs.end(number)
+        printed = None if self._logs is None else self._logs.end(number, ran=ran)
         if printed is not None:
             try:
                 self._archive.store_log(log_name(number), printed)
@@ -148,11 +154,12 @@ class Journal:
 
     def _say(self, text: str) -> None:
         """Print what is no stage's own."""
-        stream = self._workplace.logs.stderr
-        with suppress(Exception):  # a stage may have closed it
-            if stream is not None:
-                stream.original.write(text)
-                stream.original.flush()
+        stream: Any = sys.stderr
+        if self._logs is not None and self._logs.stderr is not None:
+            stream = self._logs.stderr.original
+        with suppress(Exception):  # a stage may have closed it, or put anything in its place
+            stream.write(text)
+            stream.flush()
 
     def reported(self, number: int, event: dict[str, Any]) -> None:
         """Write down a metric, a parameter or a tag."""
@@ -176,6 +183,9 @@ class Journal:
 
     def restored(self, number: int, entry: Entry, artifacts: dict[str, Data]) -> None:
         """Write down again what a cached stage reported, and archive its artifacts for this job."""
+        printed = any(each.kind == PRINTED for each in entry.contents)
+        if printed and self._workplace is not None and number not in self._started:
+            self._workplace.begin(number)  # an item of a map, which is about to print it again
         for event in entry.reports:
             self.reported(number, event)
         for name, data in artifacts.items():
@@ -207,7 +217,12 @@ class Journal:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return the traceback of what a stage has raised, as Python prints it."""
+    """Return the traceback of what a stage has raised, as Python prints it.
+
+    Of a command that has failed only how it ended: its own lines stand above, and we have none.
+    """
+    if isinstance(error, CommandError):
+        return f"vcat: {error}\n"
     from traceback import format_exception
 
     try:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.stage import Stage
 from vcat._keeping.digest import digest_parts
+from vcat._keeping.entry import Entry
 from vcat._running.failure import first_line
+from vcat._running.holding import Held
 from vcat._running.report import Ending
 from vcat.errors import GraphError, StageError, UnpicklableError
 
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from vcat._running.holding import Values
     from vcat._running.report import StageObserver
     from vcat._running.schedule import Schedule
+
+
+#: What is found, as records have it.
+_HIT = {"outcome": "hit"}
+_NOTHING: dict[str, Any] = {}
 
 
 class StageFailure(Exception):  # noqa: N818  # control flow: the doors turn it into a public error
@@ -125,7 +132,7 @@ class MapSteps:
         """
         mapping = self._maps[whole]
         try:
-            reused = self._run_stage(number, stage, is_item=True)
+            reused = self._reuse_item(number, stage) or self._run_stage(number, stage, is_item=True)
         except StageFailure as failure:
             is_lost = mapping.fail(number, failure.__cause__ or failure)
             released = self._schedule.fail(number)
@@ -137,6 +144,25 @@ class MapSteps:
             error = mapping.error()
             raise self._failed(whole, self._graph.stages[whole], error, 0, None) from error
         return released
+
+    def _reuse_item(self, number: int, stage: Stage) -> bool:
+        """Take the result of an item from the cache where that is all there is to do."""
+        cache, wanted = self._cache, stage.options.cache
+        if cache is None or not (self._cached_by_default if wanted is None else wanted):
+            return False
+        found = cache.hit(stage, self._digested)
+        if found is None:
+            return False
+        key, entry = found
+        content = entry.contents[0]
+        kept = Entry(entry.output, "", "", (), _NOTHING, (content,))
+        self._values.hold(number, Held(key.bare(), kept), loaded=False)
+        if self._observer is not None:
+            if entry.reports:
+                self._observer.restored(number, entry, {})
+            ending = Ending(key=key, output=entry.output, lookup=_HIT, entry=entry)
+            self._observer.stage_ended(number, "cached", ending)
+        return True
 
     def _gather(self, number: int, stage: Stage) -> None:
         """Put the values of a map's items together."""
@@ -157,7 +183,9 @@ class MapSteps:
         observer.stage_ended(number, self._maps[number].status, Ending(output=output))
 
     if TYPE_CHECKING:
+        _cached_by_default: bool
 
+        def _digested(self, promise: Any) -> tuple[bool, Any]: ...
         def _load(self, numbers: Collection[int]) -> bool: ...
         def _digest(self, number: int) -> str: ...
         def _filled(self, promise: Any) -> Any: ...

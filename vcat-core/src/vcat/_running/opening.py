@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from vcat._authoring.reporting import is_stage_running
+from vcat._authoring.reporting import is_heard
 from vcat._keeping.guard import ask
 from vcat._running.engine import Engine
 
@@ -59,7 +59,7 @@ def make_engine(
     """
     default = configuration.default_cache_enabled
     # What a stage runs is part of it: what it reads, prints and reports is the stage's.
-    if configuration.type_string("executor") != _HERE and not is_stage_running():
+    if configuration.type_string("executor") != _HERE and not is_heard():
         from vcat._running.exchange import Exchange
         from vcat._running.parallel import ParallelEngine
         from vcat._running.task import Beginning

@@ -14,11 +14,12 @@ from vcat._authoring.stage import Stage
 from vcat._keeping.codec import loads
 from vcat._keeping.digest import digest
 from vcat._running.attempt import is_worth_another
-from vcat._running.crew import Call, Crew
+from vcat._running.crew import ENDING, Call, Crew
 from vcat._running.engine import Engine
 from vcat._running.exchange import Exchange, Piece, map_file
 from vcat._running.failure import raised_elsewhere
 from vcat._running.holding import LostValueError
+from vcat._running.interruption import CancelledError
 from vcat._running.mapping import StageFailure
 from vcat._running.packing import Packing, Passing
 from vcat._running.report import Ending
@@ -104,6 +105,9 @@ class ParallelEngine(Engine):
                     break
                 for call, answer in crew.take():
                     self._settle(call, answer)
+        except CancelledError:
+            crew.await_end(ENDING)
+            raise
         finally:
             crew.close()
         if self._failures:
@@ -132,6 +136,9 @@ class ParallelEngine(Engine):
         """Take the result of a stage from the cache, or have it computed."""
         if stage.is_map:
             self._reach_map(number, stage)
+            return
+        if self._is_item(number) and number not in self._lost and self._reuse_item(number, stage):
+            self._finish(number, reused=True)
             return
         cache, wanted = self._cache, stage.options.cache
         if cache is None or not (self._cached_by_default if wanted is None else wanted):

@@ -53,7 +53,9 @@ class Seeds:
             elif self._job_name:
                 from hashlib import sha256
 
-                name = f"vcat seed\0{self._job_name}\0{self._ids[number]}"
+                # The items of a map come after the stages that the job was submitted with.
+                name = self._ids[number] if number < len(self._ids) else f"#{number}"
+                name = f"vcat seed\0{self._job_name}\0{name}"
                 seed = int.from_bytes(sha256(name.encode()).digest()[:8], "big")
             else:
                 return None
@@ -77,9 +79,14 @@ def end(before: object) -> None:
 
 
 def start_python(module: Any, seed: int) -> None:
-    """Seed :mod:`random`."""
-    with suppress(AttributeError):  # another thread is importing it right now
-        module.seed(seed)
+    """Seed :mod:`random`, unless it is a module of the project that has this name."""
+    with suppress(AttributeError):  # or another thread is importing it right now
+        _shared(module).seed(seed)
+
+
+def _shared(module: Any) -> Any:
+    """Return the generator whose methods the functions of :mod:`random` are."""
+    return module.random.__self__
 
 
 def start_numpy(module: Any, seed: int) -> None:
@@ -119,7 +126,11 @@ def actions_on_import() -> dict[str, Callable[[Any], None]]:
 def generators_kept() -> Iterator[None]:
     """Put the generators of the process back after the block, for the script that goes on."""
     modules = sys.modules
-    states = {name: _STATES[name][0](modules[name]) for name in _STATES if name in modules}
+    states = {}
+    for name, (get, _, _) in _STATES.items():
+        if name in modules:
+            with suppress(AttributeError):  # a module of the project that has this name
+                states[name] = get(modules[name])
     hook = ImportHook(actions_on_import())
     hook.install()
     try:
@@ -130,16 +141,17 @@ def generators_kept() -> Iterator[None]:
             if name in states:
                 put(modules[name], states[name])
             elif name in modules:  # first imported in the block: as after any import
-                renew(modules[name])
+                with suppress(AttributeError):
+                    renew(modules[name])
 
 
 _STATES: dict[
     str, tuple[Callable[[Any], Any], Callable[[Any, Any], None], Callable[[Any], Any]]
 ] = {
     "random": (
-        lambda module: module.getstate(),
-        lambda module, state: module.setstate(state),
-        lambda module: module.seed(),
+        lambda module: _shared(module).getstate(),
+        lambda module, state: _shared(module).setstate(state),
+        lambda module: _shared(module).seed(),
     ),
     "numpy.random": (
         lambda module: module.get_state(legacy=False),

@@ -186,11 +186,6 @@ class StageLogs:
         self._number = number
         self._log = StageLog(os.path.join(self._directory, log_name(number)))
 
-    def resume(self, number: int) -> None:
-        """Let what is printed from now on be of a stage that has begun, here or elsewhere."""
-        if number != self._number or self._log is None:
-            self.begin(number)
-
     def repeat(self, number: int, attempt: int) -> None:
         """Mark where what is printed is of another call of the stage."""
         if self._log is not None and number == self._number:
@@ -201,18 +196,34 @@ class StageLogs:
         if self._log is not None:
             self._log.write(text)
 
+    def add(self, number: int, text: str) -> None:
+        """Take what is to be said of a stage, wherever it runs."""
+        if number == self._number and self._log is not None:
+            self._log.write(text)
+        else:
+            log = StageLog(os.path.join(self._directory, log_name(number)))
+            log.write(text)
+            log.close()
+
     def flush(self) -> None:
         """Put into the file what is there of a line."""
         if self._log is not None:
             self._log.flush()
 
-    def end(self, number: int) -> bytes | None:
-        """Return all that a stage has printed, here or in the process that ran it, if anything."""
+    def end(self, number: int, *, ran: bool = True) -> bytes | None:
+        """Return all that a stage has printed, if anything.
+
+        Args:
+            number: The stage.
+            ran: Whether it may have run in another process.
+        """
         if self._log is not None and number == self._number:
             log, self._log = self._log, None
             content = log.close()
             if content is not None:
                 return content
+        if not ran:
+            return None
         with suppress(OSError), open(os.path.join(self._directory, log_name(number)), "rb") as file:
             return file.read(HEAD + 2 * TAIL)
         return None

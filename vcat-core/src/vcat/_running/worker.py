@@ -25,6 +25,7 @@ from vcat._running.exchange import Piece
 from vcat._running.failure import Places, describe_failure
 from vcat._running.holding import LostValueError
 from vcat._running.import_hook import ImportHook
+from vcat._running.interruption import Interruption
 from vcat._running.report import Reports
 from vcat._running.result import path_in_result, serialize_result
 from vcat._running.seed import actions_on_import
@@ -68,12 +69,16 @@ class Worker:
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError):
                 stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # text streams have it
+        self._interruption = Interruption(ends_when_idle=True)
+        self._interruption.hold()
         self._log: EventLog | None = None
         self._workplace: Workplace | None = None
         if self._told.events:
             self._log = EventLog(self._told.events)
             self._archive = JobArchive(self._configuration.archives, self._told.job_name)
-            self._workplace = Workplace(self._told.directory, self._told.log_level)
+            self._interruption.watch()
+            directory, level = self._told.directory, self._told.log_level
+            self._workplace = Workplace(directory, level, self._interruption)
             self._workplace.enter(((self._log.fileno(), self._told.events),))
         else:
             ImportHook(actions_on_import()).install()
@@ -104,12 +109,14 @@ class Worker:
                 self._workplace.logs.repeat(task.number, task.attempts)
         reports = Reports(task.number, journal)
         try:
+            self._interruption.begin()
             answer = self._run(task, reports)
         except LostValueError as error:
             return Answer(LOST, lost=(error.number, str(error)))
         except BaseException as error:  # noqa: BLE001  # a stage may raise anything
             answer = self._failed(error)
         finally:
+            self._interruption.hold()
             exchange.inputs.clear()
             for stream in (sys.stdout, sys.stderr):
                 with suppress(

@@ -18,14 +18,13 @@ from vcat._shipping.name import check_job_name
 from vcat._shipping.output import Output
 from vcat._shipping.part import PartInfo, PartWriter
 from vcat._shipping.project import add_project
-from vcat._shipping.runtime import REQUIREMENTS, add_runtime
+from vcat._shipping.runtime import LAUNCHER, REQUIREMENTS, add_runtime
 from vcat._shipping.shelf import Placed
 from vcat._shipping.tree import BYTE_LIMIT, FILE_LIMIT, Tree, scan
 from vcat.errors import BundleError
 from vcat.records import Bundle
 
 _PRIVATE_PREFIX = "vcat-bundle-"
-_LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher")
 _LAUNCHER_FILES = ("main.py", "run.sh")
 _NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _PIECE = 1 << 20
@@ -83,7 +82,7 @@ def write_bundle(
         )
         for each in tree.warnings:
             warn(each)
-    launcher = {each: _read(os.path.join(_LAUNCHER, each)) for each in _LAUNCHER_FILES}
+    launcher = {each: _read(os.path.join(LAUNCHER, each)) for each in _LAUNCHER_FILES}
     needed = tree.size if tree is not None else len(source or b"")
     needed += sum(map(len, job_files.values()))
     with _new_output(path, scratch, needed) as output:

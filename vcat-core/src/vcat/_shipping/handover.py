@@ -6,6 +6,7 @@ import os
 import re
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from vcat._keeping.archive import JobArchive, format_document
@@ -58,15 +59,26 @@ def hand_over(job: Job, configuration: Configuration, *, needs_cache: bool) -> S
 
     What goes wrong leaves no bundle behind.
     """
-    project, name, source_archive = os.getcwd(), job.record.job_name, None
+    if needs_cache:
+        _ask_cache(configuration, job.record.job_name)
+    bundle = pack(job, configuration, _warn)
+    try:
+        deployment_id = _give(bundle, job, configuration)
+    finally:
+        configuration.hide_stores()
+        remove(bundle)
+    return Submission(job.record.job_name, deployment_id, configuration, job.graph)
+
+
+def pack(job: Job, configuration: Configuration, warn: Callable[[str], None]) -> Bundle:
+    """Bundle *job* with its project; *warn* takes a line for each thing that stays behind."""
+    project, source_archive = os.getcwd(), None
     if configuration.bundle_name is not None and job.source is None:
         directory = configuration.target_path or project
         source_archive = os.path.join(directory, f"{configuration.bundle_name}.tgz")
     frozen = configuration.freeze()
-    if needs_cache:
-        _ask_cache(configuration, name)
-    bundle = write_bundle(
-        job_name=name,
+    return write_bundle(
+        job_name=job.record.job_name,
         project=project,
         source=job.source,
         job_files={
@@ -77,15 +89,23 @@ def hand_over(job: Job, configuration: Configuration, *, needs_cache: bool) -> S
         distributions=distributions_in_use(configuration),
         environment=configuration.environment,
         source_archive=source_archive,
-        exclude=_stores(frozen["backends"], project),
-        warn=_warn,
+        exclude=stores_in(project, frozen["backends"]),
+        warn=warn,
     )
-    try:
-        deployment_id = _give(bundle, job, configuration)
-    finally:
-        configuration.hide_stores()
-        remove(bundle)
-    return Submission(name, deployment_id, configuration, job.graph)
+
+
+def stores_in(project: str, backends: dict[str, Any]) -> list[str]:
+    """The paths among the backends' arguments that lie in the project: stores never travel."""
+    found, pending = [], [backends]
+    while pending:
+        each: Any = pending.pop()
+        if isinstance(each, dict):
+            pending.extend(each.values())
+        elif isinstance(each, list):
+            pending.extend(each)
+        elif isinstance(each, str) and each.startswith(project + os.sep):
+            found.append(each)
+    return found
 
 
 def choose_name(call_name: str, wanted: str | None, stem: str, configuration: Configuration) -> str:
@@ -142,20 +162,6 @@ def _ask_cache(configuration: Configuration, job_name: str) -> None:
     except VcatError as error:
         reason = " ".join(str(error).splitlines())
         _warn(f"job {job_name} runs without its cache: {reason}")
-
-
-def _stores(frozen: dict[str, Any], project: str) -> list[str]:
-    """The paths among the backends' arguments that lie in the project: stores never travel."""
-    found, pending = [], [frozen]
-    while pending:
-        each: Any = pending.pop()
-        if isinstance(each, dict):
-            pending.extend(each.values())
-        elif isinstance(each, list):
-            pending.extend(each)
-        elif isinstance(each, str) and each.startswith(project + os.sep):
-            found.append(each)
-    return found
 
 
 def _warn(text: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -19,15 +19,24 @@ from vcat._shipping.part import PartWriter
 from vcat._shipping.shelf import Placed, Shelf, Slot
 
 _RUNTIMES_KEPT = 4
-_RECIPE = 4  # changes whenever the same distributions give other bytes than before
+_RECIPE = 5  # changes whenever the same distributions give other bytes than before
+
+#: Where the files are that a bare Python starts a job with.
+LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher")
 
 RUNTIME = "runtime"
 REQUIREMENTS = "requirements"
 
-# Compiled code travels for what every job imports. The rest compiles itself where it is imported,
-# if it is at all: a job makes a file for each, which takes a tenth of a millisecond.
+# Compiled code travels for what every job imports, that of the runtime in one file: a job makes a
+# file for each that there is, which takes a tenth of a millisecond. The rest compiles itself where
+# it is imported, if it is at all.
 _COMPILED_REQUIREMENTS = ("dill/",)
-_UNCOMPILED = ("vcat/_looking/", "vcat/_shipping/")
+_UNCOMPILED = (
+    "vcat/_looking/",
+    "vcat/_shipping/",
+    # What looks at jobs, instead of running them.
+    *(f"vcat/_running/{each}.py" for each in ("console", "debugger", "debugging", "trying")),
+)
 
 
 class Runtime(NamedTuple):
@@ -91,16 +100,17 @@ def _write(distributions: Sequence[str], output: Output) -> tuple[dict[str, Any]
         into = contents[RUNTIME if one.is_own else REQUIREMENTS]
         for path, source, content in one.files:
             into[path] = _read(source) if source else content
-    for name, files in contents.items():
-        for path in [each for each in files if each.endswith(".py")]:
-            own = name == RUNTIME and not path.startswith(_UNCOMPILED)
-            if own or path.startswith(_COMPILED_REQUIREMENTS):
-                files.update(_compiled(name, path, files[path]))
+    own, required = contents[RUNTIME], contents[REQUIREMENTS]
     made_from = {
         "files": stats,
-        "modules": sorted({_top(path) for path in _entrances(contents[RUNTIME])}),
-        "provides": _entrances(contents[REQUIREMENTS]),
+        "modules": sorted({_top(path) for path in _entrances(own)}),
+        "provides": _entrances(required),
     }
+    own.update(_packed([each for each in own if not each.startswith(_UNCOMPILED)], own))
+    for path in [each for each in required if each.startswith(_COMPILED_REQUIREMENTS)]:
+        code = _compiled(REQUIREMENTS, path, required[path])
+        if code:
+            required[_cached(path)] = code
     return made_from, [_write_part(name, files, output) for name, files in contents.items()]
 
 
@@ -122,8 +132,26 @@ def _has_set(code: CodeType) -> bool:
     )
 
 
-def _compiled(part: str, path: str, source: bytes) -> dict[str, bytes]:
-    """Return the compiled form of *source* by the path the import system looks for it at.
+def _packed(paths: Sequence[str], files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the compiled forms of *paths* as one file, and what imports modules from it."""
+    import marshal
+
+    codes = {}
+    for path in sorted(paths):
+        code = _compiled(RUNTIME, path, files[path])
+        if code:
+            name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            codes[name] = (path, code)
+    importer = _read(os.path.join(LAUNCHER, "compiled.py"))
+    return {
+        "vcat_compiled.bin": marshal.dumps(codes, 2),
+        "vcat_compiled.py": importer,
+        _cached("vcat_compiled.py"): _compiled(RUNTIME, "vcat_compiled.py", importer),
+    }
+
+
+def _compiled(part: str, path: str, source: bytes) -> bytes:
+    """Return the compiled form of *source*; empty if it has none that is always the same.
 
     It carries the hash of its source and asks not to be checked: a bundle's files have no times to
     check by, and its bytes are verified as a whole.
@@ -132,18 +160,24 @@ def _compiled(part: str, path: str, source: bytes) -> dict[str, bytes]:
     import marshal
     import warnings
 
-    directory, _, name = path.rpartition("/")
+    if not path.endswith(".py"):
+        return b""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what a requirement's source is warned of is not ours
         # A stable name; the import system puts the real one in its place.
         code = compile(source, f"{part}/{path}", "exec", dont_inherit=True, optimize=0)
     if sys.version_info < (3, 11) and _has_set(code):
-        return {}  # marshal writes sets in the order of the hash seed: equal runtimes would differ
+        return b""  # marshal writes sets in the order of the hash seed: equal runtimes would differ
     header = importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + importlib.util.source_hash(source)
-    cached = f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
-    path = "/".join(filter(None, (directory, "__pycache__", cached)))
     # Version 2 has no references, whose places depend on what else this process has interned.
-    return {path: header + marshal.dumps(code, 2)}
+    return header + marshal.dumps(code, 2)
+
+
+def _cached(path: str) -> str:
+    """Return the path by which the import system looks for the compiled form of *path*."""
+    directory, _, name = path.rpartition("/")
+    cached = f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+    return "/".join(filter(None, (directory, "__pycache__", cached)))
 
 
 def _entrances(files: dict[str, bytes]) -> list[str]:

@@ -32,10 +32,19 @@ def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submissio
     project = os.getcwd()
     configuration = load(project)
     call(configuration.deployment, "check")
-    stem = os.path.splitext(os.path.basename(_main_file() or "job"))[0]
-    name = choose_name("run", job_name, stem, configuration)
+    name = choose_name("run", job_name, stem(), configuration)
+    job = make_job(graph, parameters, name, configuration)
+    needs_cache = graph.needs_cache(configuration.default_cache_enabled)
+    return hand_over(job, configuration, needs_cache=needs_cache)
+
+
+def make_job(
+    graph: Graph, parameters: dict[str, Any], name: str, configuration: Configuration
+) -> Job:
+    """Return the job of a graph that the script of this process has built."""
+    project = os.getcwd()
     record = new_record(name, configuration, script=_script(project), parameters=parameters)
-    job = define(
+    return define(
         graph,
         parameters,
         record,
@@ -43,8 +52,6 @@ def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submissio
         paths=_paths(project),
         package=getattr(sys.modules.get("__main__"), "__package__", None),
     )
-    needs_cache = graph.needs_cache(configuration.default_cache_enabled)
-    return hand_over(job, configuration, needs_cache=needs_cache)
 
 
 def new_record(
@@ -110,6 +117,11 @@ def define(
 def python_version() -> str:
     """Return the version of Python that functions are read by, ``3.11``."""
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def stem() -> str:
+    """Return how the names of the script's jobs begin."""
+    return os.path.splitext(os.path.basename(_main_file() or "job"))[0]
 
 
 def _main_file() -> str | None:

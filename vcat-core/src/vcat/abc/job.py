@@ -60,7 +60,8 @@ class DeploymentBackend(ABC):
     def cancel(self, job_id: str) -> None:
         """End the job with all its processes; its state is ``cancelled`` when this returns.
 
-        A job that has already ended is left as it is.
+        The job gets ``SIGTERM`` first, and some seconds to write down what it has. A job that has
+        already ended is left as it is.
         """
 
     def wait(self, job_id: str, timeout: float | None = None) -> DeploymentStatus:

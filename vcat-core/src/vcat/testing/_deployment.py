@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vcat.abc import DeploymentBackend
+from vcat.abc import DeploymentBackend, SupportsGaps
 from vcat.testing._job import ARCHIVE, MakeBundle, Submit
 from vcat.testing._job_end import JobEndTests
 from vcat.testing._process import OtherProcess
@@ -156,6 +156,15 @@ class DeploymentBackendTests(JobEndTests):
         assert backend.wait(job_id, self.patience).state == "completed"
         assert backend.read(job_id, "events.jsonl") == b""
         assert backend.read(job_id, "result.json") is None
+
+    def test_short_log_has_no_gap(self, backend: DeploymentBackend, submit: Submit) -> None:
+        """Of a short log all is kept, and a deployment that can leave something out says so."""
+        if not isinstance(backend, SupportsGaps):
+            pytest.skip("it keeps all of every log, as far as anybody can tell")
+        job_id = submit("printf 0123456789")
+        assert backend.wait(job_id, self.patience).state == "completed"
+        assert backend.gap(job_id, "output.log") is None
+        assert backend.gap(job_id, "no-such-file") is None
 
     def test_read_stays_in_the_directory(
         self, backend: DeploymentBackend, submit: Submit, tmp_path: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -17,6 +18,13 @@ trap '' TERM
 bash -c 'trap "" TERM; echo $$ >> "$SHARED/pids"; while :; do sleep 0.1; done' &
 note_pid $$
 while :; do sleep 0.1; done
+"""
+
+# Ends by itself when it is asked to, and says so.
+_WILLING = """
+trap 'echo asked; exit 1' TERM
+note_pid $$
+while :; do sleep 0.05; done
 """
 
 # Its child leaves the session that the deployment has started the job in.
@@ -49,17 +57,20 @@ class JobEndTests(JobTests):
         assert (status.state, status.exit_code) == ("failed", 3)
         assert "3" in (status.reason or "")
 
-    @pytest.mark.parametrize("victim", ["$$", "$PPID"], ids=["the job", "run.sh"])
+    @pytest.mark.parametrize(
+        "victim", ["$$", "$PPID", "$PPID $$"], ids=["the job", "run.sh", "both"]
+    )
     def test_killed_job_is_not_completed(
         self, backend: DeploymentBackend, submit: Submit, victim: str
     ) -> None:
-        """A job killed by a signal has failed, naming the signal, or is lost."""
+        """A job killed by a signal has failed, naming the signal, or is lost; it runs no more."""
         job_id = submit(f"kill -KILL {victim}; exit 0")
         status = backend.wait(job_id, self.patience)
         assert status.state in {"failed", "lost"}
         if status.state == "failed":
             reason = status.reason or ""
             assert "KILL" in reason.upper() or "9" in reason
+        assert backend.status(job_id) == status
 
     def test_process_left_behind_does_not_delay_the_end(
         self, backend: DeploymentBackend, submit: Submit, gate: Path
@@ -92,6 +103,27 @@ class JobEndTests(JobTests):
         assert backend.status(job_id).state == "cancelled"
         pids = self.noted_pids(shared_directory)
         self.await_that(lambda: not any(map(self.process_exists, pids)), f"the end of {pids}")
+
+    def test_cancel_asks_before_it_kills(
+        self, backend: DeploymentBackend, submit: Submit, shared_directory: Path
+    ) -> None:
+        """A job gets SIGTERM and the time to write down what it has."""
+        job_id = submit(_WILLING)
+        self.await_that(lambda: len(self.noted_pids(shared_directory)) == 1, "a process")
+        backend.cancel(job_id)
+        assert backend.status(job_id).state == "cancelled"
+        assert b"asked\n" in (backend.read(job_id, "output.log") or b"")
+
+    def test_cancel_returns(
+        self, backend: DeploymentBackend, submit: Submit, shared_directory: Path
+    ) -> None:
+        """``cancel`` does not wait for what does not happen."""
+        job_id = submit(_STUBBORN)
+        self.await_that(lambda: len(self.noted_pids(shared_directory)) == 2, "two processes")
+        cancelling = Thread(target=backend.cancel, args=(job_id,), daemon=True)
+        cancelling.start()
+        self.await_that(lambda: not cancelling.is_alive(), "the return of cancel")
+        assert backend.status(job_id).state == "cancelled"
 
     def test_cancel_after_the_end_changes_nothing(
         self, backend: DeploymentBackend, submit: Submit

@@ -24,14 +24,10 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 REFUSED, STARTED_BEFORE, WRONG_PYTHON = 75, 73, 78
-
 BLOCK, PIECE = 512, 256 << 10
 MANIFEST_LIMIT, PAX_LIMIT = 1 << 20, 64 << 10
-SIZE_LIMIT = 1 << 40  # no declared total beyond these is believed, whatever the disk could take
-ENTRY_LIMIT = 10_000_000
-
+SIZE_LIMIT, ENTRY_LIMIT = 1 << 40, 10_000_000  # no declared total beyond these is believed
 NUMBERS = ("offset", "size", "content_size", "entries")
-
 KINDS = {
     b"1": "a hard link",
     b"2": "a symbolic link",
@@ -60,6 +56,10 @@ def main(token: str) -> NoReturn:
     requirements, editable = place("requirements"), place("editable")
     # What the environment has wins; the bundle fills gaps.
     sys.path[:] = [place("runtime"), *sys.path, *[requirements] * os.path.isdir(requirements)]
+    if os.path.exists(place("runtime/vcat_compiled.py")):
+        import vcat_compiled  # type: ignore[import-not-found]  # it comes with the runtime
+
+        vcat_compiled.install()
     from vcat._running.job import run_job
 
     # Only now may the project be imported from: vcat's own imports are done.

@@ -32,9 +32,14 @@ if [ -z "$python" ]; then
 fi
 
 # A signal to the whole group ends the job; this shell outlives it to write down how.
-trap : HUP INT TERM
+asked=
+trap 'asked=129' HUP
+trap 'asked=130' INT
+trap 'asked=143' TERM
 token=$$.$RANDOM.$RANDOM
-if command -v -- "$python" > /dev/null; then
+if [ -n "$asked" ]; then
+  code=$asked
+elif command -v -- "$python" > /dev/null; then
   "$python" main.py "$token"
   code=$?
 else

@@ -1,0 +1,169 @@
+"""How far a job has come, in words, and where they are shown."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+import pytest
+
+from vcat._looking import screen
+from vcat._looking.progress import Progress, describe, measure, spell, summarize
+from vcat._looking.settling import Tally
+from vcat.records import DeploymentStatus, JobRecord
+
+RUNNING = Progress("train", 6, 3, 2, 0, (("fit", 4.0), ("score\x1b[2J", 70.2)), 12.34, 125.0)
+
+
+class Durations:
+    def left(self, records, now):
+        return 3.0 * sum(each.status == "not run" for each in records)
+
+
+def test_one_line_says_it_all():
+    """Done, cached, total, elapsed, left and what runs, without what a terminal obeys."""
+    assert describe(RUNNING) == (
+        "train: 3 of 6 stages done, 2 cached, 12.3 s, about 2 min 05 s left;"
+        " running: fit 4.0 s, score?[2J 1 min 10 s"
+    )
+    many = tuple((f"s{number}", 1.0) for number in range(5))
+    bare = Progress("train", 6, 0, 0, 1, many, 1.0, None)
+    assert describe(bare) == (
+        "train: 0 of 6 stages done, 1 failed, 1.0 s; running: s0 1.0 s, s1 1.0 s, s2 1.0 s,"
+        " and 2 more"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"), (3600, "1 h 00 min")],
+)
+def test_durations_in_words(seconds, text):
+    """Never sixty seconds."""
+    assert spell(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (
+            DeploymentStatus("completed", 0, None, 1.0, 13.3),
+            "train completed in 12.3 s, 4 of 6 stages cached; vcat show train",
+        ),
+        (
+            DeploymentStatus("timed out", 143, "took longer than 5 s", 1.0, 6.5),
+            "train timed out after 5.5 s, 4 of 6 stages cached: took longer than 5 s;"
+            " vcat show train",
+        ),
+        (
+            DeploymentStatus("lost", None, "gone"),
+            "train is lost, 4 of 6 stages cached: gone; vcat show train",
+        ),
+        (
+            DeploymentStatus("cancelled", None, None, 1.0, 0.5),
+            "train was cancelled after 0.0 s, 4 of 6 stages cached; vcat show train",
+        ),
+    ],
+)
+def test_the_last_line(status, line):
+    """State, time, cached of total, why, and where the record is."""
+    assert summarize("train", status, Tally(6, 5, 4)) == line
+
+
+def test_progress_is_what_the_events_say(monkeypatch):
+    """Counts, what runs since when, and nothing of what is left in the first two seconds."""
+    monkeypatch.setattr("time.time", lambda: 110.0)
+    stages = [{"id": n, "name": n, "file": None, "line": None} for n in ("a", "b", "c", "d")]
+    events = [
+        {"event": "job started", "time": 100.0},
+        {"event": "stage ended", "time": 101.0, "number": 0, "status": "cached"},
+        {"event": "stage ended", "time": 102.0, "number": 1, "status": "completed"},
+        {"event": "stage started", "time": 103.0, "number": 2},
+    ]
+    row = JobRecord("train", "running", 99.0)
+    measured = measure(events, row, {"stages": stages}, Durations())
+    assert measured == Progress("train", 4, 2, 1, 0, (("c", 7.0),), 10.0, 3.0)
+    monkeypatch.setattr("time.time", lambda: 101.5)
+    assert measure(events[:2], row, {"stages": stages}, Durations()).left is None
+
+
+class Terminal(io.StringIO):
+    """A terminal, as far as it says."""
+
+    def isatty(self):
+        return True
+
+
+def test_nothing_is_shown_where_it_is_not_wanted(monkeypatch):
+    """`VCAT_QUIET`, and whoever asks for it."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("VCAT_QUIET", "1")
+    assert screen.open_screen(quiet=False).interval is None
+    monkeypatch.setenv("VCAT_QUIET", "0")
+    assert screen.open_screen(quiet=True).interval is None
+    assert screen.open_screen(quiet=False).interval == 0.1
+    monkeypatch.setattr(sys, "stderr", None)
+    screen.tell("where there is no stderr")
+
+
+def test_a_line_of_a_terminal_is_drawn_over_itself(monkeypatch):
+    """Without rich one line changes, is never wider than the terminal, and goes at the end."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setitem(sys.modules, "rich.live", None)
+    shown = screen.open_screen(quiet=False)
+    shown.hide()
+    shown.show(RUNNING)
+    shown.show(RUNNING._replace(done=4))
+    shown.hide()
+    written = sys.stderr.getvalue()
+    assert written.count("\n") == 0
+    assert written.startswith("\r\x1b[Ktrain: 3 of 6 stages done")
+    assert written.endswith("\r\x1b[K")
+    assert max(len(each) for each in re.split(r"\r\x1b\[K", written)) == 79
+
+
+def test_rich_draws_a_bar_where_it_is_installed(monkeypatch):
+    """And leaves nothing of it behind."""
+    pytest.importorskip("rich")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    shown = screen.open_screen(quiet=False)
+    assert type(shown).__name__ == "_Rich"
+    shown.show(RUNNING)
+    shown.show(RUNNING)
+    shown.hide()
+    written = sys.stderr.getvalue()
+    assert "3 of 6 stages done" in written
+    assert "score?[2J 1 min 10 s" in written
+    assert written.rstrip("\n\r").endswith("\x1b[2K")
+
+
+def test_an_interrupted_bar_gives_the_cursor_back(monkeypatch):
+    """Ctrl-C in the middle of drawing is neither swallowed nor made another error."""
+    live = pytest.importorskip("rich.live")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+
+    def interrupted(self, refresh=False):
+        self._started = True
+        self.console.show_cursor(False)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(live.Live, "start", interrupted)
+    shown = screen.open_screen(quiet=False)
+    with pytest.raises(KeyboardInterrupt):
+        shown.show(RUNNING)
+    shown.hide()
+    assert sys.stderr.getvalue().endswith("\x1b[?25h")
+
+
+def test_elsewhere_lines_are_few(monkeypatch):
+    """One in half a minute, none in the first, and none where nothing has changed."""
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    now = [0.0]
+    lines = screen._Lines(lambda: now[0])
+    for now[0], done in [(1, 0), (29, 1), (31, 1), (50, 2), (62, 1), (63, 2)]:
+        lines.show(RUNNING._replace(done=done, running=()))
+    written = sys.stderr.getvalue().splitlines()
+    assert [each.partition(" of")[0] for each in written] == ["vcat: train: 1", "vcat: train: 2"]

@@ -1,0 +1,144 @@
+"""What a killed job could not write down, whoever looks first writes in its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from vcat._keeping.event import FILE
+from vcat._looking.feed import EventFeed
+from vcat._looking.settling import settle
+from vcat.errors import BackendError
+from vcat.records import DeploymentStatus, JobRecord
+
+KILLED = DeploymentStatus("failed", 137, "killed by signal 9 (SIGKILL)", 100.0, 105.0)
+
+
+class Listing:
+    """A listing of one row that counts what is written."""
+
+    def __init__(self, row):
+        self.row = row
+        self.written = 0
+
+    def get(self, job_name):
+        return self.row
+
+    def put(self, row):
+        self.written += 1
+        self.row = row
+
+
+@pytest.fixture
+def listing():
+    return Listing(JobRecord("job", "running", 99.0, started_at=100.5, stages=2))
+
+
+@pytest.fixture
+def killed(backend, place):
+    """A job that was killed in its second stage."""
+    place.archive.store_document(
+        "definition",
+        {"stages": [{"id": n, "name": n, "file": None, "line": None} for n in ("load", "fit")]},
+    )
+    backend.files["output.log"] = b"last words\n"
+    backend.files[FILE] = (
+        b'{"event":"stage ended","time":101.0,"number":0,"status":"cached"}\n'
+        b'{"event":"metric","time":101.0,"number":0,"name":"rows","value":2}\n'
+        b'{"event":"tag","time":101.0,"number":0,"name":"kind","value":"x"}\n'
+        b'{"event":"stage started","time":102.0,"number":1}\n'
+    )
+    return place
+
+
+def test_row_and_logs_are_put_right_once(killed, listing, memory):
+    """State, reason, exit code, times and what was logged; the second who looks changes nothing."""
+    row = settle(listing, killed, EventFeed(killed), KILLED)
+    assert row == listing.row
+    assert row._replace(metrics=dict(row.metrics), tags=dict(row.tags)) == JobRecord(
+        "job",
+        "failed",
+        99.0,
+        started_at=100.5,
+        ended_at=105.0,
+        reason="killed by signal 9 (SIGKILL)",
+        stages=2,
+        metrics={"rows": 2},
+        tags={"kind": "x"},
+        exit_code=137,
+        stages_done=1,
+        stages_cached=1,
+    )
+    assert memory.kept["log/output.log"] == b"last words\n"
+    assert memory.kept[f"log/{FILE}"].endswith(b'"number":1}\n')
+    memory.kept["log/output.log"] = b"kept"
+    assert settle(listing, killed, EventFeed(killed), KILLED) == row
+    assert (listing.written, memory.kept["log/output.log"]) == (1, b"kept")
+
+
+def test_what_a_job_has_listed_itself_is_kept(killed, listing, memory):
+    """A job that ended by itself gets its exit code, and keeps its reason, times, log and so on."""
+    memory.kept["log/output.log"] = b"as the job archived it"
+    listing.row = listing.row._replace(
+        state="failed", reason="ValueError: bad", ended_at=104.0, metrics={"rows": 3}
+    )
+    status = KILLED._replace(exit_code=1, reason="exit code 1")
+    row = settle(listing, killed, EventFeed(killed), status)
+    assert (row.reason, row.ended_at, row.metrics, row.exit_code) == (
+        "ValueError: bad",
+        104.0,
+        {"rows": 3},
+        1,
+    )
+    assert memory.kept["log/output.log"] == b"as the job archived it"
+
+
+def test_a_timeout_is_told_from_a_cancellation(killed, listing):
+    """The job only knows that it was asked to end; its deployment knows why."""
+    listing.row = listing.row._replace(state="cancelled", ended_at=104.0)
+    status = KILLED._replace(state="timed out", reason="took longer than 5 s", exit_code=143)
+    row = settle(listing, killed, EventFeed(killed), status)
+    assert (row.state, row.reason, row.exit_code) == ("timed out", "took longer than 5 s", 143)
+
+
+def test_an_archive_that_cannot_be_written_is_tried_again(killed, listing, memory, monkeypatch):
+    """The row is true at once, and the next one who looks archives what is still there."""
+
+    def full(job_name, name, data):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(memory, "store", full)
+        row = settle(listing, killed, EventFeed(killed), KILLED)
+    assert (listing.row, row.state, row.exit_code) == (row, "failed", None)
+    assert "log/output.log" not in memory.kept
+    row = settle(listing, killed, EventFeed(killed), KILLED)
+    assert (row.exit_code, memory.kept["log/output.log"]) == (137, b"last words\n")
+
+
+def test_a_listing_that_cannot_be_written_breaks_nothing(killed, listing, monkeypatch):
+    """Whoever looks is told the truth, and nobody else."""
+
+    def closed(row):
+        raise BackendError("read only")
+
+    monkeypatch.setattr(listing, "put", closed)
+    assert settle(listing, killed, EventFeed(killed), KILLED).state == "failed"
+    assert listing.row.state == "running"
+
+
+def test_a_huge_log_is_archived_by_its_head_and_tail(killed, listing, backend, memory, monkeypatch):
+    """As the job itself would have done, and never more than a piece in memory."""
+    monkeypatch.setattr("vcat._looking.settling._HALF", 1000)
+    backend.files["output.log"] = b"a" * 1500 + b"b" * 1500
+    settle(listing, killed, EventFeed(killed), KILLED)
+    assert memory.kept["log/output.log"] == (
+        b"a" * 1000 + b"\n[vcat: 1000 bytes left out]\n" + b"b" * 1000
+    )
+
+
+def test_nothing_is_archived_of_a_job_that_left_nothing(killed, listing, backend, memory):
+    """An empty log in the archive would say that the job printed nothing."""
+    backend.files.clear()
+    row = settle(listing, killed, EventFeed(killed), KILLED)
+    assert [name for name in memory.kept if name.startswith("log/")] == []
+    assert (row.exit_code, row.stages_done) == (137, 0)

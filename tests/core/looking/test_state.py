@@ -1,0 +1,102 @@
+"""One state for a job, whatever its deployment, its outcome and its row of the listing say."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from vcat._looking.state import judge, not_handed_over
+from vcat.records import DeploymentStatus, JobRecord
+
+TIMES = {"started_at": 100.0, "ended_at": 102.0}
+RESULT = {"number": 0, "size": 1, "digest": "x"}
+
+
+def deployed(state, code=None, reason=None):
+    return DeploymentStatus(state, code, reason, 100.0, 103.0)
+
+
+def outcome(state, *, result=RESULT, error=None):
+    error = None if error is None else {"first_line": error}
+    return {"state": state, "result": result, "error": error, **TIMES}
+
+
+@pytest.mark.parametrize(
+    ("status", "left", "expected"),
+    [
+        (("completed", 0), outcome("completed"), ("completed", 0, None)),
+        (
+            ("completed", 0),
+            None,
+            ("failed", 0, "it ended with exit code 0 but left no result"),
+        ),
+        (
+            ("completed", 0),
+            outcome("completed", result=None),
+            ("failed", 0, "it ended with exit code 0 but left no result"),
+        ),
+        (
+            ("failed", 1, "exit code 1"),
+            outcome("failed", result=None, error="ValueError: bad"),
+            ("failed", 1, "ValueError: bad"),
+        ),
+        (("failed", 74, "exit code 74"), None, ("failed", 74, "exit code 74")),
+        (
+            ("failed", 139, "killed by signal 11 (SIGSEGV)"),
+            outcome("completed"),
+            ("failed", 139, "killed by signal 11 (SIGSEGV)"),
+        ),
+        (
+            ("failed", 143, "killed by signal 15 (SIGTERM)"),
+            outcome("cancelled", result=None),
+            ("cancelled", 143, "killed by signal 15 (SIGTERM)"),
+        ),
+        (("cancelled", 143), outcome("cancelled", result=None), ("cancelled", 143, None)),
+        (
+            ("timed out", 143, "took longer than 5 s"),
+            outcome("cancelled", result=None),
+            ("timed out", 143, "took longer than 5 s"),
+        ),
+        (("lost", None, "killed"), None, ("lost", None, "killed")),
+        (("lost", None, "killed"), outcome("completed"), ("completed", None, None)),
+        (
+            ("lost", None, "killed"),
+            outcome("failed", result=None, error="ValueError: bad"),
+            ("failed", None, "ValueError: bad"),
+        ),
+    ],
+)
+def test_what_a_deployment_says_and_what_the_job_left(status, left, expected):
+    """Completed needs exit code 0 and a result; the job knows best why it failed by itself."""
+    judged = judge(deployed(*status), left, None)
+    assert (judged.state, judged.exit_code, judged.reason) == expected
+
+
+def test_a_job_that_no_deployment_knows_is_what_it_left():
+    """What somebody put down while the deployment still knew it counts more than the outcome."""
+    lost = judge(None, None, None)
+    assert (lost.state, lost.reason) == (
+        "lost",
+        "its deployment does not know it and it left no result",
+    )
+    assert judge(None, outcome("completed"), None).state == "completed"
+    row = JobRecord("job", "timed out", 99.0, reason="took longer", exit_code=143)
+    known = judge(None, outcome("cancelled", result=None), row)
+    assert (known.state, known.exit_code, known.reason) == ("timed out", 143, "took longer")
+    assert judge(None, None, row).state == "timed out"
+    assert judge(None, None, row._replace(state="completed")).state == "lost"
+
+
+def test_a_job_that_was_never_handed_over():
+    """It is queued for as long as that may take, then lost; what its row says is believed."""
+    row = JobRecord("job", "queued", time.time())
+    assert not_handed_over(row).state == "queued"
+    assert not_handed_over(None).state == "queued"
+    lost = not_handed_over(row._replace(submitted_at=time.time() - 4000))
+    assert (lost.state, lost.reason) == (
+        "lost",
+        "nobody has handed it over within an hour: whoever submitted it was killed",
+    )
+    failed = not_handed_over(row._replace(state="failed", reason="it could not be handed over: x"))
+    assert (failed.state, failed.reason) == ("failed", "it could not be handed over: x")

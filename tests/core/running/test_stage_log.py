@@ -1,0 +1,193 @@
+"""The file of what a stage prints: there at the first line, whole at the end, and not too large."""
+
+import io
+import os
+import sys
+import threading
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+import pytest
+
+from vcat._running import log, stage_log
+from vcat._running.log import KeptFile
+from vcat._running.stage_log import StageLog, StageLogs, log_name
+
+
+@contextmanager
+def installed(directory):
+    """Put stage logs in the place of the streams; pytest would replace those of a fixture."""
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(out):
+        logs = StageLogs(str(directory))
+        logs.install()
+        yield logs, out
+
+
+def test_lines_are_in_the_file_as_they_are_printed(tmp_path):
+    """Followers see them at once, of both streams in order; without a line there is no file."""
+    with installed(tmp_path) as (logs, _):
+        file = tmp_path / "stage-000003.log"
+        logs.begin(3)
+        assert not file.exists()
+        print("one")
+        assert file.read_text() == "one\n"
+        print("two", file=sys.stderr)
+        sys.stdout.write("10 %\r")
+        assert file.read_bytes() == b"one\ntwo\n10 %\r"
+        print("no line", end="")
+        assert file.read_bytes().endswith(b"\r")
+        sys.stdout.flush()
+        assert file.read_text().endswith("no line")
+        assert logs.end(3) == file.read_bytes() == b"one\ntwo\n10 %\rno line"
+
+
+def test_each_stage_has_its_own(tmp_path):
+    """What is printed goes to the stage that runs, between stages to none, and on in any case."""
+    with installed(tmp_path) as (logs, out):
+        print("before")
+        logs.begin(0)
+        print("first")
+        assert logs.end(0) == b"first\n"
+        print("between")
+        logs.begin(1)
+        assert logs.end(1) is None
+        assert sorted(os.listdir(tmp_path)) == [log_name(0)]
+        assert out.getvalue() == "before\nfirst\nbetween\n"
+
+
+def test_the_log_of_another_process_is_read_from_its_file(tmp_path):
+    """A worker wrote it; who keeps the records archives it."""
+    worker, keeper = StageLogs(str(tmp_path)), StageLogs(str(tmp_path))
+    worker.begin(2)
+    keeper.begin(2)
+    worker.write("of the worker\n")
+    assert worker.end(2) == keeper.end(2) == b"of the worker\n"
+
+
+def test_what_is_said_of_a_stage_goes_to_its_own_file(tmp_path):
+    """Stages that run elsewhere at the same time fail with their tracebacks in their own logs."""
+    keeper, worker = StageLogs(str(tmp_path)), StageLogs(str(tmp_path))
+    worker.begin(1)
+    worker.write("printed\n")
+    keeper.begin(1)
+    keeper.begin(2)
+    keeper.add(1, "raised in 1\n")
+    keeper.add(2, "raised in 2\n")
+    assert keeper.end(1) == b"printed\nraised in 1\n"
+    assert keeper.end(2) == b"raised in 2\n"
+
+
+def test_another_call_is_marked_where_it_prints(tmp_path):
+    """Only what follows is of that attempt; one that prints nothing leaves no mark."""
+    with installed(tmp_path) as (logs, _):
+        logs.begin(0)
+        print("failed")
+        logs.repeat(0, 2)
+        logs.repeat(0, 3)
+        print("done")
+        logs.repeat(0, 4)
+        assert logs.end(0) == b"failed\n[vcat: attempt 3]\ndone\n"
+
+
+def test_what_is_too_much_is_left_out_of_the_middle(tmp_path, monkeypatch):
+    """Head and tail stay, and the number of bytes between them is told."""
+    monkeypatch.setattr(stage_log, "HEAD", 10)
+    monkeypatch.setattr(stage_log, "TAIL", 4)
+    log = StageLog(str(tmp_path / "log"))
+    for each in ("0123\n", "5678\n", "abc\n", "defghi\n", "z\n"):
+        log.write(each)
+    kept = b"0123\n5678\n\n[vcat: 7 bytes left out]\nghi\nz\n"
+    assert log.close() == kept
+    assert (tmp_path / "log").read_bytes() == kept
+
+
+def test_a_file_that_cannot_be_written_fails_nothing(tmp_path):
+    """The end of what was printed is kept in memory, for the archive."""
+    log = StageLog(str(tmp_path / "gone" / "log"))
+    log.write("one\n")
+    log.write("two\n")
+    assert log.close() == b"one\ntwo\n"
+
+
+def test_a_file_that_a_stage_has_closed_is_opened_again(tmp_path):
+    """Its number may be another file's by then, which gets nothing of it."""
+    log = StageLog(str(tmp_path / "log"))
+    log.write("one\n")
+    os.close(log._fd)
+    other = os.open(tmp_path / "other", os.O_CREAT | os.O_RDWR, 0o600)
+    assert other == log._fd
+    log.write("two\n")
+    os.close(other)
+    assert log.close() == b"one\ntwo\n"
+    assert (tmp_path / "other").read_bytes() == b""
+
+
+def test_threads_of_a_stage_lose_nothing(tmp_path):
+    """Lines that several threads print at once are all there."""
+    log = StageLog(str(tmp_path / "log"))
+
+    def write(letter):
+        for _ in range(500):
+            log.write(f"{letter * 20}\n")
+
+    threads = [threading.Thread(target=write, args=(each,)) for each in "abcd"]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(log.close()) == 4 * 500 * 21
+
+
+def test_a_fork_does_not_print_what_its_parent_has_begun(tmp_path):
+    """Half a line of the parent is in the file once."""
+    log = StageLog(str(tmp_path / "log"))
+    log.write("begun ")
+    pid = os.fork()
+    if pid == 0:
+        log.write("child\n")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    log.write("ended\n")
+    assert log.close() == b"child\nbegun ended\n"
+
+
+def test_texts_without_an_encoding_are_shown(tmp_path):
+    """Lone surrogates, as in names of files, fail no stage."""
+    log = StageLog(str(tmp_path / "log"))
+    log.write("a\udc80b\n")
+    assert log.close() == b"a\\udc80b\n"
+
+
+def test_a_deleted_file_is_still_read(tmp_path):
+    """A stage that deletes the job's directory does not take the records along."""
+    path = tmp_path / "events.jsonl"
+    assert KeptFile(str(path)).content() == b""
+    path.write_bytes(b"one\n")
+    kept = KeptFile(str(path))
+    path.unlink()
+    assert kept.content() == b"one\n"
+    path.write_bytes(b"two\n")
+    os.close(kept._fd)  # as a stage may
+    assert kept.content() == b"two\n"
+
+
+def test_a_long_output_is_archived_as_head_and_tail(tmp_path, monkeypatch):
+    """So is one into which the deployment has cut a hole, whose zeros nobody printed."""
+    monkeypatch.setattr(log, "MAX_SIZE", 8)
+    path = tmp_path / "output.log"
+    path.write_bytes(b"0123456789ab")
+    assert KeptFile(str(path)).content() == b"0123\n[vcat: 4 bytes left out]\n89ab"
+
+
+@pytest.mark.skipif(not hasattr(os, "SEEK_HOLE"), reason="no holes are told here")
+def test_a_hole_in_the_output_is_left_out(tmp_path):
+    """The deployment cuts it into the middle of what has become too long."""
+    path, block = tmp_path / "output.log", 1 << 20
+    with open(path, "wb") as file:
+        file.write(b"a" * block)
+        file.seek(3 * block)
+        file.write(b"z" * block)
+    if os.stat(path).st_blocks * 512 >= 4 * block:
+        pytest.skip("this file system has no holes")
+    expected = b"a" * block + b"\n[vcat: %d bytes left out]\n" % (2 * block) + b"z" * block
+    assert KeptFile(str(path)).content() == expected

@@ -1,0 +1,130 @@
+"""Cancelling: what ends, how soon, and what it is called then."""
+
+import os
+import signal
+import time
+
+import pytest
+
+# Ignores SIGTERM with five children, of which one is in a session of its own and one bears no mark.
+STUBBORN = """#!python
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def live():
+    with open(os.environ["SHARED"] + "/pids", "a") as file:
+        file.write(f"{os.getpid()}\\n")
+    time.sleep(600)
+for number in range(5):
+    if os.fork() == 0:
+        if number == 1:
+            os.setsid()
+            if os.fork(): os._exit(0)
+        if number == 2:
+            os.setsid()
+            note = 'echo $$ >> "$0"; trap "" TERM; while :; do sleep 1; done'
+            os.execve("/bin/bash", ["bash", "-c", note, os.environ["SHARED"] + "/pids"], {})
+        live()
+live()
+"""
+
+
+def test_cancel_ends_the_whole_tree_in_time(jobs):
+    """No process is left after the grace and two seconds, whatever it ignores, wherever it is."""
+    job = jobs.submit(STUBBORN, grace=0.5)
+    pids = jobs.pids(6)
+    began = time.monotonic()
+    jobs.deployment.cancel(job)
+    took = time.monotonic() - began
+    assert [pid for pid in pids if jobs.is_alive(pid)] == []
+    assert jobs.living() == []
+    assert took < 0.5 + 2
+    assert jobs.deployment.status(job).state == "cancelled"
+
+
+def test_cancel_without_a_supervisor_ends_the_whole_tree(jobs):
+    """The marks of the processes tell which they are, and their parents which bear none."""
+    job = jobs.submit(STUBBORN, grace=0.3)
+    pids = jobs.pids(6)
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    jobs.deployment.cancel(job)
+    assert [pid for pid in pids if jobs.is_alive(pid)] == []
+    assert jobs.deployment.status(job).state == "cancelled"
+
+
+def test_cancel_of_a_stopped_supervisor_ends_the_job(jobs):
+    """A supervisor that was stopped goes on, to be heard."""
+    job = jobs.submit("reach begun; await never")
+    jobs.await_file("begun")
+    os.kill(jobs.supervisor(job), signal.SIGSTOP)
+    jobs.deployment.cancel(job)
+    assert jobs.deployment.status(job).state == "cancelled"
+
+
+def test_cancel_of_a_stopped_job_ends_it_within_the_grace(jobs):
+    """A job that was stopped goes on, to end by itself."""
+    job = jobs.submit(
+        "#!python\nimport signal\nsignal.signal(15, lambda *_: sys.exit(9))\n"
+        "open(os.environ['SHARED'] + '/pids', 'w').write(str(os.getpid()))\n"
+        "import time; time.sleep(600)",
+        grace=20,
+    )
+    (pid,) = jobs.pids(1)
+    os.kill(pid, signal.SIGSTOP)
+    jobs.deployment.cancel(job)
+    status = jobs.deployment.status(job)
+    assert (status.state, status.exit_code) == ("cancelled", 9)
+
+
+def test_job_is_asked_before_it_is_killed(jobs):
+    """Python hears of it first and has the grace to write its records."""
+    body = """#!python
+import signal, subprocess, time
+def end(*_):
+    time.sleep(0.2)
+    helper.poll()
+    print("helper", helper.returncode, flush=True)
+    sys.exit(143)
+signal.signal(signal.SIGTERM, end)
+helper = subprocess.Popen(["sleep", "600"])
+open(os.environ["SHARED"] + "/begun", "w").close()
+time.sleep(600)
+"""
+    job = jobs.submit(body)
+    jobs.await_file("begun")
+    jobs.deployment.cancel(job)
+    status = jobs.deployment.status(job)
+    assert (status.state, status.exit_code, status.reason) == ("cancelled", 143, None)
+    assert jobs.deployment.read(job, "output.log") == b"helper -15\n"
+
+
+def test_job_that_ends_well_when_cancelled_is_cancelled(jobs):
+    """The one who asked is told what was asked for, even if the job says it is done."""
+    body = "trap 'exit 0' TERM; reach begun; await never"
+    job = jobs.submit(body)
+    jobs.await_file("begun")
+    jobs.deployment.cancel(job)
+    assert jobs.deployment.status(job).state == "cancelled"
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_cancel_at_any_moment_of_the_beginning(jobs, moment):
+    """Before, while and after the supervisor starts: the job is cancelled and nothing is left."""
+    job = jobs.submit("await never")
+    time.sleep(moment * 0.004)
+    jobs.deployment.cancel(job)
+    assert jobs.deployment.status(job).state == "cancelled"
+    assert jobs.living() == []
+
+
+def test_cancel_by_two_at_once(jobs):
+    """Who comes second finds it done, and both find the same end."""
+    from threading import Thread
+
+    job = jobs.submit("trap '' TERM; reach begun; await never", grace=0.3)
+    jobs.await_file("begun")
+    both = [Thread(target=jobs.deployment.cancel, args=(job,)) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert jobs.deployment.status(job).state == "cancelled"

@@ -1,0 +1,132 @@
+"""Jobs that destroy what is theirs, and what is not: none of them ends as completed wrongly."""
+
+import os
+import signal
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'rm -rf "$PWD"; exit 0',
+        "cd ..; rm -rf *; exit 0",
+        'rm -rf "$PWD/../.supervised" "$PWD"; exit 0',
+        'rm -rf "${PWD%/*}"; exit 0',
+        'mv "$PWD" "$PWD.away"; exit 0',
+    ],
+    ids=["its directory", "all it sees", "its records", "all there is", "moves away"],
+)
+def test_a_job_that_deletes_its_directory_has_failed(jobs, body):
+    """run.sh cannot say how it ended, and without that nothing is completed."""
+    status = jobs.run(body)
+    assert (status.state, status.exit_code, status.reason) == (
+        "failed",
+        0,
+        "run.sh ended with exit code 0 but left no exit.json",
+    )
+
+
+def test_a_job_whose_records_were_deleted_is_known_again(jobs):
+    """The supervisor puts back what says that the job runs."""
+    job = jobs.submit('rm -rf "$PWD/../.supervised"; reach begun; await gate')
+    jobs.await_file("begun")
+    jobs.await_that((jobs.control(job) / "supervisor.json").exists, "the record")
+    assert jobs.deployment.status(job).state == "running"
+    jobs.deployment.cancel(job)
+    assert jobs.deployment.status(job).state == "cancelled"
+
+
+@pytest.mark.parametrize("code", [3, 0])
+def test_a_job_that_writes_its_own_exit_code_is_not_believed(jobs, code):
+    """What run.sh returns to its supervisor counts."""
+    forged = '{"format":1,"exit_code":0}'
+    job = jobs.submit(f"echo '{forged}' > exit.json; rm -f started; exit {code}")
+    status = jobs.ended(job)
+    if code == 3:
+        assert (status.state, status.exit_code, status.reason) == ("failed", 3, "exit code 3")
+    else:
+        assert status.state == "completed"
+
+
+def test_a_job_that_forges_the_record_of_its_end_is_not_believed(jobs):
+    """While the supervisor lives nobody else is believed, and it has the last word."""
+    job = jobs.submit(
+        "await gate; cd ../.supervised/*; rm -f .end.json"
+        """; printf '{"format":2,"state":"completed","exit_code":0,"reason":null,"""
+        """"started_at":1,"ended_at":2}' > end.json; reach forged; await on; exit 5"""
+    )
+    (jobs.shared / "gate").touch()
+    jobs.await_file("forged")
+    assert jobs.deployment.status(job).state == "running"
+    (jobs.shared / "on").touch()
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == ("failed", 5, "exit code 5")
+
+
+def test_a_job_that_closes_its_descriptors_is_seen_to_its_end(jobs):
+    """Nobody waits for the end of its output."""
+    job = jobs.submit("#!python\nprint('begun', flush=True)\nos.closerange(0, 100)\nos._exit(4)")
+    assert jobs.ended(job).exit_code == 4
+    assert jobs.deployment.read(job, "output.log") == b"begun\n"
+
+
+def test_a_job_that_deletes_its_log_keeps_it(jobs):
+    """The log has a name that the job does not know about."""
+    job = jobs.submit("echo one; rm output.log; echo two")
+    assert jobs.ended(job).state == "completed"
+    assert jobs.deployment.read(job, "output.log") == b"one\ntwo\n"
+
+
+def test_a_job_that_becomes_a_daemon_has_ended(jobs):
+    """What is left of a job when run.sh has ended is not the job."""
+    body = """#!python
+import time
+if os.fork(): os._exit(0)
+os.setsid()
+if os.fork(): os._exit(0)
+open(os.environ["SHARED"] + "/pids", "w").write(str(os.getpid()))
+time.sleep(600)
+"""
+    job = jobs.submit(body)
+    assert jobs.ended(job).state == "completed"
+    assert jobs.living() == []
+
+
+def test_a_job_that_kills_its_group_has_failed(jobs):
+    """The supervisor is in another group, and says which signal it was."""
+    status = jobs.run("kill -KILL 0")
+    assert (status.state, status.reason) == ("failed", "run.sh was killed by signal 9 (SIGKILL)")
+
+
+def test_a_job_that_goes_on_by_forking_is_ended(jobs):
+    """Who is replaced by a child again and again is caught all the same."""
+    body = """#!python
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+open(os.environ["SHARED"] + "/begun", "w").close()
+if os.fork() == 0:
+    while os.fork() == 0:
+        os.setsid()
+        time.sleep(0.002)
+    os._exit(0)
+time.sleep(600)
+"""
+    job = jobs.submit(body, grace=0.2)
+    jobs.await_file("begun")
+    jobs.deployment.cancel(job)
+    assert jobs.deployment.status(job).state == "cancelled"
+    assert jobs.living() == []
+
+
+def test_supervisor_that_is_stopped_is_not_believed_dead(jobs):
+    """A stopped process is alive: the job runs."""
+    job = jobs.submit("reach begun; await gate")
+    jobs.await_file("begun")
+    pid = jobs.supervisor(job)
+    os.kill(pid, signal.SIGSTOP)
+    (jobs.shared / "gate").touch()
+    jobs.await_that((jobs.path / job / "exit.json").exists, "the exit code")
+    assert jobs.deployment.wait(job, 0.1).state == "running"
+    os.kill(pid, signal.SIGCONT)
+    assert jobs.ended(job).state == "completed"

@@ -1,0 +1,466 @@
+"""`vcat check`: each thing that a job would fail of is found before, in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAD = "from vcat import *\n"
+RUN = """
+if __name__ == "__main__":
+    end.run()
+"""
+
+
+@pytest.fixture
+def check(project):
+    """Write files, check train.py, and return the exit code and what was said, line by line."""
+
+    def check(files, *words, python=None):
+        for name, text in files.items():
+            project.write(name, text)
+        before = {path for path in project.parent.rglob("*") if "__pycache__" not in path.parts}
+        done = subprocess.run(
+            [sys.executable, "-m", "vcat_cli", "check", *words, "train.py"],
+            cwd=project.directory,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        after = {path for path in project.parent.rglob("*") if "__pycache__" not in path.parts}
+        assert after == before
+        assert done.stderr in ("", "vcat: nothing found\n"), done.stderr
+        return done.returncode, done.stdout.splitlines()
+
+    return check
+
+
+def script(text, run=RUN):
+    """A script that begins with the star import and runs its stage `end`."""
+    return HEAD + text + run
+
+
+def test_a_script_that_will_do_well(check):
+    """Nothing is found where modules, data and values are there; nothing runs, nothing is left."""
+    code, said = check(
+        {
+            "data/x.csv": "1",
+            "clean.py": "import json\ntry:\n    import nowhere\nexcept ImportError:\n    pass\n",
+            "train.py": script(
+                "import sys, clean\n\n@stage\ndef fit(path):\n    import json, clean\n"
+                '    raise SystemError("no stage runs")\n\nend = fit("data/x.csv")\n'
+            ),
+        }
+    )
+
+    assert (code, said) == (0, [])
+
+
+@pytest.mark.slow
+def test_modules_that_are_not_in_the_bundle(check, project, tmp_path):
+    """Ignored, elsewhere, not there at all; at the top of modules and in bodies; all at once."""
+    project.write("../elsewhere/outside.py", "")
+    code, said = check(
+        {
+            ".gitignore": "keys.py\n/gen/\n",
+            "keys.py": "KEY = 1\n",
+            "gen/__init__.py": "",
+            "gen/code.py": "",
+            "pack/__init__.py": "",
+            "pack/clean.py": """\
+                from typing import TYPE_CHECKING
+                from . import parts
+                if TYPE_CHECKING:
+                    import unneeded_types
+
+                def clean():
+                    import not_there_at_all
+                """,
+            "pack/parts.py": "def f():\n    from gen import code\n",
+            "unused.py": "import also_not_there\n",
+            "train.py": script(
+                "import sys\n"
+                'sys.path.insert(0, "../elsewhere")\n'
+                "import outside, keys\n"
+                "from pack import clean\n\n"
+                "@stage\n"
+                "def fit():\n"
+                "    import json\n"
+                "    clean.clean()\n"
+                "    outside.f()\n"
+                "    return keys.KEY\n\n"
+                "def unused():\n"
+                "    import nothing_of_this_name\n\n"
+                "end = fit()\n"
+            ),
+        }
+    )
+
+    assert code == 1
+
+    def left_out(top):
+        return (
+            "is not in the bundle: an ignore rule, a default or a store leaves"
+            f" {top.strip('/')} out; a line '!/{top}' in .vcatignore brings back what rules leave"
+            " out"
+        )
+
+    outside = f"{tmp_path}/home/elsewhere/outside.py"
+    assert sorted(said) == [
+        "pack/clean.py:7: module 'not_there_at_all' is neither here nor where the job runs; install"
+        " it",
+        f"pack/parts.py:2: module 'gen' {left_out('gen/')}",
+        f"train.py:7: module 'keys' {left_out('keys.py')}",
+        f"train.py:7: module 'outside' lies outside of the project, in {outside}; move it into the"
+        " project, or install it where the job runs",
+    ]
+
+
+@pytest.mark.slow
+def test_values_that_cannot_be_sent(check):
+    """Every function, argument and hyperparameter, not only the first."""
+    code, said = check(
+        {
+            "train.py": script(
+                "import threading\n\nLOCK = threading.Lock()\n\n"
+                "@stage\ndef one(a, b, c=None):\n    return a\n\n"
+                "@stage\ndef two(x):\n    return LOCK\n\n"
+                "end = two(one({'k': [LOCK]}, 1, c=LOCK))\n"
+                "end = one(end, Hyperparameter('H', default=LOCK))\n"
+            ),
+        }
+    )
+
+    lock = "cannot pickle '_thread.lock' object; create it inside the function"
+    assert code == 1
+    assert said == [
+        f"train.py:6: stage 'one' (train.py:6): argument 'a' cannot be sent to a job: a['k'][0]:"
+        f" {lock}",
+        f"train.py:6: stage 'one' (train.py:6): argument 'c' cannot be sent to a job: {lock}",
+        "train.py:10: stage 'two' (train.py:10) cannot be sent to a job: two -> global 'LOCK':"
+        f" {lock}",
+        f"run(): hyperparameter 'H' cannot be sent to a job: {lock}",
+    ]
+
+
+@pytest.mark.slow
+def test_main_is_another_in_a_job(check):
+    """Imports of `__main__`, and of the script by modules of the project."""
+    files = {
+        "clean.py": """\
+            from __main__ import LIMIT
+
+            def f():
+                from train import Model
+            """,
+        "train.py": script(
+            "LIMIT = 1\nimport clean\n\nclass Model:\n    pass\n\n"
+            "@stage\ndef fit():\n    return clean.f()\n\nend = fit()\n"
+        ),
+    }
+    code, said = check(files)
+    main = (
+        "clean.py:1: imports __main__, which in a job has only what stages reach of the script;"
+        " move what is imported to a module of the project"
+    )
+    assert code == 1
+    assert said[:2] == [
+        main,
+        "clean.py:4: warning: imports the script: a job then has its functions and classes twice,"
+        " and isinstance does not hold between them; move what is imported to a module of its own",
+    ]
+    assert said[2].startswith(
+        "clean.py:1: module 'clean' cannot be imported where the job runs: ImportError: cannot"
+        " import name 'LIMIT' from '__main__'"
+    ) or said[2].startswith("clean.py:1: what stage 'fit' needs cannot be imported")
+
+    files["clean.py"] = "import os\n\ndef f():\n    from train import Model\n"
+    files["train.py"] = files["train.py"].replace(
+        'if __name__ == "__main__":\n    end.run()', "end.run()"
+    )
+    code, said = check(files)
+    assert (code, said) == (
+        1,
+        [
+            "clean.py:4: imports the script, which then submits a job from inside the job; put line"
+            " 14 of train.py under if __name__ == '__main__':",
+        ],
+    )
+
+
+@pytest.mark.slow
+def test_what_happens_on_import_there(check):
+    """A module that runs a pipeline, and one that raises where its data is not."""
+    code, said = check(
+        {
+            ".vcatignore": "table.txt\n",
+            "table.txt": "1",
+            "table.py": 'TABLE = open("table.txt").read()\n',
+            "jobs.py": "from vcat import *\n\ndef f():\n    return 1\n\n"
+            "if __name__ != '__mp_main__':\n    stage(f)().run()\n",
+            "train.py": script(
+                "import table\n\n@stage\ndef fit():\n    import jobs\n    return table.TABLE\n\n"
+                "end = fit()\n"
+            ),
+        }
+    )
+
+    assert code == 1
+    assert said == [
+        "table.py:1: what stage 'fit' needs cannot be imported where the job runs:"
+        " FileNotFoundError: [Errno 2] No such file or directory: 'table.txt'",
+        "jobs.py:7: module 'jobs' runs a pipeline when it is imported, which the job does; put that"
+        " under if __name__ == '__main__':",
+    ]
+
+
+@pytest.mark.slow
+def test_processes_of_a_script_without_a_guard(check):
+    """Processes that import the script would submit: a warning, and the exit code is 0."""
+    code, said = check(
+        {
+            "train.py": script(
+                "@stage\ndef fit():\n    import multiprocessing\n    return 1\n\nend = fit()\n",
+                "end.run()\n",
+            )
+        }
+    )
+
+    assert (code, said) == (
+        0,
+        [
+            "train.py:4: warning: starts processes, which may run the script anew and submit jobs;"
+            " put line 8 of train.py under if __name__ == '__main__':"
+        ],
+    )
+
+
+@pytest.mark.slow
+def test_files_and_secrets_in_arguments(check, project):
+    """What is here and will not be there; what only this machine has; what should not travel."""
+    project.write("../other/y.csv", "1")
+    inside = project.directory / "data" / "x.csv"
+    outside = project.parent / "other" / "y.csv"
+    code, said = check(
+        {
+            ".gitignore": "big.csv\n",
+            "big.csv": "1",
+            "data/x.csv": "1",
+            "train.py": script(
+                "from pathlib import Path\n\n"
+                "@stage\ndef fit(a, *rest, api_key=None, **more):\n    open('./big.csv')\n\n"
+                f"end = fit('big.csv', [Path('../other/y.csv')], 'data/x.csv', {str(inside)!r},\n"
+                f"          api_key='s3cr3t', b={str(outside)!r}, c='no.such', d='plain words.')\n"
+            ),
+        }
+    )
+
+    ignored = (
+        "which is there and not in the bundle: an ignore rule, a default or a store leaves big.csv"
+        " out; a line '!/big.csv' in .vcatignore brings back what rules leave out"
+    )
+    assert code == 1
+    assert said == [
+        f"train.py:4: stage 'fit': argument 'a' is 'big.csv', {ignored}",
+        "train.py:4: stage 'fit': argument 'rest[0]' is '../other/y.csv', which is outside of the"
+        " project; copy it into the project",
+        f"train.py:4: warning: stage 'fit': argument 'rest[2]' is '{inside}', which is in the"
+        " project: a job has a copy of it and would use the original; write 'data/x.csv'",
+        "train.py:4: warning: stage 'fit': argument 'api_key' looks like a secret: it would be in"
+        " the bundle and in the archive of the job; read it from the environment inside the"
+        " function",
+        f"train.py:4: warning: stage 'fit': argument 'b' is '{outside}', which is outside of the"
+        " project: only jobs on this machine have it; copy it into the project for others",
+        f"train.py:4: warning: stage 'fit' names './big.csv', {ignored}",
+    ]
+
+
+@pytest.mark.slow
+def test_a_file_beside_the_script(project):
+    """A script below the project directory finds its neighbours by another name in a job."""
+    project.write("scripts/x.csv", "1")
+    project.write(
+        "scripts/train.py",
+        script("@stage\ndef fit(path):\n    return path\n\nend = fit('x.csv')\n"),
+    )
+    done = project.run("-m", "vcat_cli", "check", "scripts/train.py", check=False)
+
+    assert (done.returncode, done.stdout) == (
+        1,
+        "scripts/train.py:2: stage 'fit': argument 'path' is 'x.csv', which lies beside the script"
+        " and not in the project directory, where a job runs; write 'scripts/x.csv'\n",
+    )
+
+
+@pytest.mark.slow
+def test_a_project_that_cannot_be_bundled(check, project):
+    """Links that lead out of it or nowhere, with what else is wrong."""
+    (project.directory / "link").symlink_to("/etc/hostname")
+    (project.directory / "gone").symlink_to("nothing")
+    code, said = check(
+        {
+            "train.py": script(
+                "@stage\ndef fit(C):\n    return C\n\nend = fit(Hyperparameter('C'))\n"
+            )
+        }
+    )
+
+    assert code == 1
+    assert said == [
+        "run(): hyperparameter 'C' of <stage 'fit' (train.py:2)> has no value and no default; give"
+        " it with run(C=...)",
+        "gone -> nothing: leads nowhere; mend it, or name it in .vcatignore",
+        "link -> /etc/hostname: leads out of the project; mend it, or name it in .vcatignore",
+    ]
+
+
+@pytest.mark.slow
+def test_the_interpreter_of_the_deployment(check, tmp_path):
+    """A distribution that it lacks, a Python that does not start, one that refuses the bundle."""
+    import venv
+
+    venv.create(tmp_path / "bare", symlinks=True)
+    python = tmp_path / "bare" / "bin" / "python"
+    config = "deployment_implementation:\n  deployment_type: vcat.LocalShellJobDeployment\n"
+    config += "  constructor_keyword_arguments:\n    python: {}\n"
+    files = {
+        "jobs.config.yaml": config.format(python),
+        "train.py": script(
+            "import pytest\n\n@stage\ndef fit():\n    return pytest.approx(1)\n\nend = fit()\n"
+        ),
+    }
+    code, said = check(files)
+    assert (code, said) == (
+        1,
+        [
+            f"train.py:4: module 'pytest' is not installed for {python}, which runs the job;"
+            f" {python} -m pip install pytest"
+        ],
+    )
+    other = tmp_path / "other-python"
+    other.write_text("#!/bin/sh\necho 'no such thing' >&2\nexit 3\n")
+    other.chmod(0o755)
+    files["jobs.config.yaml"] = config.format(other)
+    assert check(files) == (1, ["the job would not start: no such thing"])
+    refusal = "made by Python 3.11, this is 3.9 (/x); set VCAT_PYTHON to a Python 3.11"  # main.py's
+    other.write_text(f"#!/bin/sh\necho 'the job was {refusal}' >&2\nexit 78\n")
+    assert check(files) == (
+        1,
+        [
+            "the job would not start: the job was made by Python 3.11, this is 3.9 (/x); let the"
+            " deployment name a Python 3.11"
+        ],
+    )
+    files["jobs.config.yaml"] = config.format(tmp_path / "nothing")
+    code, said = check(files)
+    assert code == 1
+    assert said[0] == (
+        f"LocalShellJobDeployment: python: '{tmp_path}/nothing' cannot be executed; name an"
+        " interpreter, or leave it out for the one that submits"
+    )
+
+
+@pytest.mark.slow
+def test_json_and_what_is_not_checked(project):
+    """The same as JSON; a script that waits for its job is checked as far as that."""
+    project.write(".gitignore", "big.csv\n")
+    project.write("big.csv", "1")
+    project.write(
+        "train.py",
+        script(
+            "@stage\ndef fit(path, token=''):\n    return path\n\nprint('printed')\n"
+            "print(fit('big.csv', token='t0k3n').run().fetch_job_results())\n",
+            "fit(1).run()\n",
+        ),
+    )
+    done = project.run("-m", "vcat_cli", "check", "--json", "train.py", check=False)
+
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    texts = [each.pop("text") for each in found["problems"] + found["warnings"]]
+    assert [each.split("'")[3] for each in texts] == ["path", "token"]
+    assert found == {
+        "format": 1,
+        "record": "check",
+        "pipelines": 1,
+        "problems": [{"file": "train.py", "line": 2}],
+        "warnings": [{"file": "train.py", "line": 2}],
+        "complete": False,
+        "ended_at": 7,
+    }
+    assert done.stderr == (
+        "printed\nvcat: the script asks for what only a job has in train.py:7; what it does then is"
+        " not checked\n"
+    )
+    project.write("train.py", "print(1)\n")
+    done = project.run("-m", "vcat_cli", "check", "train.py")
+    assert (done.stdout, done.stderr) == ("", "1\nvcat: the script runs no pipeline\n")
+    done = project.run("-m", "vcat_cli", "check", "none.py", check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "vcat: check: 'none.py' cannot be read: No such file or directory\n",
+    )
+    done = project.run("-m", "vcat_cli", "check", check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "vcat: check: SCRIPT is missing; see `vcat check --help`\n",
+    )
+
+
+@pytest.mark.slow
+def test_many_files_of_one_argument(check):
+    """A map over files that all stay behind is told of in a few lines."""
+    names = [f"data/{number}.csv" for number in range(12)]
+    code, said = check(
+        {
+            ".gitignore": "data/\n",
+            **dict.fromkeys(names, "1"),
+            "train.py": script(
+                "@stage\ndef load(path):\n    return path\n\n"
+                'end = load.map([f"data/{number}.csv" for number in range(12)])\n'
+            ),
+        }
+    )
+
+    assert code == 1
+    assert len(said) == 11
+    assert (
+        "train.py:2: stage 'load': argument 'path' is 'data/3.csv', which is there and not in the"
+        " bundle: an ignore rule, a default or a store leaves data out; a line '!/data/' in"
+        " .vcatignore brings back what rules leave out"
+    ) in said
+    assert said[-1] == "train.py:2: warning: stage 'load': argument 'path' has 2 more such paths"
+
+
+@pytest.mark.slow
+def test_what_run_would_refuse(check, project):
+    """The configuration, and a project that is too large, beside what else is wrong."""
+    (project.directory / "huge.bin").touch()
+    os.truncate(project.directory / "huge.bin", 5 << 30)  # which takes no room
+    code, said = check(
+        {
+            "a.config.yaml": "log_levle: INFO\n",
+            "train.py": script(
+                "@stage\ndef fit(C):\n    return C\n\nend = fit(Hyperparameter('C'))\n"
+            ),
+        },
+        "-p",
+        "D=1",
+    )
+
+    assert code == 1
+    assert said[:2] == [
+        "run(): no hyperparameter 'D'; the pipeline has 'C'",
+        "run(): hyperparameter 'C' of <stage 'fit' (train.py:2)> has no value and no default; give"
+        " it with run(C=...)",
+    ]
+    assert said[2].startswith("a.config.yaml:1: ")
+    assert said[3].startswith(f"{project.directory}: 5,368,")
+    assert " bytes would be bundled, the limit is 4,294,967,296; name what the job" in said[3]
+    assert "The largest files: 5,368,709,120 huge.bin " in said[3]
+    assert len(said) == 4

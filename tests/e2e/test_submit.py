@@ -1,0 +1,438 @@
+"""Commands as jobs, run by `vcat submit` in real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def submit(project, *words, **options):
+    """Run `vcat submit` in the project."""
+    return subprocess.run(
+        [sys.executable, "-m", "vcat_cli", "submit", *words],
+        cwd=project.directory,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+def ended(project, name):
+    """State, reason and log of a job, and what is raised by whoever asks for its result."""
+    return project.ask(
+        f"""
+        job = get_job({name!r})
+        try:
+            result = job.fetch_job_results()
+        except RemoteException as error:
+            result = str(error)
+        print(json.dumps([job.get_job_status(), job.record().reason, job.logs(), result]))
+        """
+    )
+
+
+def await_file(path):
+    """Wait until a file is there and return what is in it."""
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return path.read_text()
+
+
+def is_alive(pid):
+    """Whether a process is there and has not ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+TRAIN = """
+    import sys
+    from vcat import *
+    import helper
+    print("rate", sys.argv[2])
+    print("to stderr", file=sys.stderr)
+    for step in range(3):
+        log_metric("loss", 1 / (step + 1), step=step)
+    log_metric("wild", float("nan"))
+    log_param("layers", [1, {"size": 2}])
+    set_tag("kind", "test")
+    with open("plot.txt", "wb") as file:
+        file.write(b"a plot")
+    log_artifact("plot.txt", "plots/plot.txt")
+    with open("plot.txt", "wb") as file:
+        file.write(b"changed since")
+"""
+
+
+def test_a_command_is_a_job_like_any_other(project):
+    """Another process finds its log, row, metrics, parameters, artifacts, source and result."""
+    project.write("train.py", TRAIN)
+    project.write("helper.py", "")
+    done = submit(
+        project, "-f", "-n", "first", "-p", "lr=0.1", "--", "python", "train.py", "--lr", "0.1"
+    )
+    said, end = done.stderr.splitlines()
+    assert (done.returncode, said) == (0, "submitted first")
+    assert end.startswith("vcat: first completed in ")
+    assert sorted(done.stdout.splitlines()) == ["rate 0.1", "to stderr"]
+    told = project.ask(
+        """
+        job = get_job("first")
+        (row,) = list_jobs()
+        steps = [e["step"] for e in job.events() if e["event"] == "metric" and e["name"] == "loss"]
+        stage, = job.stages()
+        print(json.dumps([row.state, row.metrics, row.parameters, row.tags, row.script, row.stages,
+                          job.params(), steps, job.artifacts(),
+                          job.artifact("plots/plot.txt").decode(), job.fetch_job_results(),
+                          stage.id, stage.status, stage.file,
+                          job.provenance()["submitted"]["command"], len(job.source()) > 0]))
+        """
+    )
+    assert told == [
+        *("completed", {"loss": 1 / 3, "wild": "nan"}, {"lr": 0.1}, {"kind": "test"}),
+        *("python train.py --lr 0.1", 1, {"layers": [1, {"size": 2}]}, [0, 1, 2]),
+        *(["plots/plot.txt"], "a plot", 0, "command", "completed", None),
+        *(["python", "train.py", "--lr", "0.1"], True),
+    ]
+    assert project.leftovers() == []
+    assert not (project.directory / "plot.txt").exists()
+
+
+def test_a_command_job_can_be_run_again(project):
+    """The archived command runs in the archived source, whatever is in the directory today."""
+    project.write("train.py", "print('as it was')")
+    name = json.loads(submit(project, "--json", "--", "python", "train.py").stdout)["job_name"]
+    assert name.startswith("train-")
+    ended(project, name)
+    project.write("train.py", "print('changed')")
+    again = subprocess.run(
+        [sys.executable, "-m", "vcat_cli", "rerun", name, "-n", "again", "-f"],
+        cwd=project.directory,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (again.returncode, again.stdout) == (0, "as it was\n")
+
+
+def test_words_arrive_byte_for_byte(project):
+    """No shell sees them: quotes, newlines, globs, dashes, variables, nothing, any byte."""
+    project.write(
+        "show.py",
+        """
+        import json, os, sys
+        print(json.dumps([os.fsencode(each).hex() for each in sys.argv[1:]]))
+        """,
+    )
+    words = [
+        *("a b", "'", '"', "\n", "*", "$(touch canary)", "`touch canary`", "; touch canary", ""),
+        *("-rf", "--", "--traceback", "\\", "\x1b[2J", "é🦀\u202e", "$HOME", "~", "%s"),
+        os.fsdecode(b"\xff\xfe"),
+    ]
+    done = submit(project, "-n", "words", "-f", "--", "python", "show.py", *words)
+    assert json.loads(done.stdout) == [os.fsencode(each).hex() for each in words]
+    assert not list(project.parent.rglob("canary"))
+    script, command = project.ask(
+        """
+        job = get_job("words")
+        print(json.dumps([job.record().script, job.provenance()["submitted"]["command"]]))
+        """
+    )
+    assert script.isprintable()
+    assert script.isascii()
+    assert command == ["python", "show.py", *words]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["python", "-c", "raise SystemExit(3)"], "python -c 'raise SystemExit(3)': exit code 3"),
+        (["bash", "-c", "kill -9 $$"], "bash -c 'kill -9 $$': killed by signal 9 (SIGKILL)"),
+        (["bash", "-c", "kill -36 $$"], "bash -c 'kill -36 $$': killed by signal 36"),
+        (["no-such"], "no-such: it cannot be run: there is no command 'no-such'"),
+        (["./data.txt"], "./data.txt: it cannot be run: permission denied"),
+        (["./empty"], "./empty: it cannot be run: exec format error"),
+    ],
+)
+def test_a_command_that_does_not_end_well_fails_the_job(project, words, reason):
+    """The reason is the command and how it ended, in the listing, the log and the exception."""
+    project.write("data.txt", "no program")
+    project.write("empty", "\x7fELF nonsense").chmod(0o755)
+    done = submit(project, "-n", "bad", "-f", "--", *words)
+    assert done.returncode == 1
+    state, said, log, raised = ended(project, "bad")
+    assert (state, said, log) == ("failed", reason, f"vcat: {reason}\n")
+    assert raised == f"{reason}\nin stage 'command' of job bad\nfull log: vcat logs bad"
+
+
+def test_a_command_that_takes_too_long_is_ended(project):
+    """`--timeout` ends the command and fails the job."""
+    done = submit(
+        project, "-n", "slow", "--timeout", "0.5", "-f", "--", "bash", "-c", "echo on; sleep 600"
+    )
+    assert (done.returncode, done.stdout) == (
+        1,
+        "on\nvcat: bash -c 'echo on; sleep 600': timed out after 0.5 seconds\n",
+    )
+
+
+def test_cancelling_the_job_ends_the_command(project):
+    """The command is among the processes of the job, and what it started is too."""
+    pid = project.parent / "pid"
+    text = f"sleep 600 & echo $! > {pid}.new; mv {pid}.new {pid}; wait"
+    submit(project, "-n", "long", "--", "bash", "-c", text)
+    number = int(await_file(pid))
+    assert is_alive(number)
+    assert (
+        project.ask("job = get_job('long'); job.cancel(); print(json.dumps(job.get_job_status()))")
+        == "cancelled"
+    )
+    assert not is_alive(number)
+
+
+def test_a_process_that_is_asked_to_end_ends_its_command_first(project):
+    """A signal that only the job's process is sent goes on to the command, which may end well."""
+    ready = project.parent / "ready"
+    text = f'trap "echo bye; exit 0" TERM; echo > {ready}; while :; do sleep 0.05; done'
+    project.write(
+        "run.py",
+        f"""
+        import signal, vcat
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            vcat.run_command(["bash", "-c", {text!r}])
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        """,
+    )
+    running = subprocess.Popen(
+        [sys.executable, "run.py"], cwd=project.directory, stdout=subprocess.PIPE, text=True
+    )
+    await_file(ready)
+    os.kill(running.pid, signal.SIGTERM)
+    assert running.communicate(timeout=60)[0] == "bye\ninterrupted\n"
+
+
+IMPORTS = """
+    import os, subprocess, sys
+    without = [sys.executable, "-S", "-c", sys.argv[1]]
+    for command in ([sys.executable, "-c", sys.argv[1]], ["bash", "-c", '"$@"', "-", *without]):
+        subprocess.run(command, check=True)
+"""
+
+PROBE = """
+import importlib.util, os, sys
+before = list(sys.path)
+assert "vcat" not in sys.modules
+print(importlib.util.find_spec("pluggy") is not None, end=" ")
+import vcat
+vcat.log_metric("seen", len(before))
+new = sys.path[len(before) - 1:]
+print("/jobs/" in vcat.__file__, [os.path.basename(each) for each in new])
+"""
+
+
+def test_vcat_can_be_imported_by_any_process_of_the_command(project):
+    """What is installed comes first; where nothing is, what came with the job, behind all else."""
+    project.write("outer.py", IMPORTS)
+    done = submit(project, "-n", "imports", "-f", "--", "python", "outer.py", PROBE)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines() == [
+        "True False []",
+        "False True ['runtime']",
+    ]
+
+
+def test_variables_of_python_that_the_user_has_set_stay(project):
+    """Our directory is the last in PYTHONPATH, and whoever wants buffers has them."""
+    project.write("lib/own.py", "")
+    project.write(
+        "show.py",
+        """
+        import os, own
+        paths = os.environ["PYTHONPATH"].split(os.pathsep)
+        print(len(paths), paths[0], os.environ["PYTHONUNBUFFERED"] == "")
+        """,
+    )
+    variables = {"PYTHONPATH": str(project.directory / "lib"), "PYTHONUNBUFFERED": ""}
+    done = submit(project, "-f", "--", "python", "show.py", env=dict(os.environ) | variables)
+    assert done.stdout == f"2 {project.directory / 'lib'} True\n"
+
+
+def test_what_is_logged_is_checked_where_it_is_logged(project):
+    """A command learns of a wrong value at once, as a stage does; right ones are kept."""
+    project.write(
+        "wrong.py",
+        """
+        from vcat import *
+        log_metric("right", 1)
+        for call in (
+            lambda: log_metric("loss", "high"),
+            lambda: log_metric("loss", 1.0, step="a"),
+            lambda: log_param(3, 4),
+            lambda: log_artifact("."),
+            lambda: log_artifact("no-such"),
+            lambda: log_artifact("wrong.py", "a//b"),
+        ):
+            try:
+                call()
+            except Exception as error:
+                print(f"{type(error).__name__}: {error}")
+        """,
+    )
+    done = submit(project, "-n", "wrong", "-f", "--", "python", "wrong.py")
+    assert done.stdout.splitlines() == [
+        "TypeError: log_metric('loss'): 'high' is not a number",
+        "TypeError: log_metric('loss'): step 'a' is not a whole number",
+        "TypeError: log_param(): the name is a string, not 3",
+        "VcatError: log_artifact('.'): . is a directory; log its files",
+        "FileNotFoundError: [Errno 2] No such file or directory: 'no-such'",
+        "VcatError: artifact 'a//b': a name is one to three parts joined by '/'",
+    ]
+    assert project.ask("print(json.dumps(get_job('wrong').metrics()))") == {"right": 1}
+
+
+def test_metrics_can_be_seen_while_the_command_runs(project):
+    """What is logged is passed on at once, not when the command ends."""
+    go = project.parent / "go"
+    project.write(
+        "train.py",
+        f"""
+        import os, time, vcat
+        vcat.log_metric("loss", 0.5)
+        while not os.path.exists({str(go)!r}):
+            time.sleep(0.05)
+        """,
+    )
+    submit(project, "-n", "live", "--", "python", "train.py")
+    told = project.ask(
+        """
+        import time
+        job, deadline = get_job("live"), time.monotonic() + 60
+        while not job.metrics() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        print(json.dumps([job.metrics(), job.get_job_status()]))
+        """
+    )
+    go.touch()
+    assert told == [{"loss": 0.5}, "running"]
+    assert ended(project, "live")[0] == "completed"
+
+
+def test_variables_are_in_no_record(project):
+    """A secret of the environment reaches the command and nothing that is kept."""
+    secret = "canary-" + os.urandom(8).hex()
+    check = "import os; assert len(os.environ['MY_TOKEN']) == 23"
+    done = submit(
+        project,
+        *("-n", "secret", "-f", "--", "python", "-c", check),
+        env=dict(os.environ) | {"MY_TOKEN": secret},
+    )
+    assert done.returncode == 0, done.stdout
+    files = [each for each in (project.directory / ".vcat").rglob("*") if each.is_file()]
+    assert len(files) > 10
+    assert not [each for each in files if secret.encode() in each.read_bytes()]
+
+
+def test_a_process_that_outlives_its_command_is_told(tmp_path):
+    """Whoever logs when nobody listens any more gets an error that says why."""
+    code = textwrap.dedent(
+        """
+        import vcat
+        try:
+            vcat.log_metric("a", 1)
+        except vcat.VcatError as error:
+            print(error)
+        """
+    )
+    gone = tmp_path / "gone"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=dict(os.environ) | {"VCAT_REPORTS": str(gone)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == (
+        f"nobody listens to what this process logs: {gone} cannot be written to"
+        " (no such file or directory); the command of the job has ended\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--"], "submit: COMMAND is missing; it follows --, see `vcat submit --help`"),
+        (
+            ["python", "train.py"],
+            "submit: 'python' does not follow --; write"
+            " `vcat submit [OPTIONS] -- COMMAND [ARGS ...]`",
+        ),
+        (
+            ["--timeout", "-1", "--", "ls"],
+            "submit: argument --timeout: '-1' is not a number of seconds above 0;"
+            " see `vcat submit --help`",
+        ),
+        (
+            ["--json", "-f", "--", "ls"],
+            "submit: --json does not go with -f; see `vcat submit --help`",
+        ),
+        (
+            ["-p", "a=1", "-p", "a=2", "--", "ls"],
+            "submit: -p gives 'a' more than one value; leave all but one out",
+        ),
+    ],
+)
+def test_command_lines_that_make_no_sense(project, words, problem):
+    """Nothing is submitted, and one line says what would be right."""
+    done = submit(project, *words)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"vcat: {problem}\n")
+    assert os.listdir(project.directory) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        ("'ls -l'", "argv is the text 'ls -l'; give the words of the command as a list"),
+        ("[]", "there is no command; argv begins with its name"),
+        ("['']", "there is no command; argv begins with its name"),
+        (
+            "['a', 'b\\0']",
+            "'b\\x00' cannot be a word of a command; give texts without a NUL",
+        ),
+        ("['a', 1]", "1 cannot be a word of a command; give texts without a NUL"),
+        ("['a'], timeout=0", "timeout 0 is not a number of seconds above 0"),
+        (
+            "['a'], job_name='$(x)'",
+            "job_name '$(x)': a job's name is letters, digits, '.', '_' and '-', begins with a"
+            " letter or a digit and has at most 100 of them",
+        ),
+    ],
+)
+def test_calls_that_make_no_sense(project, call, problem):
+    """`vcat.submit_command` says what is wrong before anything is written."""
+    told = project.ask(
+        f"""
+        try:
+            vcat.submit_command({call})
+        except GraphError as error:
+            print(json.dumps(str(error)))
+        """
+    )
+    assert told == f"submit_command(): {problem}"
+    assert os.listdir(project.directory) == []

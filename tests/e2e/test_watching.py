@@ -1,0 +1,389 @@
+"""Watching a job from another process than the one that submitted it, and stopping to watch."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SCRIPT = """
+    import os, sys, time
+    from vcat import *
+
+    def wait_for(name):
+        deadline = time.monotonic() + 60
+        while not os.path.exists(name) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    @stage(persist=True)
+    def load(go):
+        print("loaded", flush=True)
+        log_metric("rows", 2)
+        with open("plot.txt", "w") as file:
+            file.write("a plot")
+        log_artifact("plot.txt")
+        return [1, 2]
+
+    @stage
+    def add(numbers, go):
+        print("adding", os.getpid(), flush=True)
+        wait_for(go)
+        print("added", flush=True)
+        return sum(numbers)
+
+    if __name__ == "__main__":
+        go = sys.argv[1]
+        deployment = add(load(go), go).run(job_name="job")
+        if "wait" in sys.argv:
+            deployment.wait_for_deployment_to_complete()
+"""
+
+ATTACHED = """
+    import os
+    job = get_job("jo")
+    lines = job.logs(follow=True)
+    first = [next(lines), next(lines).partition(" ")[0]]
+    seen = {
+        "status": job.get_job_status(), "first": first, "metrics": job.metrics(),
+        "stages": [each.status for each in job.stages()], "value": job.value_of("load"),
+        "artifacts": job.artifacts(), "artifact": job.artifact("plot.txt").decode(),
+        "events": next(job.events(follow=True))["event"], "tail": job.logs(tail=1).split()[0],
+    }
+    try:
+        job.wait_for_deployment_to_complete(timeout=0.05)
+    except TimeoutError as error:
+        seen["timeout"] = str(error)
+    open(GO + str(os.getpid()), "w").close()
+    if len([each for each in os.listdir(HERE) if each.startswith("go")]) >= 2:
+        open(GO, "w").close()
+    seen["rest"] = list(lines)
+    seen["result"] = job.fetch_job_results(timeout=60)
+    seen["provenance"] = [each["status"] for each in job.provenance()["stages"]]
+    seen["end"] = job.record().state, job.record().exit_code
+    print(json.dumps(seen))
+"""
+
+
+def pid_of(project):
+    """The number of the process of the job that is adding."""
+    code = 'lines = get_job("job").logs(follow=True); next(lines); print(next(lines).split()[1])'
+    return project.ask(code)
+
+
+def is_alive(pid):
+    """Whether a process is there and has not ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.slow
+def test_two_processes_attach_and_have_all_the_first_one_had(project, tmp_path):
+    """The submitter is gone; two others watch the same job at once, to its end."""
+    project.write("train.py", SCRIPT)
+    go = tmp_path / "go"
+    project.run("train.py", str(go))
+    code = "import json, vcat\nfrom vcat import *\n" + _dedented(
+        ATTACHED.replace("GO", repr(str(go))).replace("HERE", repr(str(tmp_path)))
+    )
+    watching = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=project.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for each in watching:
+        out, err = each.communicate(timeout=60)
+        assert err == ""
+        assert json.loads(out) == {
+            "status": "running",
+            "first": ["loaded", "adding"],
+            "metrics": {"rows": 2},
+            "stages": ["completed", "running"],
+            "value": [1, 2],
+            "artifacts": ["plot.txt"],
+            "artifact": "a plot",
+            "events": "job started",
+            "tail": "adding",
+            "timeout": "job job is running after 0.05 seconds; it goes on",
+            "rest": ["added"],
+            "result": 3,
+            "provenance": ["completed", "completed"],
+            "end": ["completed", 0],
+        }
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_job(project, tmp_path):
+    """A script on a terminal that is interrupted says how to go on; its job completes."""
+    project.write("train.py", SCRIPT)
+    go = tmp_path / "go"
+    terminal = _Terminal([sys.executable, "train.py", str(go), "wait"], project.directory)
+    try:
+        terminal.read_until(r"2 stages done.*add ")
+        terminal.write(b"\x03")
+        shown = terminal.read_to_end()
+        assert "job job goes on; `vcat logs -f job` follows it, `vcat cancel job` ends it" in shown
+        assert shown.rstrip().endswith("KeyboardInterrupt")
+        assert terminal.ended.returncode == -signal.SIGINT
+        assert project.ask('print(json.dumps(get_job("job").get_job_status()))') == "running"
+    finally:
+        go.touch()
+    assert project.ask('print(json.dumps(get_job("job").fetch_job_results(60)))') == 3
+
+
+def test_the_last_line_on_a_terminal(project, tmp_path):
+    """When the job has ended, the progress has gone and a line says how."""
+    project.write("train.py", SCRIPT)
+    go = tmp_path / "go"
+    terminal = _Terminal([sys.executable, "train.py", str(go), "wait"], project.directory)
+    terminal.read_until(r"1 of 2 stages done, .*add ")
+    go.touch()
+    shown = terminal.read_to_end()
+    end = r"vcat: job completed in \S+ s, 0 of 2 stages cached; vcat show job\r\n"
+    assert re.search(rf"\x1b\[(K|2K){end}$", shown)
+
+
+def test_ctrl_c_under_vcat_run_cancels(project, tmp_path):
+    """On a terminal the whole foreground group is interrupted; the job ends with its processes."""
+    project.write("train.py", SCRIPT)
+    command = [sys.executable, "-m", "vcat_cli", "run", "train.py", str(tmp_path / "go")]
+    terminal = _Terminal(command, project.directory)
+    shown = terminal.read_until(r"adding \d+\r\n")
+    pid = int(re.search(r"adding (\d+)", shown)[1])
+    terminal.write(b"\x03")
+    shown = terminal.read_to_end()
+    assert "vcat: interrupted; cancelling job (Ctrl-C again to kill at once)" in shown
+    assert re.search(r"vcat: job was cancelled after \S+ s, 0 of 2 stages cached", shown)
+    assert terminal.ended.returncode == 130
+    assert not is_alive(pid)
+    listed = "print(json.dumps([(e.state, e.stages_done) for e in list_jobs()]))"
+    assert project.ask(listed) == [["cancelled", 1]]
+
+
+def test_a_killed_job_is_put_right_by_whoever_looks(project, tmp_path):
+    """The row and the archive have the end that the job could not write; then nothing is asked."""
+    project.write("train.py", SCRIPT)
+    project.run("train.py", str(tmp_path / "go"))
+    os.kill(pid_of(project), signal.SIGKILL)
+    _await(lambda: project.ask("print(json.dumps(list_jobs()[0].state))") == "failed")
+    shutil.rmtree(project.directory / ".vcat" / "jobs")
+    read = project.ask(
+        """
+        row, job = list_jobs()[0], get_job("job")
+        print(json.dumps([
+            row.state, row.exit_code, row.stages_done, dict(row.metrics), job.get_job_status(),
+            [each.status for each in job.stages()], job.logs().split()[:2],
+            [each.error for each in job.stages()],
+        ]))
+        """
+    )
+    assert read == [
+        "failed",
+        137,
+        1,
+        {"rows": 2},
+        "failed",
+        ["completed", "failed"],
+        ["loaded", "adding"],
+        [None, "the job ended while it ran"],
+    ]
+
+
+def test_looking_at_a_store_that_cannot_be_written(project, tmp_path):
+    """The truth is told all the same."""
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    project.write("train.py", SCRIPT)
+    project.run("train.py", str(tmp_path / "go"))
+    os.kill(pid_of(project), signal.SIGKILL)
+    stores = [p for p in (project.directory / ".vcat").rglob("*") if p.is_dir()]
+    stores = [p for p in stores if "jobs" not in p.parts]
+    for each in stores:
+        each.chmod(0o500)
+    try:
+        _await(lambda: project.ask("print(json.dumps(list_jobs()[0].state))") == "failed")
+        assert project.ask('print(json.dumps(get_job("job").logs()))').startswith("loaded\n")
+    finally:
+        for each in stores:
+            each.chmod(0o700)
+
+
+def test_a_submitter_that_died_before_it_could_tell(project, tmp_path):
+    """A job whose id nobody wrote down is found by its name, where its deployment calls it so."""
+    project.write("train.py", SCRIPT)
+    (tmp_path / "go").touch()
+    project.run("train.py", str(tmp_path / "go"), "wait")
+    (document,) = (project.directory / ".vcat" / "archive").rglob("deployment.json")
+    document.unlink()
+    code = 'print(json.dumps([get_job("job").get_job_status(), get_job("job").record().exit_code]))'
+    assert project.ask(code) == ["completed", 0]
+
+
+def _dedented(text):
+    import textwrap
+
+    return textwrap.dedent(text)
+
+
+def _await(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class _Terminal:
+    """A command in the foreground of a terminal of its own."""
+
+    def __init__(self, command, directory):
+        self._main, other = pty.openpty()
+        self.ended = subprocess.Popen(
+            command,
+            cwd=directory,
+            stdin=other,
+            stdout=other,
+            stderr=other,
+            start_new_session=True,
+            env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+            preexec_fn=_take_terminal,  # noqa: PLW1509  # no thread of this process holds a lock
+        )
+        os.close(other)
+        self._shown = ""
+
+    def write(self, data):
+        os.write(self._main, data)
+
+    def read_until(self, pattern):
+        """What is shown until *pattern* is."""
+        deadline = time.monotonic() + 60
+        while not re.search(pattern, self._shown, re.S):
+            assert self._read(deadline - time.monotonic()), self._shown
+        return self._shown
+
+    def read_to_end(self):
+        """What is shown from now on until the command has ended."""
+        self._shown = ""
+        deadline = time.monotonic() + 60
+        while self._read(deadline - time.monotonic()):
+            pass
+        self.ended.wait(timeout=60)
+        os.close(self._main)
+        return self._shown
+
+    def _read(self, seconds):
+        ready, _, _ = select.select([self._main], [], [], max(0, seconds))
+        try:
+            data = os.read(self._main, 65536) if ready else b""
+        except OSError:  # as a terminal ends on Linux
+            return False
+        self._shown += data.decode("utf-8", "replace")
+        return bool(data)
+
+
+def _take_terminal():
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+STATES = """
+    import os, signal, sys, time
+    from vcat import *
+
+    @stage
+    def talk():
+        print("said by talk")
+        return 1
+
+    @stage
+    def hang(x):
+        print("said by hang", os.getpid(), flush=True)
+        time.sleep(600)
+
+    if __name__ == "__main__":
+        deployment = hang(talk()).run(job_name="job")
+        deployment.wait_for_deployment_to_complete()
+        try:
+            deployment.fetch_job_results()
+        except RemoteException as error:
+            print(str(error))
+"""
+
+
+def test_a_job_that_takes_too_long_is_told_from_one_that_was_cancelled(project):
+    """The job knows only that it was asked to end; listing, status and error say why."""
+    project.write(
+        "a.config.yaml",
+        """\
+        deployment_implementation:
+          deployment_type: vcat.LocalShellJobDeployment
+          constructor_keyword_arguments: {path: .vcat/jobs, timeout: 3}
+        """,
+    )
+    project.write("train.py", STATES)
+    printed = project.run("train.py").stdout
+    first = "job job timed out: took longer than its timeout of 3 seconds"
+    assert printed.splitlines()[0] == first
+    assert "  said by hang" in printed
+    read = project.ask(
+        """
+        row, job = list_jobs()[0], get_job("job")
+        print(json.dumps([
+            row.state, row.reason, row.exit_code, row.stages_done, job.get_job_status(),
+            [each.status for each in job.stages()],
+        ]))
+        """
+    )
+    assert read == [
+        "timed out",
+        "took longer than its timeout of 3 seconds",
+        143,
+        1,
+        "timed out",
+        ["completed", "failed"],
+    ]
+
+
+def test_what_one_stage_prints(project):
+    """While it runs, once it has ended, and from the archive when the job's directory is gone."""
+    project.write("train.py", STATES.replace("deployment.wait_for", "sys.exit()\n        wait_for"))
+    project.run("train.py")
+    code = """
+        job = get_job("job")
+        lines = job.logs(follow=True, stage="hang")
+        print(json.dumps([
+            list(job.logs(follow=True, stage="talk")), next(lines).split()[:3],
+            job.logs(stage="hang", tail=0), job.logs(stage="hang").split()[:3],
+        ]))
+    """
+    assert project.ask(code) == [
+        ["said by talk"],
+        ["said", "by", "hang"],
+        "",
+        ["said", "by", "hang"],
+    ]
+    project.ask('get_job("job").cancel()\nprint(json.dumps(None))')
+    shutil.rmtree(project.directory / ".vcat" / "jobs")
+    code = 'print(json.dumps([get_job("job").logs(stage=each)[:12] for each in ("talk", "hang")]))'
+    assert project.ask(code) == ["said by talk", "said by hang"]
+    command = [sys.executable, "-m", "vcat_cli", "logs", "job", "--stage", "talk"]
+    done = subprocess.run(
+        command, cwd=project.directory, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "said by talk\n"

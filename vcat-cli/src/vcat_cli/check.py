@@ -1,0 +1,99 @@
+"""``vcat check``: what the jobs of a script would fail of, found without running a stage."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+
+import vcat
+from vcat_cli.parameter import add_params, once_each
+from vcat_cli.problem import DONE, FAILED, INTERRUPTED, say
+from vcat_cli.script import run_to_end
+from vcat_cli.text import escape, to_json
+from vcat_cli.usage import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+DESCRIPTION = """\
+Run a script without its stages, bundle each of its jobs, unpack it where nothing of the working
+directory can be imported, and take it apart there with the interpreter that would run it. Say in a
+line each what would fail. Nothing is submitted or kept. The exit code is 1 if there is a problem;
+warnings do not count."""
+
+EXAMPLES = """\
+  vcat check train.py
+  vcat check train.py -p C=0.5                   with the hyperparameter that it will run with
+  vcat check train.py -- --verbose               what follows -- is for the script"""
+
+
+def add_arguments(parser: Any) -> None:
+    """Add what ``vcat check`` takes."""
+    parser.usage = "%(prog)s [-h] [-p NAME=VALUE] [--json] [--traceback] SCRIPT [ARGS ...]"
+    # Optional here and checked below: in between options argparse asks for ARGS as well.
+    parser.add_argument("script", metavar="SCRIPT", nargs="?", help="the script")
+    add_params(parser, "the value of a hyperparameter, whatever the script gives to run()")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument(
+        "arguments", metavar="ARGS", nargs="*", help="the script's own; options of it follow --"
+    )
+
+
+def execute(arguments: Namespace) -> int:
+    """Check the jobs of a script."""
+    if arguments.script is None:
+        raise UsageError("check: SCRIPT is missing; see `vcat check --help`")
+    params = once_each("check", arguments.params)
+    checked: Any = None
+
+    def run() -> None:
+        nonlocal checked
+        # What was found is what goes to standard output, and nothing else.
+        with redirect_stdout(sys.stderr):
+            checked = vcat.check_script(arguments.script, arguments.arguments, params)
+
+    try:
+        code = run_to_end(arguments.script, run, whole_traceback=arguments.traceback, verb="check")
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    if checked is None:
+        return code
+    if arguments.json:
+        print(to_json(_as_json(checked)))
+    else:
+        for each in checked.found:
+            print(_line(each))
+    problems = sum(not each.is_warning for each in checked.found)
+    if not checked.count:
+        say("the script runs no pipeline")
+    elif checked.ended_at is not None:
+        where = f" in {arguments.script}:{checked.ended_at}" if checked.ended_at else ""
+        say(f"the script asks for what only a job has{where}; what it does then is not checked")
+    if checked.count and not checked.found and not arguments.json:
+        say("nothing found")
+    return FAILED if problems else DONE
+
+
+def _line(each: Any) -> str:
+    place = f"{escape(each.place)}: " if each.place else ""
+    return f"{place}{'warning: ' if each.is_warning else ''}{escape(each.text)}"
+
+
+def _as_json(checked: Any) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "record": "check",
+        "pipelines": checked.count,
+        "problems": [_finding(each) for each in checked.found if not each.is_warning],
+        "warnings": [_finding(each) for each in checked.found if each.is_warning],
+        "complete": checked.ended_at is None,
+        "ended_at": checked.ended_at or None,
+    }
+
+
+def _finding(each: Any) -> dict[str, Any]:
+    file, _, line = each.place.rpartition(":")
+    return {"file": file or None, "line": int(line) if line else None, "text": each.text}

@@ -1,0 +1,106 @@
+"""A command as the body of a stage: run by its words, not by a shell, with our own streams."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from vcat._keeping.command import show_command
+from vcat.errors import CommandError
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+#: What names the interpreter that runs the job.
+_PYTHONS = ("python", "python3")
+
+#: Whoever ends a job as a rule tells all its processes, and the command twice is once too often: it
+#: is told again only where it still runs after so many seconds.
+_SECOND_REQUEST = 1.0
+
+#: A command that has taken too long has so many seconds to end itself.
+_GRACE = 5.0
+
+
+def run_command(argv: Sequence[str], timeout: float | None) -> int:
+    """Run a command and return its exit code, which is 0; see :func:`vcat.run_command`."""
+    from vcat._running.spool import Spool
+
+    words = [sys.executable if argv[0] in _PYTHONS else argv[0], *argv[1:]]
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # what was printed before shall stand before it in the log
+            stream.flush()
+    with Spool.open() as spool:
+        child = _start(words, argv, spool.environment())
+        code = _wait(child, argv, timeout)
+    if code < 0:
+        raise CommandError(f"{show_command(argv)}: {_signalled(-code)}")
+    if code > 0:
+        raise CommandError(f"{show_command(argv)}: exit code {code}")
+    return 0
+
+
+def _start(words: list[str], argv: Sequence[str], environment: dict[str, str]) -> Popen[bytes]:
+    from subprocess import Popen
+
+    try:
+        return Popen(words, env=environment)  # noqa: S603  # the user's command is what this runs
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        if isinstance(error, FileNotFoundError):
+            reason = f"there is no command {argv[0]!r}"
+        raise CommandError(f"{show_command(argv)}: it cannot be run: {reason}") from None
+
+
+def _wait(child: Popen[bytes], argv: Sequence[str], timeout: float | None) -> int:
+    """Wait for the end of the command and return its exit code.
+
+    Raises:
+        CommandError: It took longer than *timeout*; it has ended.
+        KeyboardInterrupt: This process was asked to end; the command has ended.
+    """
+    from subprocess import TimeoutExpired
+
+    try:
+        return child.wait(timeout)
+    except TimeoutExpired:
+        _end(child)
+        raise CommandError(f"{show_command(argv)}: timed out after {timeout:g} seconds") from None
+    except BaseException:
+        # Whoever has asked this process to end kills what does not: nothing here is in a hurry.
+        try:
+            child.wait(_SECOND_REQUEST)
+        except TimeoutExpired:
+            child.terminate()
+            child.wait()
+        raise
+
+
+def _end(child: Popen[bytes]) -> None:
+    from subprocess import TimeoutExpired
+
+    child.terminate()
+    try:
+        child.wait(_GRACE)
+    except TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _signalled(number: int) -> str:
+    try:
+        return f"killed by signal {number} ({signal.Signals(number).name})"
+    except ValueError:  # a real-time signal
+        return f"killed by signal {number}"
+
+
+def unpacked_from() -> str | None:
+    """Return the directory of the job that this vcat travelled with; ``None`` for another vcat."""
+    runtime = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    directory = os.path.dirname(runtime)
+    is_job = os.path.basename(runtime) == "runtime"
+    return directory if is_job and os.path.exists(os.path.join(directory, "bundle.json")) else None

@@ -1,0 +1,128 @@
+"""The process in which a stage of an earlier job is looked at: from what was sent to the stage."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NamedTuple
+
+from vcat._keeping.archive import JobArchive, parse_document
+from vcat._plugins.configuration import thaw
+from vcat._running.console import WAYS, Call, print_traceback, say
+from vcat._running.import_hook import ImportHook
+from vcat._running.restoring import Inputs, move_code, restore
+from vcat._running.seed import Seeds, actions_on_import
+from vcat.errors import VcatError
+
+#: So many missing values are listed; who has more than that sees the pattern.
+_LISTED = 20
+
+
+def debug(directory: str) -> int:
+    """Do what the request in *directory* asks for and return the exit code of the process.
+
+    The current directory is the project as the job had it.
+    """
+    try:
+        return _debug(directory)
+    except VcatError as error:
+        for line in str(error).split("\n"):
+            say(line)
+        return 1
+
+
+def _debug(directory: str) -> int:
+    request, definition = (
+        parse_document(_read(directory, f"{kind}.json"), kind, f"{kind}.json")
+        for kind in ("request", "definition")
+    )
+    configuration = thaw(request["configuration"])
+    number, job_name = request["stage"], request["job_name"]
+    here = os.path.join(directory, "project")
+    try:
+        graph, parameters = restore(definition, _read(directory, "values.bin"), here)
+    except VcatError:
+        raise
+    except Exception as error:
+        raise VcatError(
+            f"the code of job {job_name} cannot be restored here: {type(error).__name__}: {error};"
+            f" debug it where what it imports is installed (this is {sys.executable})"
+        ) from error
+    ids = request["ids"]
+    inputs = Inputs(
+        graph,
+        parameters,
+        JobArchive(configuration.archives, job_name),
+        configuration.cache,
+        kept=dict(request["kept"]),
+        filed=dict(request["filed"]),
+        mapped=dict(request["mapped"]),
+    )
+    seeds, keys = Seeds(job_name, ids), dict(request["keys"])
+    ImportHook(actions_on_import()).install()  # of what a stage is the first to import
+
+    def call(number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        stage = inputs.stage(number)
+        key = _Recorded(keys[number]) if number in keys else None
+        return Call(stage, args, kwargs, seeds.of(number, stage, key))  # type: ignore[arg-type]  # as much of a key as it takes
+
+    inputs.find(number)
+    move_code(definition["project"], here)
+    if inputs.missing and not request["compute"] and not _agreed(inputs, ids, ids[number]):
+        return 1
+    try:
+        inputs.compute(lambda *called: call(*called).make())
+    except BaseException as error:  # noqa: BLE001  # the functions may raise anything
+        print_traceback(error)
+        say(f"an input of {ids[number]} could not be computed again")
+        return 1
+    called = call(number, *inputs.arguments(number))
+    say(f"{called.stage.label} of job {job_name}{_origins(number, inputs, ids)}")
+    return WAYS[request["way"]](called)
+
+
+class _Recorded(NamedTuple):
+    """A key that the job has recorded."""
+
+    hex: str
+
+
+def _agreed(inputs: Inputs, ids: list[str], wanted: str) -> bool:
+    """Ask whether what is missing shall be computed.
+
+    Raises:
+        VcatError: There is nobody to ask.
+    """
+    said = [f"the value of {ids[each]} is missing: {why}" for each, why in inputs.missing.items()]
+    said[_LISTED:] = [f"and {len(said) - _LISTED} more are"] * (len(said) > _LISTED)
+    listed = [ids[each] for each in inputs.missing]
+    names = ", ".join([*listed[:_LISTED], *["..."] * (len(listed) > _LISTED)])
+    if not sys.stdin.isatty():
+        said.append(
+            f"{wanted} needs {names}; --compute computes that again, and .persist() on a stage"
+            " keeps its value in later jobs"
+        )
+        raise VcatError("\n".join(said))
+    for each in said:
+        say(each)
+    try:
+        answer = input(f"vcat: compute {names} again? [y/N] ")
+    except (EOFError, KeyboardInterrupt):
+        return False
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _origins(number: int, inputs: Inputs, ids: list[str]) -> str:
+    """Return where the inputs come from, for the line that says what is looked at."""
+    pending, told = inputs.upstream(number), {}
+    for each in pending:  # grows while it is walked
+        if each in inputs.origins:
+            told[each] = f", {ids[each]} {inputs.origins[each]}"
+        else:
+            pending += inputs.upstream(each)
+    return "".join(told.values())
+
+
+def _read(directory: str, name: str) -> bytes:
+    with open(os.path.join(directory, name), "rb") as file:
+        return file.read()

@@ -1,0 +1,67 @@
+"""Submitting a command as a job: one stage that runs it in the project's copy."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from vcat import run_command, stage
+from vcat._authoring.graph import Graph
+from vcat._keeping.command import show_command
+from vcat._keeping.guard import call
+from vcat._plugins.configuration import load
+from vcat._shipping.handover import Submission, choose_name, hand_over
+from vcat._shipping.submission import define, new_record
+from vcat.errors import GraphError
+
+_INTERPRETERS = ("python", "python3")
+
+
+def submit_command(
+    argv: Sequence[str], job_name: str | None, params: dict[str, Any], timeout: float | None
+) -> Submission:
+    """Bundle the working directory with a command, and hand the job over."""
+    words = _checked(argv, timeout)
+    project = os.getcwd()
+    configuration = load(project)
+    call(configuration.deployment, "check")
+    name = choose_name("submit_command", job_name, _stem(words), configuration)
+    command = stage(run_command, name="command", cache=False)
+    graph = Graph.ending_in(command(words) if timeout is None else command(words, timeout))
+    record = new_record(name, configuration, script=show_command(words), parameters=params)
+    job = define(graph, params, record, configuration, paths=[], package=None)
+    job.definition["submitted"]["command"] = words
+    return hand_over(job, configuration, needs_cache=False)
+
+
+def _checked(argv: Sequence[str], timeout: float | None) -> list[str]:
+    if isinstance(argv, str):
+        raise GraphError(
+            f"submit_command(): argv is the text {argv!r}; give the words of the command as a list"
+        )
+    words: list[Any] = list(argv)
+    if not words or not words[0]:
+        raise GraphError("submit_command(): there is no command; argv begins with its name")
+    for each in words:
+        if not isinstance(each, str) or "\0" in each:
+            raise GraphError(
+                f"submit_command(): {each!r} cannot be a word of a command; give texts without a"
+                " NUL"
+            )
+    if timeout is not None and not (timeout > 0 and math.isfinite(timeout)):
+        raise GraphError(
+            f"submit_command(): timeout {timeout!r} is not a number of seconds above 0"
+        )
+    return words
+
+
+def _stem(words: list[str]) -> str:
+    """How the name of the job begins: with that of the script, the module or the command."""
+    named = words[0]
+    if named in _INTERPRETERS:
+        rest = words[2:] if words[1:2] == ["-m"] else words[1:]
+        named = next((each for each in rest[:1] if not each.startswith("-")), named)
+    stem = os.path.splitext(os.path.basename(named))[0]
+    return stem.encode("ascii", "ignore").decode() or "command"

@@ -1,0 +1,120 @@
+"""A stage of an earlier job sent to a fresh process of this machine, to be looked at there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from vcat._keeping.archive import JobArchive, format_document
+from vcat._plugins.configuration import load
+from vcat._shipping.source import unpack_source
+from vcat.errors import VcatError
+
+if TYPE_CHECKING:
+    from vcat._looking.deployment import Deployment
+    from vcat._plugins.configuration import Configuration
+
+#: The process begins like a job: nothing of the current directory can be imported in it.
+_PROGRAM = (
+    "import sys; del sys.path[0]; from vcat._running.debugging import debug;"
+    " sys.exit(debug(sys.argv[1]))"
+)
+
+
+def debug_stage(job: Deployment, stage: str, way: str, *, compute: bool) -> int:
+    """Call a stage of a job again in a fresh process; see :func:`vcat.debug_stage`."""
+    configuration = load(os.getcwd())
+    archive = JobArchive(configuration.archives, job.job_name)
+    definition = archive.fetch_document("definition")
+    if definition is None:
+        raise VcatError(f"job {job.job_name} has left no definition in its archive")
+    _check_python(job, definition)
+    source, pickles = archive.fetch_source(definition["bundle_name"]), archive.fetch_pickles()
+    if source is None:
+        raise VcatError(
+            f"job {job.job_name} has left no source in its archive: it ended before its first"
+            " stage, or the archive has lost it; run its script again"
+        )
+    if pickles is None:
+        raise VcatError(
+            f"job {job.job_name} has left no functions and arguments in its archive: an earlier"
+            " vcat submitted it, or the archive has lost them; run its script again"
+        )
+    request = _request(job, stage, way, configuration, compute=compute)
+    with tempfile.TemporaryDirectory(prefix="vcat-debug-") as made:
+        directory = os.path.realpath(made)
+        unpack_source(source, directory, job.job_name)
+        for name, data in {
+            "values.bin": pickles,
+            "definition.json": format_document("definition", definition),
+            "request.json": format_document("request", request),
+        }.items():
+            with open(os.path.join(directory, name), "xb", opener=_private) as file:
+                file.write(data)
+        return _started(directory, os.environ | configuration.environment)
+
+
+def _request(
+    job: Deployment, stage: str, way: str, configuration: Configuration, *, compute: bool
+) -> dict[str, Any]:
+    """Return what the process has to know: what to do, and where the inputs may be."""
+    kept, filed, keys, mapped = {}, {}, {}, {}
+    for each in job.events():
+        kind, number = each["event"], each.get("number")
+        if kind == "value":
+            kept[number] = each["digest"]
+        elif kind == "stage mapped":
+            mapped[number] = [each["first"], each["count"]]
+        elif kind == "stage ended" and "key" in each:
+            keys[number] = each["key"]
+            if "output" in each:
+                filed[number] = [each["key"], each["output"]]
+    stages = sorted(job.stages(), key=lambda each: each.number)
+    return {
+        "job_name": job.job_name,
+        "ids": [each.id for each in stages],
+        "stage": next(each.number for each in stages if each.id == stage),
+        "keys": list(keys.items()),
+        "mapped": list(mapped.items()),
+        "way": way,
+        "compute": compute,
+        "kept": list(kept.items()),
+        "filed": list(filed.items()),
+        "configuration": configuration.freeze(),
+    }
+
+
+def _check_python(job: Deployment, definition: dict[str, Any]) -> None:
+    """Refuse what another Python has compiled."""
+    made_by = definition.get("python")
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if made_by != here:
+        made_by = made_by or "another version"
+        raise VcatError(
+            f"job {job.job_name} was made by Python {made_by}, this is {here} ({sys.executable});"
+            f" install vcat for a Python {made_by} and debug the job with that"
+        )
+
+
+def _started(directory: str, environment: dict[str, str]) -> int:
+    """Run the process, which has the terminal, and return its exit code."""
+    # Ctrl-C is for the debugger. A handler, unlike SIG_IGN, is not inherited.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        done = subprocess.run(  # noqa: S603  # this interpreter, with a program of ours
+            [sys.executable, "-c", _PROGRAM, directory],
+            cwd=os.path.join(directory, "project"),
+            env=environment,
+            check=False,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

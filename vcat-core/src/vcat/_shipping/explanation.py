@@ -1,0 +1,142 @@
+"""What a trial has shown, in the words of the project it was made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+from vcat._keeping.module import find_module
+from vcat._shipping.finding import Finding
+from vcat._shipping.literals import left_out
+
+if TYPE_CHECKING:
+    from vcat._shipping.needs import Needs
+    from vcat._shipping.trial import Answer
+
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+class Explanation:
+    """Says what is behind the failures of a trial.
+
+    Args:
+        project: The project directory.
+        python: The interpreter of the trial.
+        sent: The names of all files and directories in the bundle.
+        needs: What the graph needs.
+        definition: The definition of the job.
+    """
+
+    def __init__(
+        self,
+        project: str,
+        python: str,
+        sent: Collection[str],
+        needs: Needs,
+        definition: dict[str, Any],
+    ) -> None:
+        self._project = project
+        self._python = python
+        self._sent = sent
+        self._needs = needs
+        self._definition = definition
+
+    def of(self, answer: Answer) -> Iterator[Finding]:
+        """Yield a finding for each thing that failed, whatever else fails of it left out."""
+        if answer.problem:
+            remedy = "let the deployment name a Python"  # which would set the variable itself
+            problem = answer.problem.replace("set VCAT_PYTHON to a Python", remedy)
+            yield Finding("", f"the job would not start: {problem}")
+            return
+        for reason in answer.backends:
+            yield Finding("", f"a backend cannot be built where the job runs: {reason}")
+        told: set[str] = set()
+        for name in answer.missing:
+            if not self._is_told(name, told):
+                told.add(name)
+                yield self._missing(name, self._needs.modules[name])
+        texts: set[str] = set()
+        for each in answer.failed:
+            if each["text"] in texts:
+                continue
+            texts.add(each["text"])
+            place = each["place"] or self._place(each)
+            lacking = each.get("missing")
+            if lacking:
+                if not self._is_told(lacking, told):
+                    told.add(lacking)
+                    yield self._missing(lacking, self._needs.modules.get(lacking, place))
+            elif "runs" in each:
+                if not self._needs.script:
+                    yield Finding(
+                        place,
+                        f"module {each['runs']!r} runs a pipeline when it is imported, which the"
+                        " job does; put that under if __name__ == '__main__':",
+                    )
+            else:
+                what = f"module {each['module']!r}" if "module" in each else self._label(each)
+                yield Finding(
+                    place, f"{what} cannot be imported where the job runs: {each['text']}"
+                )
+
+    @staticmethod
+    def _is_told(name: str, told: set[str]) -> bool:
+        parts = name.split(".")
+        return any(".".join(parts[:count]) in told for count in range(1, len(parts) + 1))
+
+    def _missing(self, name: str, place: str) -> Finding:
+        what, file = f"module {name!r}", find_module(name)
+        if file is None or file == "built-in":
+            return Finding(place, f"{what} is neither here nor where the job runs; install it")
+        if file.startswith(self._project + os.sep):
+            remedy = left_out(file[len(self._project) + 1 :], self._sent)
+            return Finding(place, f"{what} is not in the bundle: {remedy}")
+        if any(each in file.split(os.sep) for each in _INSTALLED):
+            distribution = _distribution(name)
+            return Finding(
+                place,
+                f"{what} is not installed for {self._python}, which runs the job;"
+                f" {self._python} -m pip install {distribution}",
+            )
+        return Finding(
+            place,
+            f"{what} lies outside of the project, in {file}; move it into the project, or install"
+            " it where the job runs",
+        )
+
+    def _users(self, failed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for stage in self._definition["stages"]:
+            if failed.get("value") in _values(stage):
+                yield stage
+
+    def _place(self, failed: dict[str, Any]) -> str:
+        if "module" in failed:
+            return self._needs.modules.get(failed["module"], "")
+        stage = next(self._users(failed), {})
+        return f"{stage['file']}:{stage['line']}" if "file" in stage else ""
+
+    def _label(self, failed: dict[str, Any]) -> str:
+        stage = next(self._users(failed), None)
+        return "a hyperparameter" if stage is None else f"what stage {stage['name']!r} needs"
+
+
+def _values(node: Any) -> set[int]:
+    """Return the places of the pickled values in a part of the definition."""
+    found: set[int] = set()
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, dict):
+            found |= {each[k] for k in ("function", "value") if isinstance(each.get(k), int)}
+            pending += each.values()
+        elif isinstance(each, list):
+            pending += each
+    return found
+
+
+def _distribution(module: str) -> str:
+    import importlib_metadata
+
+    top = module.partition(".")[0]
+    return next(iter(importlib_metadata.packages_distributions().get(top, ())), top)

@@ -1,0 +1,162 @@
+"""What the arguments of stages say of files that a job will not have, and of secrets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from vcat._authoring.signature import code_of
+from vcat._plugins.secret import secrets_in
+from vcat._shipping.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from vcat import Stage
+
+_LONGEST = 1_000
+_ITEMS = 1_000
+_LISTED = 10  # so many of one argument are listed; who has more than that sees the pattern
+
+
+def left_out(path: str, sent: Collection[str]) -> str:
+    """Return what to do where *path*, of the project, is not among what was *sent*.
+
+    Nothing below an ignored directory is looked at: it is the directory that has to come back.
+    """
+    parts = path.split("/")
+    tops = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+    top = next((each for each in tops if each not in sent), path)
+    slash = "/" if os.path.isdir(top) else ""
+    return (
+        f"an ignore rule, a default or a store leaves {top} out; a line '!/{top}{slash}' in"
+        " .vcatignore brings back what rules leave out"
+    )
+
+
+class Literals:
+    """The arguments of a script's stages, looked at for files and secrets.
+
+    Args:
+        project: The project directory.
+        script: The file of the script.
+        sent: The names of all files and directories in the bundle, relative to the project.
+    """
+
+    def __init__(self, project: str, script: str, sent: Collection[str]) -> None:
+        self._project = project
+        self._beside = os.path.dirname(script)
+        self._sent = sent
+
+    def of_stage(self, stage: Stage, place: str) -> Iterator[Finding]:
+        """Yield what is to be said of the arguments and the body of a stage."""
+        names = _names(stage)
+        for name, value in [*zip(names, stage.args, strict=False), *(stage.kwargs or {}).items()]:
+            yield from self.of_value(value, name, f"stage {stage.name!r}: argument {name!r}", place)
+        code = code_of(stage.function)
+        for text in _texts_in(code) if code is not None else ():
+            problem = self._problem(text, is_path=False)
+            if problem is not None and not os.path.isabs(text):
+                yield Finding(place, f"stage {stage.name!r} names {problem[0]}", is_warning=True)
+
+    def of_value(self, value: Any, name: str, what: str, place: str) -> Iterator[Finding]:
+        """Yield what is to be said of a value; *what* says in messages which it is."""
+        if any(not each.replace(".", "").isdigit() for each in _secrets(value, name)):
+            yield Finding(
+                place,
+                f"{what} looks like a secret: it would be in the bundle and in the archive of the"
+                " job; read it from the environment inside the function",
+                is_warning=True,
+            )
+        told = 0
+        for each in _paths_in(value):
+            problem = self._problem(os.fspath(each), is_path=not isinstance(each, str))
+            if problem is not None:
+                told += 1
+                if told <= _LISTED:
+                    yield Finding(place, f"{what} is {problem[0]}", is_warning=problem[1])
+        if told > _LISTED:
+            yield Finding(place, f"{what} has {told - _LISTED} more such paths", is_warning=True)
+
+    def _problem(self, path: str, *, is_path: bool) -> tuple[str, bool] | None:
+        """Return what is wrong with a path, and whether a job may do well all the same."""
+        if not path or len(path) > _LONGEST or "\n" in path or "\0" in path or "://" in path:
+            return None
+        if not is_path and "/" not in path and "." not in path.strip("."):
+            return None
+        if os.path.isabs(path):
+            return self._absolute(path)
+        inside = os.path.normpath(path)
+        if not os.path.exists(os.path.join(self._project, inside)):
+            beside = os.path.relpath(os.path.join(self._beside, inside), self._project)
+            if beside == inside or not os.path.exists(os.path.join(self._project, beside)):
+                return None
+            return (
+                f"{path!r}, which lies beside the script and not in the project directory, where a"
+                f" job runs; write {beside!r}"
+            ), False
+        if inside.split(os.sep)[0] == os.pardir:
+            return f"{path!r}, which is outside of the project; copy it into the project", False
+        if inside in self._sent or inside == os.curdir:
+            return None
+        return (
+            f"{path!r}, which is there and not in the bundle: {left_out(inside, self._sent)}",
+            False,
+        )
+
+    def _absolute(self, path: str) -> tuple[str, bool] | None:
+        if not os.path.exists(path):
+            return None
+        real = os.path.normpath(path)
+        if real == self._project or real.startswith(self._project + os.sep):
+            return (
+                f"{path!r}, which is in the project: a job has a copy of it and would use the"
+                f" original; write {os.path.relpath(real, self._project)!r}"
+            ), True
+        if not os.path.isfile(real) and not os.path.isdir(real):
+            return None
+        return (
+            f"{path!r}, which is outside of the project: only jobs on this machine have it; copy it"
+            " into the project for others"
+        ), True
+
+
+def _secrets(value: Any, name: str) -> tuple[str, ...]:
+    return secrets_in(value, name) if isinstance(value, (str, dict, list, tuple)) else ()
+
+
+def _names(stage: Stage) -> list[str]:
+    from inspect import Parameter, signature
+
+    try:
+        parameters = list(signature(stage.function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in parameters if p.kind is Parameter.VAR_POSITIONAL), None)
+    beyond = range(len(names), len(stage.args))
+    return names + [f"{rest}[{each - beyond.start}]" if rest else str(each) for each in beyond]
+
+
+def _paths_in(value: Any) -> Iterator[Any]:
+    pending, seen = [value], 0
+    while pending and seen < _ITEMS:
+        each = pending.pop()
+        seen += 1
+        if isinstance(each, (str, os.PathLike)):
+            if isinstance(os.fspath(each), str):
+                yield each
+        elif type(each) is dict:
+            pending += [*each, *each.values()]
+        elif type(each) in (list, tuple, set, frozenset):
+            pending += list(each)
+
+
+def _texts_in(code: CodeType) -> Iterator[str]:
+    for each in code.co_consts:
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, CodeType):
+            yield from _texts_in(each)

@@ -1,0 +1,191 @@
+"""The modules that a graph needs where it runs, and the lines that say so.
+
+What counts is what stages reach: a module that only the rest of the script uses is not needed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vcat import Stage, StageFunction
+from vcat._authoring.signature import code_of
+from vcat._keeping.module import find_module
+from vcat._keeping.rebuild import importable, reached_globals
+from vcat._shipping.imports import Import, imports_in
+
+if TYPE_CHECKING:
+    from vcat._authoring.graph import Graph
+
+_INSTALLED = ("site-packages", "dist-packages")
+
+#: So many items of a container are looked at: those after them are of the same kinds.
+_ITEMS = 200
+
+#: Modules whose processes import the script anew.
+_PROCESSES = frozenset({"multiprocessing", "concurrent.futures", "joblib", "loky"})
+
+
+class Needs(NamedTuple):
+    """What a graph needs.
+
+    Attributes:
+        modules: The modules that are neither Python's nor vcat's, each with the place that first
+            names it.
+        own: Those of them that lie in the project.
+        main: Places that import ``__main__``.
+        script: Places that import the script as a module.
+        processes: Places that start processes which import the script.
+    """
+
+    modules: dict[str, str]
+    own: list[str]
+    main: list[str]
+    script: list[str]
+    processes: list[str]
+
+
+def needs_of(graph: Graph, project: str, script: str) -> Needs:
+    """Return what the stages of *graph* need.
+
+    Args:
+        graph: The stages.
+        project: The project directory.
+        script: The file of the script.
+    """
+    walk = _Walk(project, script)
+    for stage in graph.stages:
+        place = "" if stage.place is None else walk.place(*stage.place)
+        values = (stage.function, *stage.args, *(stage.kwargs or {}).values())
+        walk.reach([(each, place) for each in values])
+    return walk.needs
+
+
+class _Walk:
+    def __init__(self, project: str, script: str) -> None:
+        self.needs = Needs({}, [], [], [], [])
+        self._project = project
+        self._script = script
+        self._seen: set[int] = set()
+        self._kept: list[object] = []  # so that no id() is used again while we go by ids
+        self._imports: dict[str, list[Import]] = {}
+
+    def place(self, file: str, line: int) -> str:
+        inside = file.startswith(self._project + os.sep)
+        return f"{file[len(self._project) + 1 :] if inside else file}:{line}"
+
+    def reach(self, pending: list[tuple[Any, str]]) -> None:
+        while pending:
+            value, place = pending.pop()
+            if id(value) in self._seen or isinstance(value, (str, bytes, int, float, Stage)):
+                continue
+            self._seen.add(id(value))
+            self._kept.append(value)
+            pending += [(each, where or place) for each, where in self._parts(value, place)]
+
+    def _parts(self, value: Any, place: str) -> list[tuple[Any, str]]:
+        if isinstance(value, StageFunction):
+            return [(value.function, place)]
+        if isinstance(value, FunctionType):
+            return self._function(value, place)
+        if isinstance(value, MethodType):
+            return [(value.__func__, place), (value.__self__, place)]
+        if isinstance(value, ModuleType):
+            self._need(value.__name__, place)
+            return []
+        if isinstance(value, type):
+            if value.__module__ != "__main__":
+                self._need(value.__module__, place)
+                return []
+            return [(each, "") for each in [*vars(value).values(), *value.__bases__]]
+        if isinstance(value, dict):
+            return [(each, place) for each in [*value, *value.values()][:_ITEMS]]
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [(each, place) for each in list(value)[:_ITEMS]]
+        inner = getattr(value, "func", None) or getattr(value, "__wrapped__", None)
+        return [(type(value), place), *([(inner, place)] if callable(inner) else [])]
+
+    def _function(self, function: FunctionType, place: str) -> list[tuple[Any, str]]:
+        if importable(function):
+            self._need(function.__module__, place)
+            return []
+        code = code_of(function)
+        own = place
+        if code is not None:
+            file, first = code.co_filename, code.co_firstlineno
+            own = self.place(file, first)
+            last = _last_line(code)
+            for each in self._imports_of(file, ""):
+                if first <= each.line <= last:
+                    self._import(each, file)
+        home = function.__globals__.get("__name__")
+        if home not in (None, "__main__"):
+            self._need(str(home), own)
+        cells = [_content(each) for each in function.__closure__ or ()]
+        return [(each, own) for each in [*reached_globals(function).values(), *cells]]
+
+    def _need(self, module: str, place: str) -> None:
+        top = module.partition(".")[0]
+        if module in _PROCESSES or top in _PROCESSES:
+            self.needs.processes.append(place)
+        if top in sys.stdlib_module_names or top in ("vcat", "__main__", "__mp_main__"):
+            return
+        file = find_module(module)
+        if file is None and module != top and not self._is_own(find_module(top)):
+            module, file = top, find_module(top)  # libraries make modules that lie in no file
+        if file is None and module in sys.modules:
+            return  # made by hand
+        if module in self.needs.modules:
+            return
+        self.needs.modules[module] = place
+        if file is None or not self._is_own(file):
+            return
+        self.needs.own.append(module)
+        if os.path.realpath(file) == os.path.realpath(self._script):
+            self.needs.script.append(place)
+            return
+        is_package = os.path.basename(file) == "__init__.py"
+        package = module if is_package else module.rpartition(".")[0]
+        for each in self._imports_of(file, package):
+            self._import(each, file)
+
+    def _is_own(self, file: str | None) -> bool:
+        if file is None or not file.startswith(self._project + os.sep):
+            return False
+        return not any(each in file.split(os.sep) for each in _INSTALLED)
+
+    def _import(self, each: Import, file: str) -> None:
+        place = self.place(file, each.line)
+        if each.module == "__main__":
+            self.needs.main.append(place)
+            return
+        self._need(each.module, place)
+        for name in each.names:
+            inner = f"{each.module}.{name}"
+            found = find_module(inner) if each.module in self.needs.own else None
+            if found is not None:
+                self._need(inner, place)
+
+    def _imports_of(self, file: str, package: str) -> list[Import]:
+        if file not in self._imports:
+            try:
+                with open(file, "rb") as source:
+                    self._imports[file] = imports_in(source.read(), package)
+            except (OSError, ValueError):
+                self._imports[file] = []
+        return self._imports[file]
+
+
+def _last_line(code: CodeType) -> int:
+    lines = [line for _, _, line in code.co_lines() if line]
+    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
+    return max([code.co_firstlineno, *lines, *map(_last_line, inner)])
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return None

@@ -143,7 +143,7 @@ class ParallelEngine(Engine):
                 return
             self._await(Call(number, stage, None, "off"))
             return
-        whole = self._schedule.whole(number)
+        whole = None if number in self._lost else self._schedule.whole(number)
         if whole is not None and self._reuse_item(number, stage, whole):
             self._finish(number, reused=True)
             return

@@ -143,6 +143,10 @@ class ParallelEngine(Engine):
                 return
             self._await(Call(number, stage, None, "off"))
             return
+        whole = None if number in self._lost else self._schedule.whole(number)
+        if whole is not None and self._reuse_item(number, stage, whole):
+            self._finish(number, reused=True)
+            return
         try:
             key = cache.key(stage, self._digested)
         except LostValueError as error:

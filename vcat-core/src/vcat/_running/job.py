@@ -175,7 +175,8 @@ class _RunningJob:
                 engine.close()
         except StageFailure as failed:
             self.interruption.hold()
-            self.failures = [self._describe(each) for each in failed.failures]
+            is_one = len(failed.failures) == 1
+            self.failures = [self._describe(each, is_one=is_one) for each in failed.failures]
             return self.failures[0]
         except Exception as error:  # noqa: BLE001  # importing the project may raise anything
             self.interruption.hold()
@@ -183,8 +184,10 @@ class _RunningJob:
             return describe_failure(error, self.places)
         return None
 
-    def _describe(self, failed: StageFailure) -> dict[str, Any]:
+    def _describe(self, failed: StageFailure, *, is_one: bool) -> dict[str, Any]:
         cause = failed.__cause__ or failed
+        if not is_one:
+            _print(f"vcat: {failed.stage.label} failed:\n")
         _print(traceback_of(cause))
         described = describe_failure(cause, self.places)
         # The items of a map have no ids of their own, and are told of with the map.

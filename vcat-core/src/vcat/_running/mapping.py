@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from vcat._keeping.entry import Entry
     from vcat._keeping.layout import Serialized
     from vcat._keys.recipe import Key
-    from vcat._running.caching import ResultCache
-    from vcat._running.filing import Filing
     from vcat._running.holding import Values
     from vcat._running.report import StageObserver
+    from vcat._running.results.caching import ResultCache
+    from vcat._running.results.filing import Filing
     from vcat._running.schedule import Schedule
 
 

@@ -299,8 +299,9 @@ class Deployment:
         status = self.status()
         if self._settled is not None:
             return self._settled
-        # A deployment that does not know the job proves nothing against what the job has listed.
-        if row.state in TERMINAL_STATES:
+        # A deployment that does not know the job proves nothing against what the job has listed;
+        # one that says that it runs does: the end it has listed may not be the one it comes to.
+        if row.state in TERMINAL_STATES and status.state != "running":
             return row
         return counted(settled_row(row, status), self.place, self.feed)
 

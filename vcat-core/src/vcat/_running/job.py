@@ -178,7 +178,9 @@ class _RunningJob:
             is_one = len(failed.failures) == 1
             self.failures = [self._describe(each, is_one=is_one) for each in failed.failures]
             return self.failures[0]
-        except Exception as error:  # noqa: BLE001  # importing the project may raise anything
+        except CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # what the project's modules raise, and Ctrl-C of a stage's own
             self.interruption.hold()
             _print(traceback_of(error))
             return describe_failure(error, self.places)

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vcat._running.observation import Observation
+from vcat._running.observing.observation import Observation
 from vcat_backend_localfs import claim as claim_module
 from vcat_backend_localfs import directory as directory_module
 from vcat_backend_localfs import store as store_module

@@ -139,3 +139,38 @@ def test_a_failed_item_fails_the_job_and_keeps_the_others(project, mapped):
     project.write("data/03.txt", "3")
     again, ran = mapped("again")
     assert (again["value"], ran) == (435, ["data/03.txt"])
+
+
+@pytest.mark.slow
+def test_the_value_of_an_item_is_that_in_the_list(project):
+    """What is kept of a map is the list, and the ids of its items find what is in it."""
+    project.write(
+        "main.py",
+        """
+        import json
+        from vcat import *
+
+        @stage
+        def double(value):
+            return 2 * value
+
+        if __name__ == "__main__":
+            kept, lost = double.map([1, 2]).persist(), stage(name="lost")(abs).map([-3])
+            job = pipeline.join([kept, lost], max).run()
+            job.wait_for_deployment_to_complete()
+            found = [job.value_of(kept), job.value_of("double[1]")]
+            found.append(get_job(job.job_name).value_of(kept))
+            try:
+                job.value_of("lost[0]")
+            except LookupError as error:
+                found.append(str(error).replace(job.job_name, "JOB"))
+            print(json.dumps(found))
+        """,
+    )
+    assert json.loads(project.run("main.py").stdout) == [
+        [2, 4],
+        4,
+        [2, 4],
+        "stage 'lost[0]' of job JOB is completed and its value is not kept; add .persist() to the"
+        " stage to keep it",
+    ]

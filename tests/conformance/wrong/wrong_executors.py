@@ -14,14 +14,15 @@ from vcat import worker
 from vcat._plugins import process_pool
 from vcat.abc import ExecutorBackend, WorkerEndedError
 
-#: What would hang waits so long.
+#: What would hang waits so long; a process may take a while to start.
 _SHORTLY = {"patience": 3.0}
+_PATIENTLY = {"patience": 20.0}
 
 
 class Right(process_pool.ProcessPoolExecutor):
     """Nothing is wrong with it."""
 
-    settings: ClassVar[dict[str, Any]] = _SHORTLY
+    settings: ClassVar[dict[str, Any]] = _PATIENTLY
     fails: ClassVar[set[str]] = set()
 
 
@@ -103,7 +104,7 @@ class Raw(process_pool.ProcessPoolExecutor):
     def open(self, beginning: bytes) -> Any:
         return _Raw(2, beginning)
 
-    settings: ClassVar[dict[str, Any]] = _SHORTLY
+    settings: ClassVar[dict[str, Any]] = _PATIENTLY
     fails: ClassVar[set[str]] = {
         "test_how_a_process_ended_is_told",
     }
@@ -120,7 +121,7 @@ class Deaf(process_pool.ProcessPoolExecutor):
     def open(self, beginning: bytes) -> Any:
         return _Deaf(2, beginning)
 
-    settings: ClassVar[dict[str, Any]] = _SHORTLY
+    settings: ClassVar[dict[str, Any]] = _PATIENTLY
     fails: ClassVar[set[str]] = {"test_a_killed_task_ends_with_all_that_it_has_started"}
 
 
@@ -162,7 +163,7 @@ class Shared(process_pool.ProcessPoolExecutor):
     def open(self, beginning: bytes) -> Any:
         return _Shared(beginning)
 
-    settings: ClassVar[dict[str, Any]] = _SHORTLY
+    settings: ClassVar[dict[str, Any]] = _PATIENTLY
     fails: ClassVar[set[str]] = {
         "test_a_process_that_ends_harms_no_other_task",
         "test_another_process_takes_the_place_of_one_that_ended",
@@ -188,9 +189,9 @@ class Staying(process_pool.ProcessPoolExecutor):
 
 
 class Sloppy(ExecutorBackend):
-    """Takes any option, asks the system when it is built, and is equal to nothing."""
+    """Takes an option too many, asks the system when it is built, and is equal to nothing."""
 
-    def __init__(self, workers: int, **others: Any) -> None:
+    def __init__(self, workers: int, no_such_option: int = 0) -> None:
         self.workers = workers
         self.lock = threading.Lock()
         os.listdir(".")
@@ -198,7 +199,7 @@ class Sloppy(ExecutorBackend):
     def open(self, beginning: bytes) -> Any:
         return process_pool._Workers(2, beginning)
 
-    settings: ClassVar[dict[str, Any]] = _SHORTLY
+    settings: ClassVar[dict[str, Any]] = _PATIENTLY
     fails: ClassVar[set[str]] = {
         "test_construction_does_no_input_output",
         "test_equal_options_make_equal_backends",

@@ -6,7 +6,14 @@ import time
 
 import pytest
 
-from vcat._keeping.event import EventLog, fold_metrics, fold_reports, fold_stages, read_events
+from vcat._keeping.event import (
+    EventLog,
+    fold_metrics,
+    fold_reports,
+    fold_stages,
+    read_events,
+    single,
+)
 from vcat._keeping.event import to_json as shown
 from vcat.records import StageRecord
 
@@ -111,6 +118,13 @@ def test_the_items_of_a_map_are_added_to_the_records():
     # Nobody writes that a stage started which was there as soon as it was looked for.
     assert (records[3].started_at, records[3].ended_at) == (1.0, 1.0)
     assert [StageRecord.from_json(each.to_json()) for each in records] == records
+
+
+def test_a_map_is_not_counted_beside_its_items():
+    """How far a job is, is told by what runs; a map whose items nobody knows yet is one of them."""
+    event = {"event": "stage mapped", "number": 1, "first": 2, "count": 2}
+    assert [each.id for each in single(mapped(event))] == ["a", "b[0]", "b[1]"]
+    assert [each.id for each in single(mapped())] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

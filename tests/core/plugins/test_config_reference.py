@@ -32,4 +32,4 @@ def test_every_key_is_on_the_page():
     """A key that is not described does not exist for its users."""
     for name in (*KEYS, *LOG_LEVELS, *(each.type_key for each in SLOTS.values())):
         assert f"`{name}`" in PAGE
-    assert len(EXAMPLES) == 9
+    assert len(EXAMPLES) == 10

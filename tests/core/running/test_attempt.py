@@ -6,10 +6,10 @@ import pytest
 
 from vcat import stage
 from vcat._authoring.graph import Graph
-from vcat._running import interruption
 from vcat._running.attempt import is_worth_another
 from vcat._running.engine import Engine, StageFailure
-from vcat._running.interruption import CancelledError, Interruption
+from vcat._running.process import interruption
+from vcat._running.process.interruption import CancelledError, Interruption
 
 
 class OwnError(OSError):

@@ -9,8 +9,8 @@ import pytest
 
 from vcat import log_artifact, log_metric, stage
 from vcat._authoring.graph import Graph
-from vcat._running.caching import ResultCache
 from vcat._running.engine import Engine
+from vcat._running.results.caching import ResultCache
 from vcat.abc import CacheBackend
 
 

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from vcat._running import project as places
-from vcat._running.change import changes
-from vcat._running.observation import Observation
-from vcat._running.project import _PASSING, _PASSING_SUFFIXES
+from vcat._running.observing import project as places
+from vcat._running.observing.change import changes
+from vcat._running.observing.observation import Observation
+from vcat._running.observing.project import _PASSING, _PASSING_SUFFIXES
 from vcat._shipping.ignore import DEFAULT_NAMES, DEFAULT_SUFFIXES, NEVER_NAMES
 
 

@@ -14,8 +14,8 @@ import pytest
 from vcat import log_artifact, log_metric, stage
 from vcat._authoring.graph import Graph
 from vcat._keeping.digest import digest_parts
-from vcat._running.caching import ResultCache
 from vcat._running.engine import Engine
+from vcat._running.results.caching import ResultCache
 from vcat.abc import CacheBackend
 
 LARGE = 200_000
@@ -501,7 +501,7 @@ def test_streams_a_stage_put_in_place_stay(run, calls, capsys):
 
 def test_a_flood_is_cut(run, calls, capsys, monkeypatch):
     """What is kept of it has an end, and says so."""
-    monkeypatch.setattr("vcat._running.printed.MAX_SIZE", 10)
+    monkeypatch.setattr("vcat._running.results.printed.MAX_SIZE", 10)
 
     @stage
     def flooding():

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from vcat._running.change import changes
-from vcat._running.observation import Observation
+from vcat._running.observing.change import changes
+from vcat._running.observing.observation import Observation
 
 
 def _connect():
@@ -63,7 +63,7 @@ def test_processes_and_the_network_are_marked(case):
 def test_an_import_of_multiprocessing_starts_no_process():
     """Libraries import it for their own sake."""
     code = (
-        "import os; from vcat._running.observation import Observation\n"
+        "import os; from vcat._running.observing.observation import Observation\n"
         "with Observation(os.getcwd()) as observation: import multiprocessing.pool\n"
         "print(observation.record())"
     )

@@ -11,7 +11,7 @@ from vcat import log_metric, stage
 from vcat._authoring.graph import Graph
 from vcat._keys import file, stat_cache
 from vcat._running.engine import Engine
-from vcat._running.observation import Observation
+from vcat._running.observing.observation import Observation
 from vcat.errors import VcatError
 
 

@@ -22,9 +22,9 @@ from vcat._keeping.guard import call
 from vcat._keys import identity
 from vcat._keys.file import digest_path
 from vcat._keys.unhashable import Unhashable
-from vcat._running import audit
-from vcat._running.change import changes
-from vcat._running.observation import Observation
+from vcat._running.observing import audit
+from vcat._running.observing.change import changes
+from vcat._running.observing.observation import Observation
 from vcat.abc import unobserved
 
 

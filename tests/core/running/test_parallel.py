@@ -13,10 +13,10 @@ import pytest
 from vcat._authoring.graph import Graph
 from vcat._keeping.codec import loads
 from vcat._plugins.configuration import load
-from vcat._running import capacity, crew
-from vcat._running.caching import ResultCache
 from vcat._running.engine import Engine, StageFailure
 from vcat._running.opening import make_engine
+from vcat._running.results.caching import ResultCache
+from vcat._running.workers import capacity, crew
 from vcat.errors import StageError
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 import pytest
 
 from vcat import stage
-from vcat._running.printed import MAX_SIZE, Printed, print_again
+from vcat._running.results.printed import MAX_SIZE, Printed, print_again
 
 
 @contextmanager

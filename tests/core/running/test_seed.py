@@ -11,8 +11,8 @@ import vcat
 from vcat import stage
 from vcat._authoring.graph import Graph
 from vcat._running.engine import Engine
-from vcat._running.import_hook import ImportHook
-from vcat._running.seed import Seeds
+from vcat._running.process.import_hook import ImportHook
+from vcat._running.process.seed import Seeds
 from vcat.errors import StageError, VcatError
 
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from vcat._running.source import source_archive
+from vcat._running.record.source import source_archive
 from vcat._shipping.archived import add_archived_project
 from vcat._shipping.output import Output
 from vcat._shipping.ustar import END

@@ -214,7 +214,7 @@ def run_command(argv: Sequence[str], timeout: float | None = None) -> int:
     Raises:
         CommandError: It cannot be run, took too long, or ended otherwise than with exit code 0.
     """
-    from vcat._running.command import run_command
+    from vcat._running.process.command import run_command
 
     return run_command(argv, timeout)
 

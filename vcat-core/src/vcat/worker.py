@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vcat._running.worker import Worker
+    from vcat._running.workers.worker import Worker
 
 _worker: Worker | None = None
 
@@ -20,7 +20,7 @@ def begin(beginning: bytes) -> None:
         beginning: What the executor was opened with.
     """
     global _worker  # there is one in a process
-    from vcat._running.worker import Worker
+    from vcat._running.workers.worker import Worker
 
     _worker = Worker(beginning)
 

@@ -100,5 +100,5 @@ _senders: dict[str, Any] = {}
 def sender(spool: str) -> Any:
     """Return who sends what this process reports to the stage whose command it belongs to."""
     if spool not in _senders:
-        _senders[spool] = import_module("vcat._running.spool").Sender(spool)
+        _senders[spool] = import_module("vcat._running.process.spool").Sender(spool)
     return _senders[spool]

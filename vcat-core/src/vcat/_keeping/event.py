@@ -173,6 +173,13 @@ def fold_stages(
     return records
 
 
+def single(records: Iterable[StageRecord]) -> list[StageRecord]:
+    """Return the records of what runs: of maps that have begun their items, not the maps."""
+    known = list(records)
+    maps = {each.item_of for each in known}
+    return [each for each in known if each.number not in maps]
+
+
 _ENDED = ("status", "key", "output", "attempts", "error", "computed_by")
 
 

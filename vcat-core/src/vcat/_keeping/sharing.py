@@ -72,4 +72,9 @@ def _joined(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    return one is other or (type(one) is type(other) and one == other)
+    if one is other:
+        return True
+    if type(one) is not type(other) or one != other:
+        return False
+    # In lists and objects 1, True and 1.0 are equal, and are not the same.
+    return not isinstance(one, (list, dict)) or repr(one) == repr(other)

@@ -249,6 +249,10 @@ class Deployment:
             if each["event"] == "value" and each.get("number") == number:
                 return self._archive.fetch_value(number, each["digest"])
         record = self.stages()[number]
+        if record.item_of is not None:
+            whole = self.stages()[record.item_of].id
+            with suppress(LookupError):  # of a map the list is kept
+                return self.value_of(whole)[int(record.id[len(whole) + 1 : -1])]
         raise LookupError(
             f"stage {record.id!r} of job {self.job_name} is {record.status} and its value is not"
             " kept; add .persist() to the stage to keep it"
@@ -379,7 +383,7 @@ class Deployment:
         wanted = stage.name if isinstance(stage, Stage) else stage
         records = fold_stages(self.feed.read(), stage_records(self.definition()))
         numbers = [each.number for each in records if each.id == wanted]
-        same_name = [each.id for each in records if each.name == wanted]
+        same_name = [e.id for e in records if e.name == wanted and e.item_of is None]
         if not numbers or (isinstance(stage, Stage) and len(same_name) > 1):
             has = ", ".join(repr(each.id) for each in records[:20])
             raise UnknownJobError(

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.definition import stage_records
-from vcat._keeping.event import fold_stages
+from vcat._keeping.event import fold_stages, single
 from vcat._looking.failure import SAID
 from vcat._looking.history import History, Stages
 from vcat._looking.reason import text
@@ -116,7 +116,7 @@ def measure(
 ) -> Progress:
     """Return how far a job has come."""
     now = time.time()
-    records = fold_stages(events, stage_records(definition))
+    records = single(fold_stages(events, stage_records(definition)))
     statuses = [each.status for each in records]
     started = next((each["time"] for each in events if each["event"] == "job started"), None)
     cached = statuses.count("cached")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from os import getpid
 from typing import TYPE_CHECKING, Any
 
-from vcat._running import seed as seeding
-from vcat._running.interruption import check_interruption, is_interrupted
+from vcat._running.process import seed as seeding
+from vcat._running.process.interruption import check_interruption, is_interrupted
 from vcat._running.result import check_result
 
 if TYPE_CHECKING:
@@ -51,19 +51,19 @@ def attempt(
         if timeout is None:
             value = stage.function(*args, **kwargs)
         else:
-            from vcat._running.timeout import limited  # signals and threads cost start-up
+            from vcat._running.process.timeout import limited  # signals and threads cost start-up
 
             with limited(timeout):
                 value = stage.function(*args, **kwargs)
     except BaseException as error:
         if getpid() != pid:
-            from vcat._running.departure import leave_child
+            from vcat._running.process.departure import leave_child
 
             leave_child(stage.label, error)
         raise
     else:
         if getpid() != pid:
-            from vcat._running.departure import leave_child
+            from vcat._running.process.departure import leave_child
 
             leave_child(stage.label)
     finally:

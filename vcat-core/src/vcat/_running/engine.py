@@ -16,10 +16,10 @@ from vcat._keeping.digest import digest_parts
 from vcat._running.attempt import attempt, is_worth_another
 from vcat._running.holding import Held, LostValueError, Values
 from vcat._running.mapping import MapSteps, StageFailure
+from vcat._running.process.seed import Seeds
 from vcat._running.report import Ending, Reports, StageObserver
 from vcat._running.result import path_in_result, serialize_result
 from vcat._running.schedule import Schedule
-from vcat._running.seed import Seeds
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from vcat._keeping.layout import Serialized
     from vcat._keys.recipe import Key
-    from vcat._running.caching import ResultCache
-    from vcat._running.filing import Filing
+    from vcat._running.results.caching import ResultCache
+    from vcat._running.results.filing import Filing
 
 __all__ = ["Engine", "StageFailure"]
 

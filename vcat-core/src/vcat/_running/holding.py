@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.codec import loads, serialize
 from vcat._keeping.digest import digest_parts
-from vcat._running.exchange import map_file
+from vcat._running.workers.exchange import map_file
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vcat._keeping.entry import Entry
     from vcat._keeping.layout import Data
     from vcat._keys.recipe import Key
-    from vcat._running.caching import ResultCache
+    from vcat._running.results.caching import ResultCache
 
 #: Types whose values no stage can change in place.
 UNCHANGING = frozenset({int, float, bool, complex, str, bytes, type(None), range})

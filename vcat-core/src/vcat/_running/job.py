@@ -18,22 +18,22 @@ from vcat._keeping.event import FILE, EventLog
 from vcat._keeping.guard import call
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import Configuration, thaw
-from vcat._running.departure import depart
 from vcat._running.failure import Places, describe_failure
-from vcat._running.interruption import CancelledError, Interruption
-from vcat._running.journal import Journal, traceback_of
-from vcat._running.log import KeptFile, flush_streams
 from vcat._running.mapping import StageFailure
 from vcat._running.opening import make_engine
-from vcat._running.provenance import StageTable, describe_environment, describe_names
-from vcat._running.seed import Seeds
-from vcat._running.source import source_archive
-from vcat._running.workplace import Workplace
+from vcat._running.process.departure import depart
+from vcat._running.process.interruption import CancelledError, Interruption
+from vcat._running.process.seed import Seeds
+from vcat._running.process.workplace import Workplace
+from vcat._running.record.journal import Journal, traceback_of
+from vcat._running.record.log import KeptFile, flush_streams
+from vcat._running.record.provenance import StageTable, describe_environment, describe_names
+from vcat._running.record.source import source_archive
 from vcat.errors import VcatError
 from vcat.records import JobRecord
 
 if TYPE_CHECKING:
-    from vcat._running.caching import ResultCache
+    from vcat._running.results.caching import ResultCache
 
 #: The exit codes of a job: 0 completed, 1 failed, 74 its archives could not be written; 128 and the
 #: number of a signal where that has ended it.
@@ -195,7 +195,7 @@ class _RunningJob:
     def _cache(self, graph: Graph) -> ResultCache | None:
         if not graph.needs_cache(self.configuration.default_cache_enabled):
             return None
-        from vcat._running.caching import ResultCache
+        from vcat._running.results.caching import ResultCache
 
         configuration, places = self.configuration, self.places
         return ResultCache(

@@ -12,7 +12,7 @@ from vcat._plugins.configuration import load
 from vcat._running.failure import first_line
 from vcat._running.mapping import ItemsError, StageFailure
 from vcat._running.opening import make_engine
-from vcat._running.seed import generators_kept
+from vcat._running.process.seed import generators_kept
 from vcat.abc import unobserved
 from vcat.errors import StageError
 
@@ -32,7 +32,7 @@ def run(end: Stage, given: dict[str, Any]) -> Any:
     cache = None
     default = configuration.default_cache_enabled
     if graph.needs_cache(default):
-        from vcat._running.caching import ResultCache
+        from vcat._running.results.caching import ResultCache
 
         cache = ResultCache(
             configuration.cache, project, "", _warn, find=configuration.value_types.find

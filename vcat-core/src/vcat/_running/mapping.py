@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.stage import Stage
 from vcat._keeping.digest import digest_parts
-from vcat._keeping.entry import Entry
 from vcat._running.failure import first_line
 from vcat._running.holding import Held
 from vcat._running.report import Ending
@@ -17,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from vcat._authoring.graph import Graph
+    from vcat._keeping.entry import Entry
     from vcat._keeping.layout import Serialized
     from vcat._keys.recipe import Key
-    from vcat._running.caching import ResultCache
-    from vcat._running.filing import Filing
     from vcat._running.holding import Values
     from vcat._running.report import StageObserver
+    from vcat._running.results.caching import ResultCache
+    from vcat._running.results.filing import Filing
     from vcat._running.schedule import Schedule
 
 
@@ -174,7 +174,8 @@ class MapSteps:
             return False
         key, entry = found
         content = entry.contents[0]
-        kept = Entry(entry.output, "", "", (), _NOTHING, (content,))
+        # Without what it is not asked for again: it stays until the last reader has the value.
+        kept = type(entry)(entry.output, "", "", (), _NOTHING, (content,))
         self._values.hold(number, Held(key.bare(), kept), loaded=False)
         if self._observer is not None:
             if entry.reports:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from vcat._authoring.graph import Graph
     from vcat._plugins.configuration import Configuration
-    from vcat._running.caching import ResultCache
+    from vcat._running.process.seed import Seeds
     from vcat._running.report import StageObserver
-    from vcat._running.seed import Seeds
+    from vcat._running.results.caching import ResultCache
     from vcat.abc import Workers
 
 #: What needs no telling of how a worker begins.
@@ -60,9 +60,9 @@ def make_engine(
     default = configuration.default_cache_enabled
     # What a stage runs is part of it: what it reads, prints and reports is the stage's.
     if configuration.type_string("executor") != _HERE and not is_heard():
-        from vcat._running.exchange import Exchange
-        from vcat._running.parallel import ParallelEngine
-        from vcat._running.task import Beginning
+        from vcat._running.workers.exchange import Exchange
+        from vcat._running.workers.parallel import ParallelEngine
+        from vcat._running.workers.task import Beginning
 
         exchange = Exchange(None if directory is None else os.path.join(directory, "exchange"))
         slots = None if events else ("cache",)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: The process begins like a job: nothing of the current directory can be imported in it.
 _PROGRAM = (
-    "import sys; del sys.path[0]; from vcat._running.debugging import debug;"
+    "import sys; del sys.path[0]; from vcat._running.trial.debugging import debug;"
     " sys.exit(debug(sys.argv[1]))"
 )
 

@@ -35,7 +35,7 @@ _UNCOMPILED = (
     "vcat/_looking/",
     "vcat/_shipping/",
     # What looks at jobs, instead of running them.
-    *(f"vcat/_running/{each}.py" for each in ("console", "debugger", "debugging", "trying")),
+    *(f"vcat/_running/trial/{each}.py" for each in ("console", "debugger", "debugging", "trying")),
 )
 
 

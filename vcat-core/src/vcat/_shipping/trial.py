@@ -27,7 +27,7 @@ except main.RefusedError as error:
     sys.exit(str(error.args[0]))
 requirements, editable = main.place("requirements"), main.place("editable")
 sys.path[:] = [main.place("runtime"), *sys.path, *[requirements] * os.path.isdir(requirements)]
-from vcat._running.trying import try_job
+from vcat._running.trial.trying import try_job
 sys.path[1:1] = [main.place("project"), *[editable] * os.path.isdir(editable)]
 os.chdir(main.place("project"))
 try_job(main.HERE)
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
         problem: Why the job would not come so far; all else is empty then.
         backends: Why backends cannot be built.
         missing: The modules that are not there.
-        failed: What was raised, as :func:`vcat._running.trying.try_job` describes it.
+        failed: What was raised, as :func:`vcat._running.trial.trying.try_job` describes it.
     """
 
     problem: str

@@ -21,6 +21,9 @@ from vcat.testing._construction import ConstructionTests
 
 Run = Callable[[Any], Any]
 
+#: A stage that nobody ends goes on for so many seconds: longer than it takes to end one.
+_HANGING = 15.0
+
 
 def process_number(note: str) -> int:
     """Return the process in which this runs, and write it down."""
@@ -59,7 +62,7 @@ def outlast(patience: float) -> str:
 def hang(patience: float) -> str:
     """Do not end, whatever happens, and have a child that does not either."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGTERM, signal.SIGINT])
-    program = f"import time; time.sleep({patience})"
+    program = f"import time; time.sleep({3 * patience})"
     child = subprocess.Popen([sys.executable, "-c", program])  # noqa: S603  # our own interpreter
     Path(f"child-{child.pid}").touch()
     deadline = time.monotonic() + patience
@@ -165,7 +168,7 @@ class ExecutorBackendTests(ConstructionTests):
     def test_a_killed_task_ends_with_all_that_it_has_started(self, run: Run) -> None:
         """A stage that has had its time and hears nothing is killed, and its children are."""
         with pytest.raises(StageError) as caught:
-            run(_call(hang, self.patience + 10, timeout=0.2))
+            run(_call(hang, _HANGING, timeout=0.2))
         assert "and its process was killed" in str(caught.value)
         (child,) = [int(each.name[6:]) for each in Path.cwd().glob("child-*")]
         self.await_that(lambda: not _exists(child), "the child of a killed worker is gone")

@@ -12,15 +12,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._running.attempt import after_call
-from vcat._running.import_hook import ImportHook
-from vcat._running.seed import actions_on_import
-from vcat._running.stage_log import StageLogs
+from vcat._running.process.import_hook import ImportHook
+from vcat._running.process.seed import actions_on_import
+from vcat._running.record.stage_log import StageLogs
 from vcat.abc import unobserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vcat._running.interruption import Interruption
+    from vcat._running.process.interruption import Interruption
 
 
 class Workplace:
@@ -58,7 +58,7 @@ class Workplace:
 
     def leave(self, warn: Callable[[str], None]) -> None:
         """Give the streams back, and say which threads of stages go on."""
-        from vcat._running.departure import remaining_threads
+        from vcat._running.process.departure import remaining_threads
 
         after_call.clear()
         self.restore()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from vcat._running.exchange import Piece
+from vcat._running.workers.exchange import Piece
 
 
 class Beginning(NamedTuple):

@@ -11,7 +11,7 @@ from vcat._keeping.digest import digest_parts
 from vcat._keeping.entry import ARTIFACT, PRINTED
 from vcat._keeping.guard import ask
 from vcat._running.holding import Held
-from vcat._running.printed import STDERR, Printed, print_again
+from vcat._running.results.printed import STDERR, Printed, print_again
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from vcat._keeping.entry import Entry
     from vcat._keeping.layout import Data, Serialized
     from vcat._keys.recipe import Key
-    from vcat._running.caching import ResultCache
-    from vcat._running.observation import Observation
+    from vcat._running.observing.observation import Observation
     from vcat._running.report import Reports, StageObserver
+    from vcat._running.results.caching import ResultCache
     from vcat.abc import Claim
 
 

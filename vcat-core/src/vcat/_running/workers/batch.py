@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from fcntl import LOCK_EX, LOCK_NB, lockf
 from typing import TYPE_CHECKING, Any
 
-from vcat._running.exchange import pack, unpack
+from vcat._running.workers.exchange import pack, unpack
 
 if TYPE_CHECKING:
-    from vcat._running.crew import Call
+    from vcat._running.workers.crew import Call
 
 _WORD = 4
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vcat._running.project import Project
+    from vcat._running.observing.project import Project
 
 
 def digest_listing(project: Project, path: str, own: frozenset[str]) -> tuple[str, list[str]]:

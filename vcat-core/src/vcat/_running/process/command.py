@@ -10,6 +10,7 @@ from contextlib import suppress
 from threading import get_ident, main_thread
 from typing import TYPE_CHECKING, Any
 
+import vcat
 from vcat._keeping.command import show_command
 from vcat.errors import CommandError
 
@@ -30,7 +31,7 @@ _GRACE = 5.0
 
 def run_command(argv: Sequence[str], timeout: float | None) -> int:
     """Run a command and return its exit code, which is 0; see :func:`vcat.run_command`."""
-    from vcat._running.spool import Spool
+    from vcat._running.process.spool import Spool
 
     words = [sys.executable if argv[0] in _PYTHONS else argv[0], *argv[1:]]
     for stream in (sys.stdout, sys.stderr):
@@ -130,7 +131,7 @@ def _signalled(number: int) -> str:
 
 def unpacked_from() -> str | None:
     """Return the directory of the job that this vcat travelled with; ``None`` for another vcat."""
-    runtime = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    runtime = os.path.dirname(os.path.dirname(os.path.abspath(vcat.__file__)))
     directory = os.path.dirname(runtime)
     is_job = os.path.basename(runtime) == "runtime"
     return directory if is_job and os.path.exists(os.path.join(directory, "bundle.json")) else None

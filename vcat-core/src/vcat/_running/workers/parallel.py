@@ -14,24 +14,24 @@ from vcat._authoring.stage import Stage
 from vcat._keeping.codec import loads
 from vcat._keeping.digest import digest
 from vcat._running.attempt import is_worth_another
-from vcat._running.crew import ENDING, Call, Crew
 from vcat._running.engine import Engine
-from vcat._running.exchange import Exchange, Piece, map_file
 from vcat._running.failure import raised_elsewhere
 from vcat._running.holding import LostValueError
-from vcat._running.interruption import CancelledError
 from vcat._running.mapping import StageFailure
-from vcat._running.packing import Packing, Passing
+from vcat._running.process.interruption import CancelledError
 from vcat._running.report import Ending
-from vcat._running.task import FAILED, LOST, THERE, Answer, Task
+from vcat._running.workers.crew import ENDING, Call, Crew
+from vcat._running.workers.exchange import Exchange, Piece, map_file
+from vcat._running.workers.packing import Packing, Passing
+from vcat._running.workers.task import FAILED, LOST, THERE, Answer, Task
 from vcat.errors import UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vcat._running.caching import ResultCache
+    from vcat._running.process.seed import Seeds
     from vcat._running.report import StageObserver
-    from vcat._running.seed import Seeds
+    from vcat._running.results.caching import ResultCache
     from vcat.abc import Workers
 
 #: An item of a larger value than this is taken by a worker, which does not hold up all else.
@@ -142,6 +142,10 @@ class ParallelEngine(Engine):
             if stage.function is getitem and self._take_item(number, stage):
                 return
             self._await(Call(number, stage, None, "off"))
+            return
+        whole = None if number in self._lost else self._schedule.whole(number)
+        if whole is not None and self._reuse_item(number, stage, whole):
+            self._finish(number, reused=True)
             return
         try:
             key = cache.key(stage, self._digested)

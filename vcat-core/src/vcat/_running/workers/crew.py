@@ -8,17 +8,17 @@ from _heapq import heappop, heappush
 from _queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
-from vcat._running.batch import Batch
-from vcat._running.capacity import USUAL, Capacity, Need, needed, total_memory
-from vcat._running.exchange import Exchange, pack, unpack
-from vcat._running.task import Answer, Task
+from vcat._running.workers.batch import Batch
+from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_memory
+from vcat._running.workers.exchange import Exchange, pack, unpack
+from vcat._running.workers.task import Answer, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
     from vcat._authoring.stage import Stage
-    from vcat._running.filing import Filing
+    from vcat._running.results.filing import Filing
     from vcat.abc import Workers
 
 #: How many seconds a stage that has had its time may take to end before its process is killed.

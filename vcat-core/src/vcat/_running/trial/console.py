@@ -7,9 +7,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import vcat
 from vcat._authoring.reporting import listen
 from vcat._authoring.signature import code_of, name_of
-from vcat._running import seed as seeding
+from vcat._running.process import seed as seeding
 from vcat._running.report import Reports
 from vcat._running.result import check_result
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from vcat._authoring.stage import Stage
 
-_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OWN = os.path.dirname(os.path.abspath(vcat.__file__))
 
 _LONGEST = 1_000
 
@@ -69,7 +70,7 @@ def run(call: Call) -> int:
 
 def debug(call: Call) -> int:
     """Stop at the first line of the function; where it raises, stop there as well."""
-    from vcat._running.debugger import Debugger
+    from vcat._running.trial.debugger import Debugger
 
     returned: list[Any] = []
 

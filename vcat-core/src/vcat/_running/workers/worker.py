@@ -19,18 +19,18 @@ from vcat._keeping.digest import digest_parts
 from vcat._keeping.event import EventLog
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import thaw
-from vcat._running import exchange
 from vcat._running.attempt import attempt, is_worth_another
-from vcat._running.exchange import Piece
 from vcat._running.failure import Places, describe_failure
 from vcat._running.holding import LostValueError
-from vcat._running.import_hook import ImportHook
-from vcat._running.interruption import Interruption
+from vcat._running.process.import_hook import ImportHook
+from vcat._running.process.interruption import Interruption
+from vcat._running.process.seed import actions_on_import
+from vcat._running.process.workplace import Workplace
 from vcat._running.report import Reports
 from vcat._running.result import path_in_result, serialize_result
-from vcat._running.seed import actions_on_import
-from vcat._running.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
-from vcat._running.workplace import Workplace
+from vcat._running.workers import exchange
+from vcat._running.workers.exchange import Piece
+from vcat._running.workers.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
     from vcat._keeping.entry import Content
     from vcat._keeping.layout import Serialized
-    from vcat._running.caching import ResultCache
-    from vcat._running.filing import Filing
     from vcat._running.holding import Held
-    from vcat._running.journal import Journal
+    from vcat._running.record.journal import Journal
+    from vcat._running.results.caching import ResultCache
+    from vcat._running.results.filing import Filing
 
 #: Whether this process is a worker.
 is_worker = False
@@ -89,7 +89,7 @@ class Worker:
         if not file:
             answers = [tuple(self._answer(Task(*each))) for each in tasks]
             return exchange.pack(answers, self._told.scratch)
-        from vcat._running.batch import Answers
+        from vcat._running.workers.batch import Answers
 
         batch = Answers(file, self._told.scratch)
         for place, each in enumerate(tasks):
@@ -291,7 +291,7 @@ class Worker:
 
     def _result_cache(self) -> ResultCache:
         if self._cache is None:
-            from vcat._running.caching import ResultCache
+            from vcat._running.results.caching import ResultCache
 
             told = self._told
             self._cache = ResultCache(
@@ -307,7 +307,7 @@ class Worker:
     def _journal(self) -> Journal | None:
         self._journal_now: Journal | None = None
         if self._log is not None and self._workplace is not None:
-            from vcat._running.journal import Journal
+            from vcat._running.record.journal import Journal
 
             self._journal_now = Journal(self._log, self._archive, self._workplace, lambda: None)
         return self._journal_now

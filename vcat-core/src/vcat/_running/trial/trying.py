@@ -14,7 +14,7 @@ from vcat._keeping.codec import loads
 from vcat._keeping.module import find_module
 from vcat._plugins.configuration import thaw
 from vcat._running.failure import first_line
-from vcat._running.restoring import prepare
+from vcat._running.trial.restoring import prepare
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType

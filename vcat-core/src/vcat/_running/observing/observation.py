@@ -19,9 +19,9 @@ from typing import Any
 from vcat._keys.file import digest_path
 from vcat._keys.identity import Identity, identity, is_racy
 from vcat._keys.unhashable import Unhashable
-from vcat._running.audit import unwatch, watch
-from vcat._running.listing import digest_listing
-from vcat._running.project import Project
+from vcat._running.observing.audit import unwatch, watch
+from vcat._running.observing.listing import digest_listing
+from vcat._running.observing.project import Project
 
 
 class Observation:

@@ -10,16 +10,16 @@ from vcat._authoring.stage import Stage
 from vcat._keeping.codec import dumps, serialize
 from vcat._keeping.entry import VALUE, Content, Entry
 from vcat._keeping.layout import Serialized
-from vcat._running.exchange import Exchange, Piece, Slot, write
 from vcat._running.holding import Held, Values
-from vcat._running.task import Input, Task
+from vcat._running.workers.exchange import Exchange, Piece, Slot, write
+from vcat._running.workers.task import Input, Task
 from vcat.errors import UnpicklableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vcat._keys.recipe import Key
-    from vcat._running.crew import Call
+    from vcat._running.workers.crew import Call
 
 
 class Passing:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vcat._keys.file import digest_path
-from vcat._running.listing import digest_listing
-from vcat._running.project import Project
+from vcat._running.observing.listing import digest_listing
+from vcat._running.observing.project import Project
 
 _PARTS = {"files", "absent", "directories", "own", "marks"}
 
@@ -19,8 +19,8 @@ def changes(project: str, record: Mapping[str, Any]) -> list[str]:
 
     Args:
         project: The directory that names are relative to.
-        record: As :meth:`vcat._running.observation.Observation.record` returned it, there or in
-            another place of the project. One that cannot be understood has changed.
+        record: As :meth:`vcat._running.observing.observation.Observation.record` returned it, there
+            or in another place of the project. One that cannot be understood has changed.
     """
     if not record:
         return []

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
 from vcat._running.failure import first_line
-from vcat._running.provenance import describe_code, describe_key
-from vcat._running.stage_log import log_name
+from vcat._running.record.provenance import describe_code, describe_key
+from vcat._running.record.stage_log import log_name
 from vcat.errors import CommandError, VcatError
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from vcat._keeping.entry import Entry
     from vcat._keeping.layout import Data
     from vcat._keys.recipe import Key
+    from vcat._running.process.workplace import Workplace
     from vcat._running.report import Ending
-    from vcat._running.workplace import Workplace
 
 #: `ru_maxrss` is in kilobytes on Linux and in bytes on macOS.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024

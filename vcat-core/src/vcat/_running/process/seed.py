@@ -12,7 +12,7 @@ from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.seeding import current_seed, set_seed
-from vcat._running.import_hook import ImportHook
+from vcat._running.process.import_hook import ImportHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -16,7 +16,7 @@ from vcat._keeping.guard import at_work
 from vcat.abc import unobserved
 
 if TYPE_CHECKING:
-    from vcat._running.observation import Observation
+    from vcat._running.observing.observation import Observation
 
 #: What an import opens, and what shows lines of source in warnings and tracebacks.
 _SOURCES = (".py", ".pyc", ".so", ".pyd", ".dylib")
@@ -65,7 +65,7 @@ def met(project: str, record: Mapping[str, Any], files: Iterable[str]) -> None:
     """
     if not _watching:
         return
-    from vcat._running.project import Project
+    from vcat._running.observing.project import Project
 
     thread, path = get_ident(), Project(project).path
     with unobserved():

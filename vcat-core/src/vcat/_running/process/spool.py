@@ -67,7 +67,7 @@ class Spool:
             return cls(None)
         from tempfile import mkdtemp
 
-        from vcat._running.command import unpacked_from
+        from vcat._running.process.command import unpacked_from
 
         job = unpacked_from()
         directory = mkdtemp(prefix="command-", dir=job)

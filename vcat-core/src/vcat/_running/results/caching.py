@@ -28,10 +28,10 @@ from vcat._keeping.guard import ask, call
 from vcat._keeping.layout import Data
 from vcat._keys.recipe import KeyMaker, Upstream
 from vcat._keys.value import Unhashable
-from vcat._running.audit import met
-from vcat._running.change import changes
-from vcat._running.filing import Filing
-from vcat._running.observation import Observation
+from vcat._running.observing.audit import met
+from vcat._running.observing.change import changes
+from vcat._running.observing.observation import Observation
+from vcat._running.results.filing import Filing
 from vcat.abc import SupportsBlobs, SupportsClaims, unobserved
 from vcat.errors import FormatError, UnpicklableError, VcatError
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from vcat._keeping.layout import Serialized
     from vcat._keys.recipe import Key
     from vcat._keys.registered import Finder
-    from vcat._running.printed import Printed
     from vcat._running.report import Reports
+    from vcat._running.results.printed import Printed
     from vcat.abc import CacheBackend, Claim
 
 

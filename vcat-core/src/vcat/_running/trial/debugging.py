@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from vcat._keeping.archive import JobArchive, parse_document
 from vcat._plugins.configuration import thaw
-from vcat._running.console import WAYS, Call, print_traceback, say
-from vcat._running.import_hook import ImportHook
-from vcat._running.restoring import Inputs, move_code, restore
-from vcat._running.seed import Seeds, actions_on_import
+from vcat._running.process.import_hook import ImportHook
+from vcat._running.process.seed import Seeds, actions_on_import
+from vcat._running.trial.console import WAYS, Call, print_traceback, say
+from vcat._running.trial.restoring import Inputs, move_code, restore
 from vcat.errors import VcatError
 
 #: So many missing values are listed; who has more than that sees the pattern.

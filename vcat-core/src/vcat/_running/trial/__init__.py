@@ -1,0 +1,1 @@
+"""A stage called once more, or a job tried, without leaving anything."""

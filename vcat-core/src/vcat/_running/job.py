@@ -249,7 +249,7 @@ class _RunningJob:
         self.workplace.leave(journal.warn)
         self._archive_provenance(complete=True)
         flush_streams()
-        self.archive.store_log(_OUTPUT, self.output.content())
+        self.archive.store_log_parts(_OUTPUT, self.output.parts())
         outcome = {
             "job_name": self.name,
             "state": state,
@@ -264,7 +264,7 @@ class _RunningJob:
         }
         self.archive.store_document("outcome", outcome)
         self.log.append("job ended", state=state, reason=reason)
-        self.archive.store_log(FILE, self.events.content())
+        self.archive.store_log_parts(FILE, self.events.parts())
         self._list(state, reason)
 
     def _refresh_provenance(self) -> None:

@@ -127,7 +127,7 @@ class Deployment:
             result = outcome["result"]
             return self._archive.fetch_value(result["number"], result["digest"])
         where = f"vcat logs {self.job_name}"
-        if outcome is not None and outcome.get("error") and status.state == "failed":
+        if outcome is not None and outcome.get("error") and status.state == outcome["state"]:
             raise exception_of(outcome, self.job_name, where)
         tail = list(self.log_lines(tail=10))
         raise exception_without_error(status.state, status.reason, self.job_name, tail, where)
@@ -320,8 +320,9 @@ class Deployment:
         status = self.status()
         if self._settled is not None:
             return self._settled
-        # A deployment that does not know the job proves nothing against what the job has listed.
-        if row.state in TERMINAL_STATES:
+        # A deployment that does not know the job proves nothing against what the job has listed,
+        # but one where it has not ended yet has still to say how it does.
+        if row.state in TERMINAL_STATES and status.state in TERMINAL_STATES:
             return row
         return counted(settled_row(row, status), self.place, self.feed)
 

@@ -110,6 +110,7 @@ class _RunningJob:
         self.environment: dict[str, Any] = {}
         self.refresh_at = 0.0
         self.failures: list[dict[str, Any]] = []
+        self.timed_out = False
         self.pid = os.getpid()
         self.started_at = time.time()
 
@@ -131,7 +132,8 @@ class _RunningJob:
             self._end("cancelled", reason, None)
             return 128 + (self.interruption.number or 0)
         if failure is not None:
-            self._end("failed", failure["first_line"], failure)
+            state = "timed out" if self.timed_out else "failed"
+            self._end(state, failure["first_line"], failure)
             return FAILED
         self._end("completed", None, None)
         return COMPLETED
@@ -185,6 +187,9 @@ class _RunningJob:
 
     def _describe(self, failed: StageFailure) -> dict[str, Any]:
         cause = failed.__cause__ or failed
+        # A command is all that such a job is, and its time that of the job.
+        if "command" in self.definition["submitted"]:
+            self.timed_out = getattr(cause, "timed_out", False)
         _print(traceback_of(cause))
         described = describe_failure(cause, self.places)
         # The items of a map have no ids of their own, and are told of with the map.

@@ -41,6 +41,16 @@ def outcome(state, *, result=RESULT, error=None):
             outcome("failed", result=None, error="ValueError: bad"),
             ("failed", 1, "ValueError: bad"),
         ),
+        (
+            ("failed", 1, "exit code 1"),
+            outcome("timed out", result=None, error="sleep 9: timed out after 1 seconds"),
+            ("timed out", 1, "sleep 9: timed out after 1 seconds"),
+        ),
+        (
+            ("cancelled", None),
+            outcome("completed"),
+            ("cancelled", None, None),
+        ),
         (("failed", 74, "exit code 74"), None, ("failed", 74, "exit code 74")),
         (
             ("failed", 139, "killed by signal 11 (SIGSEGV)"),

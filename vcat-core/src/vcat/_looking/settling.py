@@ -51,7 +51,7 @@ def tally(definition: dict[str, Any], events: list[dict[str, Any]]) -> Tally:
 
 def is_settled(row: JobRecord) -> bool:
     """Return whether somebody has asked the deployment after the end of the job."""
-    return row.exit_code is not None or row.state in ("timed out", "lost")
+    return row.exit_code is not None or row.state == "lost"
 
 
 def settle(
@@ -73,7 +73,7 @@ def settle(
     row: JobRecord | None = call(listing, "get", place.archive.job_name)
     if row is None or (is_settled(row) and row.state == status.state):
         return row
-    exit_code = status.exit_code
+    before, exit_code = row, status.exit_code
     try:
         _archive(place, LOG)
         _archive(place, FILE)
@@ -85,8 +85,9 @@ def settle(
         metrics=row.metrics or fold_reports(events, "metric"),
         tags=row.tags or fold_reports(events, "tag"),
     )
-    with suppress(VcatError, LookupError):
-        call(listing, "put", row)
+    if row != before:
+        with suppress(VcatError, LookupError):
+            call(listing, "put", row)
     return row
 
 

@@ -45,7 +45,7 @@ def judge(
     if deployed.state == "cancelled" and state == "cancelled":
         return deployed._replace(reason=deployed.reason or _reason(outcome))
     asked_to_end = state == "cancelled" and deployed.exit_code in _ASKED_TO_END
-    if deployed.state == "failed" and (state == "failed" or asked_to_end):
+    if deployed.state == "failed" and (state in ("failed", "timed out") or asked_to_end):
         # It ended by itself, and knows better than its exit code.
         return deployed._replace(state=state, reason=_reason(outcome) or deployed.reason)
     if deployed.state == "lost" and (state != "completed" or outcome["result"]):

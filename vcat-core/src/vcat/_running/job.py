@@ -110,6 +110,7 @@ class _RunningJob:
         self.environment: dict[str, Any] = {}
         self.refresh_at = 0.0
         self.failures: list[dict[str, Any]] = []
+        self.timed_out = False
         self.pid = os.getpid()
         self.started_at = time.time()
 
@@ -131,7 +132,8 @@ class _RunningJob:
             self._end("cancelled", reason, None)
             return 128 + (self.interruption.number or 0)
         if failure is not None:
-            self._end("failed", failure["first_line"], failure)
+            state = "timed out" if self.timed_out else "failed"
+            self._end(state, failure["first_line"], failure)
             return FAILED
         self._end("completed", None, None)
         return COMPLETED
@@ -178,7 +180,9 @@ class _RunningJob:
             is_one = len(failed.failures) == 1
             self.failures = [self._describe(each, is_one=is_one) for each in failed.failures]
             return self.failures[0]
-        except Exception as error:  # noqa: BLE001  # importing the project may raise anything
+        except CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # what the project's modules raise, and Ctrl-C of a stage's own
             self.interruption.hold()
             _print(traceback_of(error))
             return describe_failure(error, self.places)
@@ -188,6 +192,9 @@ class _RunningJob:
         cause = failed.__cause__ or failed
         if not is_one:
             _print(f"vcat: {failed.stage.label} failed:\n")
+        # A command is all that such a job is, and its time that of the job.
+        if "command" in self.definition["submitted"]:
+            self.timed_out = getattr(cause, "timed_out", False)
         _print(traceback_of(cause))
         described = describe_failure(cause, self.places)
         # The items of a map have no ids of their own, and are told of with the map.
@@ -252,7 +259,7 @@ class _RunningJob:
         self.workplace.leave(journal.warn)
         self._archive_provenance(complete=True)
         flush_streams()
-        self.archive.store_log(_OUTPUT, self.output.content())
+        self.archive.store_log_parts(_OUTPUT, self.output.parts())
         outcome = {
             "job_name": self.name,
             "state": state,
@@ -267,7 +274,7 @@ class _RunningJob:
         }
         self.archive.store_document("outcome", outcome)
         self.log.append("job ended", state=state, reason=reason)
-        self.archive.store_log(FILE, self.events.content())
+        self.archive.store_log_parts(FILE, self.events.parts())
         self._list(state, reason)
 
     def _refresh_provenance(self) -> None:

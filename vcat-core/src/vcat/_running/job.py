@@ -180,9 +180,11 @@ class _RunningJob:
             is_one = len(failed.failures) == 1
             self.failures = [self._describe(each, is_one=is_one) for each in failed.failures]
             return self.failures[0]
-        except CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001  # what the project's modules raise, and Ctrl-C of a stage's own
+        except BaseException as error:
+            # A process that the project forks while it is imported may well leave by sys.exit().
+            own = os.getpid() == self.pid and not isinstance(error, CancelledError)
+            if not own and not isinstance(error, Exception):
+                raise
             self.interruption.hold()
             _print(traceback_of(error))
             return describe_failure(error, self.places)

@@ -176,7 +176,8 @@ def test_a_cancelled_job_says_so(project):
     )
     lines = project.run("train.py").stdout.splitlines()
     # Between these two the shell says how its child ended, in the words of the system.
-    assert lines[:3] == ["job NAME was cancelled", "last lines of its log:", "  begun"]
+    reason = "job NAME was cancelled: ended by signal 15 (SIGTERM)"
+    assert lines[:3] == [reason, "last lines of its log:", "  begun"]
     assert lines[-2:] == ["full log: vcat logs NAME", "cancelled"]
 
 

@@ -85,6 +85,9 @@ def test_progress_is_what_the_events_say(monkeypatch):
     row = JobRecord("train", "running", 99.0)
     measured = measure(events, row, {"stages": stages}, Durations())
     assert measured == Progress("train", 4, 2, 1, 0, (("c", 7.0),), 10.0, 3.0)
+    again = [*events, {"event": "stage failed", "time": 104.0, "number": 2, "attempt": 1}]
+    measured = measure(again, row, {"stages": stages}, Durations())
+    assert measured.running == (("c (attempt 2)", 7.0),)
     monkeypatch.setattr("time.time", lambda: 101.5)
     assert measure(events[:2], row, {"stages": stages}, Durations()).left is None
 

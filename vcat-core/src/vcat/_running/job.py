@@ -155,6 +155,7 @@ class _RunningJob:
         try:
             self._restore_paths()
             graph, parameters = self._restore()
+            self.journal.label = graph.label
             self.table = StageTable(graph, self._ids(), self.places)
             self.environment = describe_environment()
             self._archive_provenance(complete=False)

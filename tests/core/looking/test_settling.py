@@ -142,3 +142,11 @@ def test_nothing_is_archived_of_a_job_that_left_nothing(killed, listing, backend
     row = settle(listing, killed, EventFeed(killed), KILLED)
     assert [name for name in memory.kept if name.startswith("log/")] == []
     assert (row.exit_code, row.stages_done) == (137, 0)
+
+
+def test_a_job_that_seemed_lost_and_has_ended_is_put_right(killed, listing):
+    """Its machine was silent for a while: whoever looked then has written that down."""
+    listing.row = listing.row._replace(state="lost", reason="silent", ended_at=103.0)
+    row = settle(listing, killed, EventFeed(killed), KILLED)
+    assert (row.state, row.exit_code, row.reason) == ("failed", 137, KILLED.reason)
+    assert listing.row == row

@@ -168,10 +168,16 @@ def _item_counts(stages: list[StageRecord]) -> dict[int, str]:
 
 
 def _marked(stage: StageRecord, document: dict[str, Any] | None) -> str:
-    """The status of a stage, and what its result may depend on that nobody checks."""
+    """The status of a stage, its attempts, and what its result may depend on unchecked."""
+    said = []
+    if stage.status == "running" and stage.attempts:
+        said.append(f"attempt {stage.attempts + 1}")
+    elif stage.attempts > 1:
+        said.append(f"{stage.attempts} attempts")
     used = marks(stage_provenance(document, stage.id))
-    status = escape(stage.status)
-    return f"{status} ({used})" if used and stage.status in ("completed", "cached") else status
+    if used and stage.status in ("completed", "cached"):
+        said.append(used)
+    return escape(stage.status) + (f" ({', '.join(said)})" if said else "")
 
 
 def _stage_row(stage: StageRecord, now: float, status: str) -> tuple[str, ...]:

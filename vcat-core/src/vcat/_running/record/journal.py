@@ -31,6 +31,9 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 class Journal:
     """The observer of a job.
 
+    Attributes:
+        label: Names a stage in messages; by no more than its number until the graph is there.
+
     Args:
         log: Where events go.
         archive: Where values, artifacts and what stages print go.
@@ -53,6 +56,7 @@ class Journal:
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.metrics: dict[str, Any] = {}
         self.tags: dict[str, str] = {}
+        self.label: Callable[[int], str] = "stage {}".format
         self._log = log
         self._archive = archive
         self._workplace = workplace
@@ -84,7 +88,11 @@ class Journal:
         fields = {"number": number, "attempt": attempt, "error": said, "delay": delay}
         self._log.append("stage failed", **fields)
         self._errors.setdefault(number, []).append(said)
+        text = f"vcat: {self.label(number)}: attempt {attempt} failed: {said}; again"
+        text += f" in {delay:g} s\n" if delay else "\n"
+        self._say(text)
         if self._logs is not None:
+            self._logs.add(number, text)
             self._logs.repeat(number, attempt + 1)
 
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:

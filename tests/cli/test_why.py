@@ -317,6 +317,34 @@ def entry_of(tmp_path, command, stage):
 
 
 @pytest.mark.slow
+def test_what_was_cut_short_did_not_fail(write, command, tmp_path):
+    """A stage that ran when its job was cancelled is told apart from one that raised."""
+    flag = tmp_path.parent / f"{tmp_path.name}-flag"
+    write(
+        train_py=f"""
+        import os, time
+        from vcat import *
+        @stage
+        def wait(n):
+            print("waiting", flush=True)
+            while not os.path.exists({str(flag)!r}): time.sleep(0.01)
+            return n
+
+        if __name__ == "__main__":
+            job = wait(3).run()
+            next(job.log_lines(follow=True))
+            if not os.path.exists({str(flag)!r}):
+                job.cancel()
+            job.wait_for_deployment_to_complete()
+        """
+    )
+    run()
+    flag.touch()
+    run()
+    assert command("why", "@").out == "wait: it was cut short the last time\n"
+
+
+@pytest.mark.slow
 def test_what_the_cache_and_failures_have_to_do_with_it(write, edit, command, tmp_path):
     """Where nothing was edited, the line says what became of the result of the last time."""
     write(train_py=STEPS)

@@ -27,6 +27,25 @@ SCRIPT = """\
     """
 
 
+CONFIGURATION = """\
+execution_implementation:
+  executor_type: vcat.ProcessPoolExecutor
+  constructor_keyword_arguments: {workers: 2}
+"""
+
+
+#: Where the stages run.
+JOB, WORKER = "in the job", "in a worker"
+
+
+@pytest.fixture(params=[JOB, pytest.param(WORKER, marks=pytest.mark.slow)], autouse=True)
+def where(request, project):
+    """Where the stages run: what one does to its process is done to that of the job, or not."""
+    if request.param == WORKER:
+        project.write("executor.config.yaml", CONFIGURATION)
+    return request.param
+
+
 def run(project, body):
     project.write("train.py", SCRIPT.format(body=body.replace("\n", "\n        ")))
     *lines, states = project.run("train.py").stdout.splitlines()
@@ -70,16 +89,19 @@ def test_the_next_stage_finds_the_process_as_the_job_began_it(project, body):
     assert json.loads(read["events"][-1])["state"] == "completed"
 
 
-def test_a_stage_that_closes_all_descriptors_cannot_hide_it(project):
+def test_a_stage_that_closes_all_descriptors_cannot_hide_it(project, where):
     """The stores have lost theirs, so nothing can be kept: the job has failed, and says why."""
     lines, states, read = run(project, "os.closerange(0, 256)\nreturn x + 1")
     assert states == "failed failed"
+    if where == WORKER:
+        assert lines[0].startswith("WorkerEndedError: its process ended with exit code ")
+        return
     reason = "BackendError: LocalFileSystemPipelineArchive.store: OSError: [Errno 9] Bad file desc"
     assert lines[0].startswith(reason)
     assert "Bad file descriptor" in read["now"]
 
 
-def test_a_disk_that_fills_up_ends_the_job_as_failed(project):
+def test_a_disk_that_fills_up_ends_the_job_as_failed(project, where):
     """Nothing can be archived or said any more; what could be printed before is kept."""
     body = """\
 print('before it')
@@ -88,7 +110,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
 return x + 1"""
     lines, states, read = run(project, body)
     assert states == "failed failed"
-    assert lines[0].startswith("job harmed failed: exit code 74")
+    # The limit is that of the process: what has none can say what it was.
+    first = "OSError: [Errno 27] " if where == WORKER else "job harmed failed: exit code 74"
+    assert lines[0].startswith(first)
     assert read["now"].startswith("before it\n")
 
 
@@ -156,13 +180,16 @@ return x + 1"""
     assert (lines, states) == (COMPLETED, "completed completed")
 
 
-def test_threads_that_go_on_are_left_behind(project):
+def test_threads_that_go_on_are_left_behind(project, where):
     """Python would wait for them for ever; the job says so, writes its records and ends."""
     body = """\
 threading.Thread(target=time.sleep, args=(600,), name="endless").start()
 return x + 1"""
     lines, states, read = run(project, body)
     assert (lines, states) == (COMPLETED, "completed completed")
+    if where == WORKER:  # which nobody waits for: it is killed when there is nothing left to do
+        assert read["warnings"] == []
+        return
     assert read["warnings"] == [
         "the stages have left threads behind that go on, and the job ends: 'endless'",
         "the job ends after 5 seconds without waiting for threads that go on: 'endless'",
@@ -170,21 +197,33 @@ return x + 1"""
     assert read["now"].splitlines()[-1] == f"vcat: warning: {read['warnings'][-1]}"
 
 
-def test_an_exit_handler_that_hangs_is_left_behind(project):
+def test_an_exit_handler_that_hangs_is_left_behind(project, where):
     """What a library does at the end of the process cannot keep the job from ending."""
     body = "atexit.register(time.sleep, 600)\nreturn x + 1"
     lines, states, read = run(project, body)
     assert (lines, states) == (COMPLETED, "completed completed")
-    assert read["warnings"] == [
-        "the job ends after 5 seconds without waiting for an exit handler that does not end"
-    ]
+    said = "the job ends after 5 seconds without waiting for an exit handler that does not end"
+    assert read["warnings"] == ([] if where == WORKER else [said])
 
 
-def test_an_exit_handler_that_raises_changes_nothing(project):
-    """The result was there before, and Python says what was raised."""
+def test_an_exit_handler_that_raises_changes_nothing(project, where):
+    """The result was there before, and Python says what was raised; workers call none."""
     lines, states, read = run(project, "atexit.register(int, 'no number')\nreturn x + 1")
     assert (lines, states) == (COMPLETED, "completed completed")
-    assert "ValueError: invalid literal for int()" in read["now"]
+    assert ("ValueError: invalid literal for int()" in read["now"]) == (where != WORKER)
+
+
+@pytest.mark.parametrize(
+    ("handler", "code"),
+    [("os._exit, 3", "exit code 3"), ("os.abort", "killed by signal 6 (SIGABRT)")],
+)
+def test_a_job_that_crashes_after_its_result_has_failed(project, where, handler, code):
+    """Completed is what ends with exit code 0 besides; a worker calls no exit handlers."""
+    lines, states, _ = run(project, f"atexit.register({handler})\nreturn x + 1")
+    if where == WORKER:
+        assert (lines, states) == (COMPLETED, "completed completed")
+    else:
+        assert (lines[0], states) == (f"job harmed failed: {code}", "failed failed")
 
 
 def test_an_exit_handler_cannot_make_a_failed_job_complete(project):
@@ -194,20 +233,53 @@ def test_an_exit_handler_cannot_make_a_failed_job_complete(project):
     assert (lines[0], states) == ("ValueError: no model", "failed failed")
 
 
+ENDED = "WorkerEndedError: its process "
+
+
 @pytest.mark.parametrize(
-    ("body", "first"),
+    ("body", "first", "of_worker"),
     [
-        ("sys.exit()", "SystemExit"),
-        ("sys.exit('a text')", "SystemExit: a text"),
-        ("sys.exit(255)", "SystemExit: 255"),
-        ("threading.main_thread() and signal.raise_signal(signal.SIGABRT)", "job harmed failed"),
-        ("atexit.register(os._exit, 0); os._exit(0)", "job harmed failed"),
+        ("sys.exit()", "SystemExit", None),
+        ("sys.exit(0)", "SystemExit: 0", None),
+        ("sys.exit('a text')", "SystemExit: a text", None),
+        ("sys.exit(255)", "SystemExit: 255", None),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt", None),
+        (
+            "signal.raise_signal(signal.SIGABRT)",
+            "job harmed failed: killed by signal 6 (SIGABRT)",
+            ENDED + "was killed by signal 6 (SIGABRT)",
+        ),
+        (
+            "os._exit(0)",
+            "job harmed failed: it ended with exit code 0 but left no result",
+            ENDED + "ended with exit code 0 and without a result",
+        ),
+        (
+            "os._exit(3)",
+            "job harmed failed: exit code 3",
+            ENDED + "ended with exit code 3 and without a result",
+        ),
+        (
+            "os.killpg(0, signal.SIGKILL)",
+            "job harmed failed: run.sh was killed by signal 9 (SIGKILL)",
+            ENDED + "was killed by signal 9 (SIGKILL)",
+        ),
+        (
+            "os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)",
+            "job harmed failed: run.sh was killed by signal 9 (SIGKILL)",
+            "job harmed failed: killed by signal 9 (SIGKILL)",
+        ),
+        (
+            "os.execv(sys.executable, [sys.executable, '-c', ''])",
+            "job harmed failed: it ended with exit code 0 but left no result",
+            ENDED + "ended with exit code 0 and without a result",
+        ),
     ],
 )
-def test_leaving_is_never_success(project, body, first):
+def test_leaving_is_never_success(project, where, body, first, of_worker):
     """An exit of any kind in a stage is a failed job, and its later stages did not run."""
     lines, states, read = run(project, body)
-    assert lines[0].startswith(first)
+    assert lines[0] == ((of_worker or first) if where == WORKER else first)
     assert states == "failed failed"
     assert "after it" not in read["now"]
 

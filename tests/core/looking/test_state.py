@@ -88,7 +88,7 @@ def test_a_job_that_no_deployment_knows_is_what_it_left():
     lost = judge(None, None, None)
     assert (lost.state, lost.reason) == (
         "lost",
-        "its deployment does not know it and it left no result",
+        "the deployment that the configuration names does not know it and it left no result",
     )
     assert judge(None, outcome("completed"), None).state == "completed"
     row = JobRecord("job", "timed out", 99.0, reason="took longer", exit_code=143)

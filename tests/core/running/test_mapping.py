@@ -8,6 +8,7 @@ import pytest
 from vcat import Hyperparameter, log_metric, pipeline, stage
 from vcat._authoring.graph import Graph
 from vcat._running.engine import Engine, StageFailure
+from vcat._running.mapping import Mapping
 from vcat.errors import StageError
 
 LOG = "calls.txt"
@@ -328,3 +329,26 @@ def test_an_item_that_changes_the_file_of_a_later_one_is_seen(name):
         file.write("50")
     assert mapped.run_same_process() == [0, 1, 2, 3, 4, 50, 51, 52, 53, 54, 55, 56]
     assert ran() == list(range(5, 12))
+
+
+def test_a_failure_is_told_of_by_the_first_item_whichever_failed_first():
+    """Side by side a later item may fail before; the same job says the same every time."""
+    mapping = Mapping(range(10, 13))
+    assert not mapping.fail(12, KeyError("late"))
+    assert not mapping.complete(reused=False)
+    assert mapping.fail(10, ValueError("early"))
+    assert str(mapping.error()) == "2 of 3 items failed; first: item 0: ValueError: early"
+
+
+def test_a_map_ends_with_its_last_item_and_is_cached_where_all_are():
+    """One that failed is told of when the others have ended, and nothing is no hit."""
+    assert Mapping(range(0)).status == "completed"
+    mapping = Mapping(range(3))
+    assert not mapping.complete(reused=True)
+    assert mapping.status == "cached"
+    assert not mapping.complete(reused=False)
+    assert mapping.status == "completed"
+    assert not mapping.complete(reused=True)  # the last, and none has failed
+    mapping = Mapping(range(2))
+    assert not mapping.fail(0, KeyError("k"))
+    assert mapping.complete(reused=True)

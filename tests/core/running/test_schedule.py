@@ -157,6 +157,23 @@ def test_what_waits_for_a_value_that_fails_this_time_never_starts():
     assert schedule.is_out(1)
 
 
+def test_an_item_that_waits_for_a_value_that_fails_this_time_never_starts():
+    """The map reads the value for its items: it is over with the last of them."""
+    schedule = Schedule([(), (0,), (1,)])
+    schedule.take()
+    schedule.complete(0)
+    first, second = schedule.expand(schedule.take(), 2)
+    assert taken(schedule) == [first, second]
+    schedule.wait(first, [0])
+    assert schedule.take() == 0
+    schedule.fail(0)
+    assert schedule.is_out(first)
+    assert schedule.is_out(1)
+    schedule.complete(second)
+    assert schedule.take() is None
+    assert schedule.is_out(2)
+
+
 def test_what_runs_already_ends_as_it_does_though_a_value_it_read_is_lost_for_good():
     """It had the value; what comes after it has what it needs."""
     schedule = Schedule([(), (0,), (0,), (1,), (2, 3)])

@@ -183,6 +183,13 @@ def test_seeds_come_from_option_key_or_job():
     assert seeds.of(1, plain[0], None) is None
 
 
+def test_items_of_a_map_without_keys_draw_each_its_own_numbers():
+    """They come after the stages of the job, and have no ids of their own."""
+    plain, seeds = stage(draw)("x"), Seeds("job", ["a"])
+    assert len({seeds.of(number, plain, None) for number in range(5)}) == 5
+    assert seeds.of(3, plain, None) == Seeds("job", ["a"]).of(3, plain, None)
+
+
 def test_the_engine_takes_note_of_the_seeds_that_were_used():
     """They are part of the record."""
     graph = Graph.ending_in(stage(draw, seed=6)("x"))

@@ -67,7 +67,10 @@ def _unknown(outcome: dict[str, Any] | None, row: JobRecord | None) -> Deploymen
         return ended._replace(state=row.state, reason=row.reason, exit_code=row.exit_code)
     if row is not None and row.state in TERMINAL_STATES - {"completed"}:
         return DeploymentStatus(row.state, row.exit_code, row.reason, row.started_at, row.ended_at)
-    return DeploymentStatus("lost", reason="its deployment does not know it and it left no result")
+    return DeploymentStatus(
+        "lost",
+        reason="the deployment that the configuration names does not know it and it left no result",
+    )
 
 
 def not_handed_over(row: JobRecord | None) -> DeploymentStatus:

@@ -203,12 +203,12 @@ def _compare(
     if now.get("key") != then.get("key") and then.get("key") is not None:
         reasons = comparison.reasons(now, then)
         if then.get("status") == "failed":
-            reasons.append(_failed(job_name))
+            reasons.append(_failed(job_name, then))
         return reasons or [
             Reason("unknown", None, None, None, "its key is another, and no part of it tells why")
         ]
     if then.get("status") == "failed":
-        return [_failed(job_name)]
+        return [_failed(job_name, then)]
     if then.get("key") is None or then.get("not_cached") is not None:
         said = text(then.get("not_cached"))
         detail = f": {said}" if said not in ("", "off") else ""
@@ -222,8 +222,10 @@ def _first(history: History) -> Reason:
     return Reason("first", None, None, None, said)
 
 
-def _failed(job_name: str) -> Reason:
-    return Reason("failed before", job_name, None, None, "it failed the last time")
+def _failed(job_name: str, then: Mapping[str, Any]) -> Reason:
+    # The job ended while it ran: no call of it has come to an end.
+    said = "it failed the last time" if then.get("attempts") else "it was cut short the last time"
+    return Reason("failed before", job_name, None, None, said)
 
 
 def _observed(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Reason:

@@ -177,16 +177,21 @@ class _RunningJob:
                 engine.close()
         except StageFailure as failed:
             self.interruption.hold()
-            self.failures = [self._describe(each) for each in failed.failures]
+            is_one = len(failed.failures) == 1
+            self.failures = [self._describe(each, is_one=is_one) for each in failed.failures]
             return self.failures[0]
-        except Exception as error:  # noqa: BLE001  # importing the project may raise anything
+        except CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # what the project's modules raise, and Ctrl-C of a stage's own
             self.interruption.hold()
             _print(traceback_of(error))
             return describe_failure(error, self.places)
         return None
 
-    def _describe(self, failed: StageFailure) -> dict[str, Any]:
+    def _describe(self, failed: StageFailure, *, is_one: bool) -> dict[str, Any]:
         cause = failed.__cause__ or failed
+        if not is_one:
+            _print(f"vcat: {failed.stage.label} failed:\n")
         # A command is all that such a job is, and its time that of the job.
         if "command" in self.definition["submitted"]:
             self.timed_out = getattr(cause, "timed_out", False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
-from vcat._running.failure import first_line
+from vcat._running.failure import WorkerTraceback, first_line
 from vcat._running.record.provenance import describe_code, describe_key
 from vcat._running.record.stage_log import log_name
 from vcat.errors import CommandError, VcatError
@@ -223,6 +223,8 @@ def traceback_of(error: BaseException) -> str:
     """
     if isinstance(error, CommandError):
         return f"vcat: {error}\n"
+    if isinstance(error.__cause__, WorkerTraceback):  # where it was raised, and nothing of ours
+        return str(error.__cause__.args[0])
     from traceback import format_exception
 
     try:

@@ -45,9 +45,16 @@ def test_a_handler_of_a_stage_is_inherited(watched):
 
 def test_a_request_during_a_fork_is_not_lost(watched):
     """What a handler raises while Python prepares or completes a fork would be ignored."""
-    interruption._hold_back()
-    os.kill(os.getpid(), signal.SIGTERM)
-    interruption._let_through()
-    with pytest.raises(CancelledError, match=r"ended by signal 15 \(SIGTERM\)"):
+    forked = []
+
+    def fork():
+        interruption._hold_back()
+        os.kill(os.getpid(), signal.SIGTERM)
+        interruption._let_through()
+        forked.append(True)
         time.sleep(60)
+
+    with pytest.raises(CancelledError, match=r"ended by signal 15 \(SIGTERM\)"):
+        fork()
+    assert forked
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

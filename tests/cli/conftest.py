@@ -63,11 +63,8 @@ def process(tmp_path):
     def run(*words, **options):
         done = subprocess.run(
             [sys.executable, "-m", "vcat_cli", *words],
-            capture_output=True,
+            **{"capture_output": True, "text": True, "timeout": 60} | options,
             check=False,
-            text=True,
-            timeout=60,
-            **options,
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 

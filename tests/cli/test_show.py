@@ -249,6 +249,24 @@ def test_results_that_nobody_can_check_are_marked(command, make_job, status, mar
     assert row.startswith(f"fit    {shown}")
 
 
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        ({"event": "stage ended", "status": "completed", "attempts": 3}, "completed (3 attempts)"),
+        ({"event": "stage ended", "status": "failed", "attempts": 2}, "failed (2 attempts)"),
+        ({"event": "stage ended", "status": "completed", "attempts": 1}, "completed"),
+        ({"event": "stage failed", "attempt": 1}, "running (attempt 2)"),
+    ],
+)
+def test_a_stage_that_was_called_again_says_how_often(command, make_job, event, shown):
+    """In the table as well: it took several calls, or is in one of several."""
+    begun = {"event": "stage started", "number": 0}
+    state = "running" if "running" in shown else "completed"
+    make_job(state=state, stages=[make_job.fit()], events=[begun, {"number": 0, **event}])
+    (row,) = [each for each in command("show", "train-1").out.splitlines() if each[:4] == "fit "]
+    assert row.startswith(f"fit    {shown}  ")
+
+
 def test_unknown_stage(command, job):
     """A mistyped stage is answered with the one that was probably meant."""
     ended = command("show", "train-1", "--stage", "laod")

@@ -6,6 +6,8 @@ import json
 import math
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from vcat_cli import text
 
@@ -33,6 +35,21 @@ NOW = 1_770_091_506.0  # 2026-02-03 04:05:06 UTC
 def test_display_shows_what_a_terminal_would_and_obeys_nothing(line, shown):
     """A log line is shown without control sequences; of an overwritten line the last state."""
     assert text.display(line) == shown
+
+
+@given(st.text(st.sampled_from("a \t\né\x85°日\u202e…\x1b[]0m;\x07\\\x9b\x9c\r\udcff")))
+@example("\x1b]0;unended\n\x1bP\n\x1b[\nm\x1b\n7\x9b\nm")
+def test_many_lines_are_shown_as_each(lines):
+    """What the lines of a whole piece look like does not depend on those before them."""
+    expected = [text.display(each) for each in text.lines(lines)] or [""]
+    assert text.display_lines(lines) == "\n".join(expected) + "\n"
+
+
+@pytest.mark.parametrize("number", [*range(32), *range(127, 160), 0x61C, 0x200E, 0x2028, 0x2066])
+def test_nothing_that_a_terminal_obeys_is_taken_for_plain(number):
+    """No control character gets through because everything else in its line is plain."""
+    kept = chr(number) if chr(number) in "\t\n" else ""
+    assert text.display_lines(f"a\n{chr(number)}") in (f"a\n{kept}\n", f"a\n{kept}")
 
 
 @pytest.mark.parametrize(
@@ -163,3 +180,12 @@ def test_json_is_ascii_and_every_parser_reads_it():
     assert shown.isascii()
     assert shown.isprintable()
     assert json.loads(shown) == {"a": ["nan", ["inf", 1.5]], "b": "\x1b\u202eü", "c": None}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.999949, "0.9999"), (3.0, "3.0"), (23837.0, "23837.0"), (20500.25, "20500.2"), (7, "7")],
+)
+def test_metrics_in_tables_have_no_exponent_that_hides_their_size(value, shown):
+    """Four digits of a fraction are enough there; what is before the point is shown in full."""
+    assert text.number(value) == shown

@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from importlib.util import find_spec
 import pytest
 
 SCRIPT = """\
-import os
+import os, numpy  # whose random numbers begin anew before the function is called
 from vcat import *
 
 LIMIT = 3
@@ -144,6 +145,39 @@ def in_terminal(project, words, answers):
     code = process.wait(60)
     assert not waiting, shown
     return code, shown.replace("\r\n", "\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGHUP, signal.SIGTERM])
+def test_whoever_is_ended_leaves_nothing_behind(debug, tmp_path, ending):
+    """A closed terminal and a SIGTERM end the debugger, and its private directory goes."""
+    private = tmp_path / "private"
+    private.mkdir()
+    main, sub = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", TAKE_TERMINAL, sys.executable, "-m", "vcat_cli", "debug", "bad"],
+        cwd=debug.project,
+        stdin=sub,
+        stdout=sub,
+        stderr=sub,
+        start_new_session=True,
+        env=os.environ | {"TERM": "dumb", "TMPDIR": str(private)},
+    )
+    os.close(sub)
+    shown = b""
+    while b"(Pdb)" not in shown:
+        shown += os.read(main, 65536)
+    assert len(list(private.glob("vcat-debug-*"))) == 1
+    if ending == signal.SIGTERM:
+        process.terminate()
+    else:
+        os.close(main)
+    assert process.wait(60) == 128 + ending
+    assert list(private.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    if ending == signal.SIGTERM:
+        os.close(main)
 
 
 @pytest.mark.slow

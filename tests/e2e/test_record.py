@@ -4,7 +4,7 @@ import random
 
 
 def test_every_attempt_is_written_down(project):
-    """Events, provenance and the stage's log have all of them; the cache entry the last one."""
+    """Events, provenance and the logs have all of them; the cache entry the last one."""
     project.write(
         "train.py",
         """\
@@ -45,11 +45,17 @@ def test_every_attempt_is_written_down(project):
     assert (read["stage"]["attempts"], read["stage"]["seed"]) == (3, 5)
     drawn = random.Random(5).random()
     calls = [f"call {each} {drawn}\n" for each in range(3)]
-    assert read["output"] == "".join(calls)
+    label = "vcat: stage 'flaky' (train.py:4)"
+    told = (
+        f"{label}: attempt 1 failed: ConnectionError: refused; again in 0.01 s\n",
+        f"{label}: attempt 2 failed: KeyError: 'row'; again in 0.01 s\n",
+    )
+    assert read["output"] == calls[0] + told[0] + calls[1] + told[1] + calls[2]
     again = project.run("train.py", "second").stdout
     log = project.ask('print(json.dumps(get_job("second").logs()))')
     assert (again, log.splitlines()[1:]) == ("2\n", [calls[2].strip()])
-    assert read["log"] == (f"{calls[0]}[vcat: attempt 2]\n{calls[1]}[vcat: attempt 3]\n{calls[2]}")
+    marks = [f"{text}[vcat: attempt {number}]\n" for number, text in enumerate(told, 2)]
+    assert read["log"] == calls[0] + marks[0] + calls[1] + marks[1] + calls[2]
 
 
 def test_a_cached_stage_has_a_log_of_what_it_printed(project):
@@ -267,4 +273,45 @@ def test_workers_keep_the_same_records(project):
     here, there = (project.ask(ask.replace("NAME", repr(name))) for name in ("here", "there"))
     drawn = random.Random(3).random()
     assert here == there
-    assert here == [3, ["OSError: once"], 2, f"a {drawn}\n[vcat: attempt 2]\na {drawn}\n"]
+    told = "vcat: stage 'drawn' (train.py:4): attempt 1 failed: OSError: once; again\n"
+    log = f"a {drawn}\n{told}[vcat: attempt 2]\na {drawn}\n"
+    assert here == [3, ["OSError: once"], 2, log]
+
+
+def test_a_call_whose_worker_died_is_told_as_any_that_failed(project):
+    """The log of the job says of which item it was, how its process ended, and what follows."""
+    project.write(
+        "train.py",
+        """\
+        import os
+        from vcat import *
+
+        @stage(retries=1, cache=False)
+        def dies(name):
+            print("call", flush=True)
+            if not os.path.exists(name):
+                open(name, "w").close()
+                os.kill(os.getpid(), 9)
+            return name
+
+        print(dies.map([os.path.abspath("once")]).run(job_name="job").fetch_job_results())
+        """,
+    )
+    project.write(
+        "my.config.yaml",
+        """\
+        execution_implementation:
+          executor_type: vcat.ProcessPoolExecutor
+          constructor_keyword_arguments: {workers: 1}
+        """,
+    )
+    project.run("train.py")
+    job = "get_job('job')"
+    log, (whole, item) = project.ask(
+        f"print(json.dumps([{job}.logs(), [e.attempts for e in {job}.stages()]]))"
+    )
+    assert log == (
+        "call\nvcat: item 0 of stage 'dies' (train.py:4): attempt 1 failed: WorkerEndedError: its"
+        " process was killed by signal 9 (SIGKILL); again\ncall\n"
+    )
+    assert (whole, item) == (0, 2)

@@ -14,8 +14,15 @@ import pytest
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "jobs.md"
 
 SCRIPT = """\
-import os, resource, shutil, signal, sys, time
+import atexit, json, os, resource, shutil, signal, sys, time
 from vcat import *
+
+def end():
+    jobs = os.path.dirname(os.path.dirname(os.getcwd()))
+    with open(os.path.join(jobs, ".supervised", "job", "supervisor.json")) as file:
+        supervisor = json.load(file)["pid"]
+    for pid in (supervisor, os.getppid(), os.getpid()):
+        os.kill(pid, signal.SIGKILL)
 
 @stage(cache=False)
 def work(number):
@@ -38,6 +45,7 @@ BODIES = {
     "a stage asks for more memory than its limit": (
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32)); bytearray(1 << 33)"
     ),
+    "the same, when it has archived its result": "atexit.register(end); return number",
     "it deletes its directory": "shutil.rmtree(os.path.dirname(os.getcwd())); return number",
     "its bundle is damaged on the way": "return number",
     "its results cannot be archived": 'open("{values}", "w").close(); return number',
@@ -109,6 +117,9 @@ def test_a_job_that_ends_so_is_recorded_so(project, how, state, exit_code, reaso
     project.write("train.py", SCRIPT.format(body=body))
     if how == "Ctrl-C in `vcat run`":
         interrupt_run(project)
+    elif how.startswith("`vcat submit"):
+        words = ["submit", "-n", "job", "--timeout", "0.5", "--", "sleep", "600"]
+        assert project.run("-m", "vcat_cli", *words).returncode == 0
     else:
         refused = how == "it cannot be handed over"
         assert project.run("train.py", check=False).returncode == refused

@@ -180,7 +180,7 @@ def test_a_command_that_does_not_end_well_fails_the_job(project, words, reason):
 
 
 def test_a_command_that_takes_too_long_is_ended(project):
-    """`--timeout` ends the command and fails the job."""
+    """`--timeout` ends the command, and the job has timed out."""
     done = submit(
         project, "-n", "slow", "--timeout", "0.5", "-f", "--", "bash", "-c", "echo on; sleep 600"
     )
@@ -188,6 +188,10 @@ def test_a_command_that_takes_too_long_is_ended(project):
         1,
         "on\nvcat: bash -c 'echo on; sleep 600': timed out after 0.5 seconds\n",
     )
+    state, said, _, raised = ended(project, "slow")
+    reason = "bash -c 'echo on; sleep 600': timed out after 0.5 seconds"
+    assert (state, said) == ("timed out", reason)
+    assert raised == f"{reason}\nin stage 'command' of job slow\nfull log: vcat logs slow"
 
 
 def test_cancelling_the_job_ends_the_command(project):

@@ -74,13 +74,15 @@ def test_stages_fold_to_records():
             "error": "ValueError: x",
         },
         {"event": "stage started", "time": 3.0, "number": 1},
+        {"event": "stage failed", "time": 3.0, "number": 1, "attempt": 1},
+        {"event": "stage failed", "time": 3.0, "number": 1, "attempt": "two"},
         {"event": "stage started", "time": 3.0, "number": 99},
         {"event": "stage started", "time": 3.0, "number": "x"},
     ]
     first, second, third = fold_stages(events, blank)
     assert (first.status, first.started_at, first.ended_at) == ("failed", 1.0, 2.0)
     assert (first.attempts, first.error) == (2, "ValueError: x")
-    assert (second.status, second.started_at) == ("running", 3.0)
+    assert (second.status, second.started_at, second.attempts) == ("running", 3.0, 1)
     assert third.status == "not run"
 
 

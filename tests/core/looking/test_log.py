@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcat._looking.log import LONGEST_LINE, PIECE, JobFile, LineSplitter
+from vcat._looking.log import LONGEST_LINE, PIECE, JobFile, single_lines, whole_lines
 
 LOG = "output.log"
 
@@ -30,11 +30,9 @@ class Endless:
         return (self.line * (wanted // len(self.line) + 2))[first : first + wanted]
 
 
-def split(*pieces):
-    """What a splitter makes of pieces."""
-    splitter = LineSplitter()
-    lines = [line for piece in pieces for line in splitter.feed(piece)]
-    return [*lines, *splitter.rest()]
+def lines_of(file, start=0):
+    """The lines of a file that there are."""
+    return single_lines(file.until_end(start))
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=8))
@@ -43,7 +41,13 @@ def test_borders_of_pieces_do_not_show(data, cuts):
     borders = [0, *sorted(cuts), len(data)]
     pieces = [data[a:b] for a, b in pairwise(borders)]
     text = data.decode("utf-8", "replace")
-    assert split(*pieces) == (text.removesuffix("\n").split("\n") if text else [])
+    assert list(single_lines(pieces)) == (text.removesuffix("\n").split("\n") if text else [])
+
+
+def test_whole_lines_come_as_soon_as_they_end():
+    """Each text ends with a line, but the last one; a reader that waits is told so."""
+    texts = whole_lines([b"one\ntw", None, b"o\n\nth", b"r", b"ee\nfour", None])
+    assert list(texts) == ["one\n", None, "two\n\n", "three\n", None, "four"]
 
 
 def test_a_line_that_never_ends_comes_in_parts(place, backend):
@@ -52,7 +56,7 @@ def test_a_line_that_never_ends_comes_in_parts(place, backend):
     tracemalloc.start()
     try:
         count = 0
-        for line in JobFile(place, LOG).lines():
+        for line in lines_of(JobFile(place, LOG)):
             count += len(line)
             assert len(line) <= LONGEST_LINE + PIECE
             if count >= 1 << 26:  # the rest is no different
@@ -69,7 +73,7 @@ def test_the_last_lines_of_five_gigabytes_are_read_from_the_end(place, backend):
     file = JobFile(place, LOG)
     start = file.beginning_of_last(3)
     assert start == 5 * 10**9 - 30
-    assert list(file.lines(start)) == ["123456789"] * 3
+    assert list(lines_of(file, start)) == ["123456789"] * 3
     assert backend.reads < 200
     assert file.beginning_of_last(100_000) == 5 * 10**9 - 10**6
     assert file.beginning_of_last(0) == 5 * 10**9
@@ -81,8 +85,8 @@ def test_the_last_lines_are_those_of_the_whole(lines, whole, count):
     data = b"\n".join(lines) + (b"\n" if whole and lines else b"")
     place = _InMemory(data)
     file = JobFile(place, LOG)
-    every = list(file.lines())
-    assert list(file.lines(file.beginning_of_last(count))) == (every[-count:] if count else [])
+    every = list(lines_of(file))
+    assert list(lines_of(file, file.beginning_of_last(count))) == (every[-count:] if count else [])
 
 
 class _InMemory:
@@ -109,21 +113,21 @@ def test_what_was_not_kept_has_a_line_in_its_place(head):
     marker = f"[vcat: {2 * PIECE} bytes left out]"
     expected = [*head.decode().split("\n"), marker, "rest", "last"]
     expected = [each for each in expected if each]
-    assert list(file.lines()) == expected
+    assert list(lines_of(file)) == expected
     for count in range(1, len(expected) + 2):
         start = file.beginning_of_last(count)
-        assert list(file.lines(start)) == expected[-count:]
+        assert list(lines_of(file, start)) == expected[-count:]
 
 
 def test_a_gap_that_a_reader_has_passed_into_is_left_out(place, backend):
     """A follower that fell behind goes on after what has been taken out meanwhile."""
     backend.files[LOG] = bytearray(b"begun\n")
     ended = False
-    lines = JobFile(place, LOG).arriving(0, lambda: ended)
-    assert [next(lines), next(lines)] == [["begun"], None]
+    lines = whole_lines(JobFile(place, LOG).arriving(0, lambda: ended))
+    assert [next(lines), next(lines)] == ["begun\n", None]
     backend.files[LOG] += bytes(100) + b"tail\n"
     backend.gaps[LOG] = (6, 106)
-    assert [next(lines), next(lines)] == [["[vcat: 100 bytes left out]"], ["tail"]]
+    assert [next(lines), next(lines)] == ["[vcat: 100 bytes left out]\n", "tail\n"]
     ended = True
     assert list(lines) == [None]
 
@@ -132,10 +136,10 @@ def test_where_the_deployment_has_nothing_the_archive_is_read(place, backend, me
     """A job whose directory is gone keeps its log."""
     memory.kept["log/output.log"] = b"one\ntwo"
     file = JobFile(place, LOG)
-    assert list(file.lines()) == ["one", "two"]
-    assert list(JobFile(place, LOG).lines(JobFile(place, LOG).beginning_of_last(1))) == ["two"]
+    assert list(lines_of(file)) == ["one", "two"]
+    assert list(lines_of(file, JobFile(place, LOG).beginning_of_last(1))) == ["two"]
     assert file.text() == "one\ntwo"
-    assert list(JobFile(place, "stage-000001.log").lines()) == []
+    assert list(lines_of(JobFile(place, "stage-000001.log"))) == []
     backend.files[LOG] = b""  # a file that was made anew where the job ran
     assert JobFile(place, LOG).text() == "one\ntwo"
 
@@ -143,7 +147,7 @@ def test_where_the_deployment_has_nothing_the_archive_is_read(place, backend, me
 def test_a_reader_ends_though_the_job_prints_faster(place, backend):
     """Without following, what is printed after the reading began is not waited for."""
     backend.files[LOG] = bytearray(b"x\n" * PIECE)
-    lines = JobFile(place, LOG).lines()
+    lines = lines_of(JobFile(place, LOG))
     seen = 0
     for _ in lines:
         seen += 1

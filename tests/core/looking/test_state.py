@@ -41,6 +41,16 @@ def outcome(state, *, result=RESULT, error=None):
             outcome("failed", result=None, error="ValueError: bad"),
             ("failed", 1, "ValueError: bad"),
         ),
+        (
+            ("failed", 1, "exit code 1"),
+            outcome("timed out", result=None, error="sleep 9: timed out after 1 seconds"),
+            ("timed out", 1, "sleep 9: timed out after 1 seconds"),
+        ),
+        (
+            ("cancelled", None),
+            outcome("completed"),
+            ("cancelled", None, None),
+        ),
         (("failed", 74, "exit code 74"), None, ("failed", 74, "exit code 74")),
         (
             ("failed", 139, "killed by signal 11 (SIGSEGV)"),
@@ -88,7 +98,7 @@ def test_a_job_that_no_deployment_knows_is_what_it_left():
     lost = judge(None, None, None)
     assert (lost.state, lost.reason) == (
         "lost",
-        "its deployment does not know it and it left no result",
+        "the deployment that the configuration names does not know it and it left no result",
     )
     assert judge(None, outcome("completed"), None).state == "completed"
     assert judge(None, outcome("completed", result=None), None).state == "lost"

@@ -93,25 +93,25 @@ def test_lines_are_shown_where_nothing_else_is():
     job, screen = Job(Misbehaving(lambda timeout: over.wait(60))), Screen()
 
     def lines():
-        yield ["one"]
+        yield "one\n"
         while "show" not in screen.done:
             yield None
-        yield ["two"]
+        yield "two\n"
         job.ended = True
         over.set()
         while not job.ended:
             yield None
         yield None
-        yield ["three"]
+        yield "three\n"
 
     shown = []
 
     def show(lines):
         assert screen.done[-1] == "hide"
-        shown.extend(lines)
+        shown.append(lines)
 
     assert watch(job, screen, None, lines(), show) is True
-    assert shown == ["one", "two", "three"]
+    assert shown == ["one\n", "two\n", "three\n"]
     assert screen.done[-1] == "hide"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import islice
 
 from vcat_cli.jobs import add_job, named_job
-from vcat_cli.text import display, to_json
+from vcat_cli.text import display_lines, to_json
 from vcat_cli.usage import UsageError, count
 
 TYPE_CHECKING = False
@@ -36,7 +37,7 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--stage", metavar="ID", help="only what this stage prints")
     view = parser.add_mutually_exclusive_group()
     view.add_argument("--json", action="store_true", help="the job's events, a JSON object a line")
-    view.add_argument("--raw", action="store_true", help="with control sequences")
+    view.add_argument("--raw", action="store_true", help="the bytes as they were printed")
 
 
 def execute(arguments: Namespace) -> int:
@@ -44,15 +45,19 @@ def execute(arguments: Namespace) -> int:
     job = named_job(arguments.job)
     if arguments.json and arguments.stage is not None:
         raise UsageError("logs: --stage does not go with --json; see `vcat logs --help`")
-    for each in _events(job, arguments) if arguments.json else _lines(job, arguments):
-        print(each, flush=arguments.follow)
+    if arguments.json:
+        for each in _events(job, arguments):
+            print(each, flush=arguments.follow)
+        return 0
+    part = {"follow": arguments.follow, "stage": arguments.stage, "tail": arguments.lines}
+    if arguments.raw:
+        for piece in job.log_bytes(**part):
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+        return 0
+    for lines in job.log_text(**part):
+        print(display_lines(lines), end="", flush=True)
     return 0
-
-
-def _lines(job: Deployment, arguments: Namespace) -> Iterator[str]:
-    """The lines to show, of those that there are now or until the job ends."""
-    printed = job.log_lines(follow=arguments.follow, stage=arguments.stage, tail=arguments.lines)
-    return printed if arguments.raw else map(display, printed)
 
 
 def _events(job: Deployment, arguments: Namespace) -> Iterator[str]:

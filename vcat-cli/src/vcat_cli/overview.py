@@ -9,7 +9,7 @@ from vcat.errors import VcatError
 from vcat_cli.problem import report
 from vcat_cli.reading import marks, read_lines
 from vcat_cli.table import Column, table_lines
-from vcat_cli.text import age, duration, escape, moment, number, size, terminal_width, to_json
+from vcat_cli.text import age, duration, escape, moment, size, terminal_width, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,10 +168,16 @@ def _item_counts(stages: list[StageRecord]) -> dict[int, str]:
 
 
 def _marked(stage: StageRecord, document: dict[str, Any] | None) -> str:
-    """The status of a stage, and what its result may depend on that nobody checks."""
+    """The status of a stage, its attempts, and what its result may depend on unchecked."""
+    said = []
+    if stage.status == "running" and stage.attempts:
+        said.append(f"attempt {stage.attempts + 1}")
+    elif stage.attempts > 1:
+        said.append(f"{stage.attempts} attempts")
     used = marks(stage_provenance(document, stage.id))
-    status = escape(stage.status)
-    return f"{status} ({used})" if used and stage.status in ("completed", "cached") else status
+    if used and stage.status in ("completed", "cached"):
+        said.append(used)
+    return escape(stage.status) + (f" ({', '.join(said)})" if said else "")
 
 
 def _stage_row(stage: StageRecord, now: float, status: str) -> tuple[str, ...]:
@@ -314,4 +320,4 @@ def _facts(facts: Mapping[str, str]) -> list[str]:
 
 def _indented(mapping: Mapping[str, Any]) -> list[str]:
     longest = max(len(escape(name)) for name in mapping)
-    return [f"  {escape(name):<{longest}}  {number(value)}" for name, value in mapping.items()]
+    return [f"  {escape(name):<{longest}}  {escape(value)}" for name, value in mapping.items()]

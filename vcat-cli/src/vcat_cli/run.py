@@ -10,7 +10,7 @@ from vcat_cli.ending import Ending
 from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE, FAILED, INTERRUPTED, report, say
 from vcat_cli.script import run_to_end
-from vcat_cli.text import display
+from vcat_cli.text import display_lines
 from vcat_cli.usage import UsageError
 
 TYPE_CHECKING = False
@@ -116,8 +116,8 @@ def _follow_all(jobs: list[Deployment]) -> bool:
     return not failed
 
 
-def _show(lines: list[str]) -> None:
-    print("\n".join(map(display, lines)), flush=True)
+def _show(lines: str) -> None:
+    print(display_lines(lines), end="", flush=True)
 
 
 def _leave(jobs: list[Deployment]) -> None:

@@ -39,7 +39,7 @@ def add_arguments(parser: Any) -> None:
         "--timeout",
         metavar="SECONDS",
         type=_seconds,
-        help="after how many seconds the command is ended, and the job fails",
+        help="after how many seconds the command is ended, and the job timed out",
     )
     # What follows -- never comes here; shells complete file names for it.
     words = parser.add_argument("argv", metavar="COMMAND", nargs="*", help="what follows --")

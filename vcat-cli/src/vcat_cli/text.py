@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 
 # CSI, OSC and the like with their ends, two-character sequences, and an ESC that begins nothing.
 _SEQUENCE = (
-    r"\x1b\[[0-?]*[ -/]*[@-~]?"
-    r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
-    r"|\x1b[ -/]*[0-~]?"
-    r"|\x9b[0-?]*[ -/]*[@-~]?"
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]?"
+    r"|[\]PX^_][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|[ -/]*[0-~]?)"
 )
 
 # The C0 controls but the tab, DEL, the C1 controls, line separators and what turns the direction.
-_CONTROL = r"\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-_STRIPPED = f"[{_CONTROL}]"
-_ESCAPED = rf"[{_CONTROL}\t\ud800-\udfff]"
+_CONTROL = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_STRIPPED = rf"\x9b[0-?]*[ -/]*[@-~]?|[{_CONTROL}]"
+_ESCAPED = rf"[{_CONTROL}\n\t\ud800-\udfff]"
 # Strings, which `re` compiles when they are first needed: most text has nothing of the kind.
+
+# What UTF-8 of lines without any of these is made of: all that is printed, and of what begins other
+# characters whatever begins none of them. Looked for in a tenth of the time that `re` takes.
+_PLAIN = bytes({9, 10, *range(32, 127), *range(128, 256)} - {0xC2, 0xD8, 0xE2})
 
 
 def display(line: str) -> str:
@@ -34,9 +37,29 @@ def display(line: str) -> str:
     """
     if line.isprintable():
         return line
-    if "\r" in line:
-        line = line.rstrip("\r").rpartition("\r")[2]
-    return re.sub(_STRIPPED, "", re.sub(_SEQUENCE, "", line))
+    return display_lines(line.replace("\n", "")).removesuffix("\n")
+
+
+def display_lines(text: str) -> str:
+    """Return whole lines as :func:`display` does each, the last one ended as well."""
+    if not text.endswith("\n"):
+        text += "\n"
+    if _is_plain(text):
+        return text
+    if "\r" in text:
+        lines = text.split("\n")
+        text = "\n".join([_last_state(each) if "\r" in each else each for each in lines])
+    if "\x1b" in text:
+        text = re.sub(_SEQUENCE, "", text)
+    return text if _is_plain(text) else re.sub(_STRIPPED, "", text)
+
+
+def _is_plain(text: str) -> bool:
+    return not text.encode("utf-8", "surrogatepass").translate(None, _PLAIN)
+
+
+def _last_state(line: str) -> str:
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 def terminal_width() -> int | None:
@@ -136,9 +159,11 @@ def size(count: int) -> str:
 
 
 def number(value: object) -> str:
-    """Return the value of a metric: four digits of a fraction, anything else in full."""
+    """Return the value of a metric for a table: four digits of a fraction, whole parts in full."""
     if not isinstance(value, float):
         return escape(value)
+    if 1000 <= abs(value) < 1e15:
+        return f"{value:.1f}"
     shown = f"{value:.4g}"
     return f"{shown}.0" if shown.lstrip("-").isdigit() else shown  # a float shows as one
 

@@ -40,7 +40,13 @@ class StageError(VcatError, RuntimeError):
 
 
 class CommandError(VcatError, RuntimeError):
-    """A command that is a stage could not be run, or ended with another exit code than 0."""
+    """A command that is a stage could not be run, or ended with another exit code than 0.
+
+    Attributes:
+        timed_out: Whether it was ended because it took too long.
+    """
+
+    timed_out = False
 
 
 class RemoteException(VcatError, RuntimeError):  # noqa: N818  # the name users know

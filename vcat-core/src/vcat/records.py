@@ -43,7 +43,7 @@ class JobRecord(NamedTuple):
         project: The directory that was bundled.
         script: The script that submitted the job, relative to *project* where it lies inside; of a
             command that is a job, the command.
-        stages: How many stages the job's graph has.
+        stages: How many stages the job has; of maps, once that is known, their items instead.
         parameters: Values of the hyperparameters, as JSON values, else as their ``repr``.
         metrics: The latest value of each metric.
         tags: What ``set_tag`` recorded.
@@ -105,7 +105,8 @@ class StageRecord(NamedTuple):
         ended_at: When it ended.
         key: The cache key, 64 hex digits; ``None`` where the stage is not cached.
         output: The digest of its result as ``algorithm:hex``; ``None`` without a stored result.
-        attempts: How often the function was called; 0 for a cached stage.
+        attempts: How often the function was called; 0 for a cached stage. While it runs, how often
+            it was called in vain.
         file: The file of the function, relative to the project where it lies inside.
         line: The line in *file*.
         error: The first line of what it raised.

@@ -86,6 +86,14 @@ class Graph:
         self.items[number] = items
         return items
 
+    def label(self, number: int) -> str:
+        """Return a stage as messages name it: ``item 3 of stage 'fit' (train.py:41)``."""
+        label = self.stages[number].label
+        for items in self.items.values():
+            if number in items:
+                return f"item {number - items.start} of {label}"
+        return label
+
     def _items_of(self, sequence: Any, lookup: Callable[[Any], Any]) -> Any:
         if type(sequence) is Stage:
             known = self.items.get(self.number[id(sequence)])

@@ -158,6 +158,8 @@ def fold_stages(
             continue
         if kind == "stage started":
             records[number] = records[number]._replace(status="running", started_at=each["time"])
+        elif kind == "stage failed" and isinstance(each.get("attempt"), int):
+            records[number] = records[number]._replace(attempts=each["attempt"])
         elif kind == "stage ended":
             changes = {name: each[name] for name in _ENDED if name in each}
             started = records[number].started_at

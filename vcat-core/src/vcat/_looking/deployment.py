@@ -13,7 +13,7 @@ from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
 from vcat._keeping.guard import call
 from vcat._looking.failure import exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
-from vcat._looking.log import JobFile
+from vcat._looking.log import JobFile, single_lines, whole_lines
 from vcat._looking.place import Place
 from vcat._looking.settling import LOG, counted, is_settled, settle, settled_row
 from vcat._looking.state import judge, not_handed_over
@@ -95,13 +95,13 @@ class Deployment:
         if self._ended is None:
             self.watcher.wait(timeout)
 
-    def watch(self, show: Callable[[list[str]], None]) -> None:
+    def watch(self, show: Callable[[str], None]) -> None:
         """Wait until the job has ended and have the lines of its log shown on the way.
 
         Called again, it goes on with the first line that has not been shown.
 
         Args:
-            show: Called with new lines, several at a time where they come fast.
+            show: Called with whole lines, many at a time where they come fast.
         """
         self.watcher.wait(None, show)
 
@@ -127,7 +127,7 @@ class Deployment:
             result = outcome["result"]
             return self._archive.fetch_value(result["number"], result["digest"])
         where = f"vcat logs {self.job_name}"
-        if outcome is not None and outcome.get("error") and status.state == "failed":
+        if outcome is not None and outcome.get("error") and status.state == outcome["state"]:
             raise exception_of(outcome, self.job_name, where)
         tail = list(self.log_lines(tail=10))
         raise exception_without_error(status.state, status.reason, self.job_name, tail, where)
@@ -173,12 +173,33 @@ class Deployment:
         tail: int | None = None,
     ) -> Iterator[str]:
         """Yield the lines of :meth:`logs`, of which no more than a few are held in memory."""
+        return single_lines(self.log_bytes(follow=follow, stage=stage, tail=tail))
+
+    def log_text(
+        self,
+        *,
+        follow: bool = False,
+        stage: Stage | str | None = None,
+        tail: int | None = None,
+    ) -> Iterator[str]:
+        """Yield the same as texts of whole lines, many at a time: to show a log of any size."""
+        texts = whole_lines(self.log_bytes(follow=follow, stage=stage, tail=tail))
+        return (each for each in texts if each is not None)
+
+    def log_bytes(
+        self,
+        *,
+        follow: bool = False,
+        stage: Stage | str | None = None,
+        tail: int | None = None,
+    ) -> Iterator[bytes]:
+        """Yield the bytes of :meth:`logs` as they were printed, in pieces of any length."""
         file = self._log_file(stage)
         start = 0 if tail is None else file.beginning_of_last(tail)
         if not follow:
-            return file.lines(start)
+            return file.until_end(start)
         number = None if stage is None else self._number(stage)
-        return file.lines(start, ended=lambda: self._is_over(number))
+        return file.until_end(start, ended=lambda: self._is_over(number))
 
     def events(self, follow: bool = False) -> Iterator[dict[str, Any]]:  # noqa: FBT001, FBT002  # as logs()
         """Yield the job's events so far, or with ``follow=True`` until it ends."""
@@ -299,9 +320,9 @@ class Deployment:
         status = self.status()
         if self._settled is not None:
             return self._settled
-        # A deployment that does not know the job proves nothing against what the job has listed;
-        # one that says that it runs does: the end it has listed may not be the one it comes to.
-        if row.state in TERMINAL_STATES and status.state != "running":
+        # A deployment that does not know the job proves nothing against what the job has listed,
+        # but one where it has not ended yet has still to say how it does.
+        if row.state in TERMINAL_STATES and status.state in TERMINAL_STATES:
             return row
         return counted(settled_row(row, status), self.place, self.feed)
 
@@ -351,7 +372,7 @@ class Deployment:
         return document
 
     def _outcome(self) -> dict[str, Any] | None:
-        return self._archive.fetch_document("outcome")
+        return self._archive.fetch_document("outcome") or self.place.document("outcome")
 
     def _artifacts(self) -> dict[str, dict[str, Any]]:
         events = (each for each in self.feed.read() if each["event"] == "artifact")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,8 +71,29 @@ class JobFile:
             data += piece
         return data.decode("utf-8", "replace")
 
-    def lines(self, start: int = 0, *, ended: Callable[[], bool] | None = None) -> Iterator[str]:
-        """Yield the lines from *start* on, those that come until the job has *ended* included.
+    def arriving(
+        self, start: int, ended: Callable[[], bool], end: int | None = None
+    ) -> Iterator[bytes | None]:
+        """Yield the pieces as they come, and ``None`` whenever there is none yet.
+
+        Args:
+            start: The first byte.
+            ended: Returns whether nothing more will come.
+            end: Where to stop in any case.
+        """
+        pieces = self.pieces(start, end)
+        while True:
+            over = ended()  # asked first, so that nothing printed later is missed
+            while data := next(pieces):
+                yield data
+            if over:
+                return
+            yield None
+
+    def until_end(
+        self, start: int = 0, *, ended: Callable[[], bool] | None = None
+    ) -> Iterator[bytes]:
+        """Yield the pieces from *start* on, those that come until the job has *ended* included.
 
         Args:
             start: The first byte.
@@ -80,28 +101,11 @@ class JobFile:
         """
         # A job may print faster than anybody reads: without a follower there is an end.
         end = self.size() if ended is None else None
-        for lines in self.arriving(start, ended or (lambda: True), end):
-            if lines is None:
+        for piece in self.arriving(start, ended or (lambda: True), end):
+            if piece is None:
                 time.sleep(POLL)
             else:
-                yield from lines
-
-    def arriving(
-        self, start: int, ended: Callable[[], bool], end: int | None = None
-    ) -> Iterator[list[str] | None]:
-        """Yield the lines as they come, and ``None`` whenever there is none yet."""
-        splitter = LineSplitter()
-        pieces = self.pieces(start, end)
-        while True:
-            over = ended()  # asked first, so that nothing printed later is missed
-            while data := next(pieces):
-                if lines := splitter.feed(data):
-                    yield lines
-            if over:
-                if lines := splitter.rest():
-                    yield lines
-                return
-            yield None
+                yield piece
 
     def beginning_of_last(self, count: int) -> int:
         """Return where the last *count* lines begin, without reading what is before them."""
@@ -168,35 +172,38 @@ class JobFile:
         return self._archived[start : start + size]
 
 
-class LineSplitter:
-    """Make lines of bytes that come in pieces, which may end within a line or a character."""
+def whole_lines(pieces: Iterable[bytes | None]) -> Iterator[str | None]:
+    """Yield texts that end with a line, made of *pieces* that may end within a character.
 
-    def __init__(self) -> None:
-        self._decoder = getincrementaldecoder("utf-8")("replace")
-        self._parts: list[str] = []
-        self._held = 0
+    Only the last line, and one that is too long to be held, may come without its newline.
+    ``None`` is passed on.
+    """
+    decoder = getincrementaldecoder("utf-8")("replace")
+    parts: list[str] = []
+    held = 0
+    for data in pieces:
+        if data is None:
+            yield None
+            continue
+        text = decoder.decode(data)
+        end = text.rfind("\n") + 1
+        if end:
+            yield "".join([*parts, text[:end]])
+            parts, held = [], 0
+        parts.append(text[end:])
+        held += len(text) - end
+        if held > LONGEST_LINE:
+            yield "".join(parts)
+            parts, held = [], 0
+    if last := "".join([*parts, decoder.decode(b"", final=True)]):
+        yield last
 
-    def feed(self, data: bytes) -> list[str]:
-        """Return the lines that end in *data*, without their newlines."""
-        lines = self._decoder.decode(data).split("\n")
-        last = lines.pop()
-        if lines:
-            lines[0] = self._take(lines[0])
-        self._parts.append(last)
-        self._held += len(last)
-        if self._held > LONGEST_LINE:
-            lines.append(self._take(""))
-        return lines
 
-    def rest(self) -> list[str]:
-        """Return the last line, if it has begun and not ended."""
-        last = self._take(self._decoder.decode(b"", final=True))
-        return [last] if last else []
-
-    def _take(self, end: str) -> str:
-        line = "".join([*self._parts, end])
-        self._parts, self._held = [], 0
-        return line
+def single_lines(pieces: Iterable[bytes | None]) -> Iterator[str]:
+    """Yield the lines that *pieces* are made of, without their newlines."""
+    for text in whole_lines(pieces):
+        if text is not None:
+            yield from text.removesuffix("\n").split("\n")
 
 
 def _nth_from_end(data: bytes, count: int) -> int | None:

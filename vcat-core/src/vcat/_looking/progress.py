@@ -33,7 +33,8 @@ class Progress(NamedTuple):
         done: How many of them have ended well.
         cached: How many of these came from the cache.
         failed: How many have failed.
-        running: The ids of those that run, and for how many seconds they have.
+        running: The ids of those that run, with ``(attempt 2)`` where they were called in vain
+            before, and for how many seconds they have.
         elapsed: For how many seconds the job has been running.
         left: How many seconds the rest took in earlier jobs; ``None`` where they do not tell.
     """
@@ -128,13 +129,19 @@ def measure(
         cached,
         statuses.count("failed"),
         tuple(
-            (each.id, max(0.0, now - (each.started_at or now)))
+            (_tried(each), max(0.0, now - (each.started_at or now)))
             for each in records
             if each.status == "running"
         ),
         elapsed,
         None if elapsed < _ESTIMATED_AFTER else durations.left(records, now),
     )
+
+
+def _tried(record: StageRecord) -> str:
+    """Return the id of a stage, and which call of its function it is where not the first."""
+    again = f" (attempt {record.attempts + 1})" if record.attempts else ""
+    return f"{record.id}{again}"
 
 
 def describe(progress: Progress) -> str:

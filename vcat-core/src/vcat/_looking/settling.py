@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.definition import stage_records
-from vcat._keeping.event import FILE, fold_reports, fold_stages
+from vcat._keeping.event import FILE, fold_reports, fold_stages, single
 from vcat._keeping.guard import call
 from vcat._looking.log import JobFile
 from vcat.errors import VcatError
@@ -43,15 +43,16 @@ class Tally(NamedTuple):
 
 
 def tally(definition: dict[str, Any], events: list[dict[str, Any]]) -> Tally:
-    """Return how far the stages of a job have come."""
-    statuses = [each.status for each in fold_stages(events, stage_records(definition))]
+    """Return how far the stages of a job have come; of a map its items count, and it does not."""
+    records = single(fold_stages(events, stage_records(definition)))
+    statuses = [each.status for each in records]
     cached = statuses.count("cached")
     return Tally(len(statuses), statuses.count("completed") + cached, cached)
 
 
 def is_settled(row: JobRecord) -> bool:
     """Return whether somebody has asked the deployment after the end of the job."""
-    return row.exit_code is not None or row.state in ("timed out", "lost")
+    return row.exit_code is not None or row.state == "lost"
 
 
 def settle(
@@ -73,10 +74,12 @@ def settle(
     row: JobRecord | None = call(listing, "get", place.archive.job_name)
     if row is None or (is_settled(row) and row.state == status.state):
         return row
-    exit_code = status.exit_code
+    before, exit_code = row, status.exit_code
     try:
         _archive(place, LOG)
         _archive(place, FILE)
+        if place.archive.fetch_document("outcome") is None:
+            _archive_rest(place, feed)
     except VcatError:
         exit_code = None  # so that the next one who looks tries again
     row = settled_row(row, status)._replace(exit_code=exit_code)
@@ -85,8 +88,9 @@ def settle(
         metrics=row.metrics or fold_reports(events, "metric"),
         tags=row.tags or fold_reports(events, "tag"),
     )
-    with suppress(VcatError, LookupError):
-        call(listing, "put", row)
+    if row != before:
+        with suppress(VcatError, LookupError):
+            call(listing, "put", row)
     return row
 
 
@@ -124,6 +128,24 @@ def _archive(place: Place, name: str) -> None:
     if archive.has_log(name) or not place.read(name, 0, 1):
         return
     archive.store_log_parts(name, _parts(place, name))
+
+
+def _archive_rest(place: Place, feed: EventFeed) -> None:
+    """Archive what a job left where it ran that was killed or could not write to its archives."""
+    archive = place.archive
+    definition = archive.fetch_document("definition")
+    if definition is not None and "stages" in definition:
+        for each in fold_stages(feed.read(), stage_records(definition)):
+            if each.status in ("running", "failed", "completed"):
+                _archive(place, f"stage-{each.number:06d}.log")
+    provenance = place.document("provenance")
+    kept = archive.fetch_document("provenance")
+    if provenance is not None and (kept is None or not kept.get("complete", True)):
+        archive.store_document("provenance", provenance)
+    # Last, because nobody does the rest again once it is there.
+    outcome = place.document("outcome")
+    if outcome is not None:
+        archive.store_document("outcome", outcome)
 
 
 def _parts(place: Place, name: str) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from vcat._looking.log import POLL, JobFile
+from vcat._looking.log import POLL, JobFile, whole_lines
 from vcat._looking.settling import LOG, tally
 from vcat.errors import VcatError
 from vcat.records import TERMINAL_STATES
@@ -41,7 +41,7 @@ class Watcher:
         self.quiet = False
         self.cancels = False
         self._job = job
-        self._lines: Iterator[list[str] | None] | None = None
+        self._lines: Iterator[str | None] | None = None
         self._read: tuple[JobRecord, dict[str, Any], Durations] | None = None
         self._said_end = False
 
@@ -50,14 +50,14 @@ class Watcher:
         """Whether lines of the job's log have been shown, or would have been."""
         return self._lines is not None
 
-    def wait(self, timeout: float | None, show: Callable[[list[str]], None] | None = None) -> None:
+    def wait(self, timeout: float | None, show: Callable[[str], None] | None = None) -> None:
         """Wait until the job has ended; have the lines of its log shown, if that is asked for."""
         from vcat._looking.screen import open_screen, tell
 
         job, deadline = self._job, None if timeout is None else time.monotonic() + timeout
         screen = open_screen(quiet=self.quiet)
         if show is not None and self._lines is None:
-            self._lines = JobFile(job.place, LOG).arriving(0, job.has_ended)
+            self._lines = whole_lines(JobFile(job.place, LOG).arriving(0, job.has_ended))
         try:
             if show is None:
                 ended = watch(job, screen, deadline)
@@ -137,8 +137,8 @@ def watch(
     job: Deployment,
     screen: Screen,
     deadline: float | None = None,
-    lines: Iterator[list[str] | None] | None = None,
-    show: Callable[[list[str]], object] = len,
+    lines: Iterator[str | None] | None = None,
+    show: Callable[[str], object] = len,
 ) -> bool:
     """Wait until the job has ended and return whether it has.
 
@@ -146,8 +146,8 @@ def watch(
         job: The job.
         screen: Where its progress is shown.
         deadline: Until when to wait, by the monotonic clock; for ever where ``None``.
-        lines: The lines of its log, and ``None`` whenever there is none yet.
-        show: Called with the new lines.
+        lines: Texts of whole lines of its log, and ``None`` whenever there is none yet.
+        show: Called with each.
     """
     end: _End | None = None
     cost = 0.0
@@ -178,9 +178,7 @@ def watch(
         screen.hide()
 
 
-def _pass_on(
-    lines: Iterator[list[str] | None], screen: Screen, show: Callable[[list[str]], object]
-) -> None:
+def _pass_on(lines: Iterator[str | None], screen: Screen, show: Callable[[str], object]) -> None:
     """Show the lines that there are, and nothing beside them on their line."""
     for new in lines:
         if new is None:

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
 from vcat._authoring.reporting import SPOOL
-from vcat._keeping.archive import JobArchive, parse_document
+from vcat._keeping.archive import JobArchive, format_document, parse_document
 from vcat._keeping.definition import restore_graph
 from vcat._keeping.event import FILE, EventLog
 from vcat._keeping.guard import call
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import Configuration, thaw
-from vcat._running.failure import Places, describe_failure
+from vcat._running.failure import Places, describe_failure, traceback_of
 from vcat._running.mapping import StageFailure
 from vcat._running.opening import make_engine
 from vcat._running.process.departure import depart
 from vcat._running.process.interruption import CancelledError, Interruption
 from vcat._running.process.seed import Seeds
 from vcat._running.process.workplace import Workplace
-from vcat._running.record.journal import Journal, traceback_of
+from vcat._running.record.journal import Journal
 from vcat._running.record.log import KeptFile, flush_streams
 from vcat._running.record.provenance import StageTable, describe_environment, describe_names
 from vcat._running.record.source import source_archive
@@ -110,6 +110,7 @@ class _RunningJob:
         self.environment: dict[str, Any] = {}
         self.refresh_at = 0.0
         self.failures: list[dict[str, Any]] = []
+        self.timed_out = False
         self.pid = os.getpid()
         self.started_at = time.time()
 
@@ -131,7 +132,8 @@ class _RunningJob:
             self._end("cancelled", reason, None)
             return 128 + (self.interruption.number or 0)
         if failure is not None:
-            self._end("failed", failure["first_line"], failure)
+            state = "timed out" if self.timed_out else "failed"
+            self._end(state, failure["first_line"], failure)
             return FAILED
         self._end("completed", None, None)
         return COMPLETED
@@ -153,6 +155,7 @@ class _RunningJob:
         try:
             self._restore_paths()
             graph, parameters = self._restore()
+            self.journal.label = graph.label
             self.table = StageTable(graph, self._ids(), self.places)
             self.environment = describe_environment()
             self._archive_provenance(complete=False)
@@ -175,7 +178,8 @@ class _RunningJob:
                 engine.close()
         except StageFailure as failed:
             self.interruption.hold()
-            self.failures = [self._describe(each) for each in failed.failures]
+            is_one = len(failed.failures) == 1
+            self.failures = [self._describe(each, is_one=is_one) for each in failed.failures]
             return self.failures[0]
         except BaseException as error:
             # A process that the project forks while it is imported may well leave by sys.exit().
@@ -187,8 +191,13 @@ class _RunningJob:
             return describe_failure(error, self.places)
         return None
 
-    def _describe(self, failed: StageFailure) -> dict[str, Any]:
+    def _describe(self, failed: StageFailure, *, is_one: bool) -> dict[str, Any]:
         cause = failed.__cause__ or failed
+        if not is_one:
+            _print(f"vcat: {failed.stage.label} failed:\n")
+        # A command is all that such a job is, and its time that of the job.
+        if "command" in self.definition["submitted"]:
+            self.timed_out = getattr(cause, "timed_out", False)
         _print(traceback_of(cause))
         described = describe_failure(cause, self.places)
         # The items of a map have no ids of their own, and are told of with the map.
@@ -222,7 +231,9 @@ class _RunningJob:
     def _restore(self) -> tuple[Graph, dict[str, Any]]:
         # What belongs to the script's own module shall find it, and not the bootstrap's.
         main = ModuleType("__main__")
-        main.__file__ = os.path.join(self.places.here, self.definition["submitted"]["script"])
+        script = self.definition["submitted"]["script"]
+        main.__file__ = os.path.join(self.places.here, script)
+        self.places.keep_lines(script)
         main.__package__ = self.definition["package"]
         sys.modules["__main__"] = main
         open_namespaces(main.__dict__)
@@ -251,9 +262,6 @@ class _RunningJob:
             where = f" while {named} ran" if named else ""
             _print(f"vcat: the job was {reason}{where}\n")
         self.workplace.leave(journal.warn)
-        self._archive_provenance(complete=True)
-        flush_streams()
-        self.archive.store_log(_OUTPUT, self.output.content())
         outcome = {
             "job_name": self.name,
             "state": state,
@@ -266,10 +274,27 @@ class _RunningJob:
             "error": failure,
             "errors": [] if failure is None else self.failures or [failure],
         }
-        self.archive.store_document("outcome", outcome)
+        try:
+            self._archive_provenance(complete=True)
+            flush_streams()
+            self.archive.store_log_parts(_OUTPUT, self.output.parts())
+            self.archive.store_document("outcome", outcome)
+        except (VcatError, OSError):
+            # Whoever looks at the job when it can be written archives them.
+            self._leave("provenance", self._provenance(complete=True))
+            self._leave("outcome", outcome)
+            raise
         self.log.append("job ended", state=state, reason=reason)
-        self.archive.store_log(FILE, self.events.content())
+        self.archive.store_log_parts(FILE, self.events.parts())
         self._list(state, reason)
+
+    def _leave(self, kind: str, document: dict[str, Any]) -> None:
+        """Write a document into the job's directory, if that is still there."""
+        path = os.path.join(self.directory, f"{kind}.json")
+        with suppress(OSError):
+            with open(f"{path}.new", "wb") as file:
+                file.write(format_document(kind, document))
+            os.replace(f"{path}.new", path)
 
     def _refresh_provenance(self) -> None:
         """Write down what is known so far, now and then, for a job that is killed."""
@@ -280,9 +305,14 @@ class _RunningJob:
                 self.journal.warn(f"the provenance is not written yet: {error}")
 
     def _archive_provenance(self, *, complete: bool) -> None:
-        journal, definition, began = self.journal, self.definition, time.monotonic()
-        table = self.table
-        provenance = {
+        began = time.monotonic()
+        self.archive.store_document("provenance", self._provenance(complete=complete))
+        now = time.monotonic()
+        self.refresh_at = now + max(_REFRESH, _SHARE * (now - began))
+
+    def _provenance(self, *, complete: bool) -> dict[str, Any]:
+        journal, definition, table = self.journal, self.definition, self.table
+        return {
             "job_name": self.name,
             "complete": complete,
             "submitted": definition["submitted"],
@@ -293,9 +323,6 @@ class _RunningJob:
             "codes": journal.codes,
             "names": describe_names(journal.names, self.places),
         }
-        self.archive.store_document("provenance", provenance)
-        now = time.monotonic()
-        self.refresh_at = now + max(_REFRESH, _SHARE * (now - began))
 
     def _list(self, state: str, reason: str | None = None) -> None:
         record = JobRecord.from_json(self.definition["listed"])

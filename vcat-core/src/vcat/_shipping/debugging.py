@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.archive import JobArchive, format_document
@@ -15,6 +17,8 @@ from vcat._shipping.source import unpack_source
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from vcat._looking.deployment import Deployment
     from vcat._plugins.configuration import Configuration
 
@@ -23,6 +27,12 @@ _PROGRAM = (
     "import sys; del sys.path[0]; from vcat._running.trial.debugging import debug;"
     " sys.exit(debug(sys.argv[1]))"
 )
+
+#: What ends whoever debugs: somebody asks for it, or closes the terminal.
+_ENDING = signal.SIGTERM, signal.SIGHUP
+
+#: How long the process may take to end then, in seconds.
+_GRACE = 2.0
 
 
 def debug_stage(job: Deployment, stage: str, way: str, *, compute: bool) -> int:
@@ -45,7 +55,7 @@ def debug_stage(job: Deployment, stage: str, way: str, *, compute: bool) -> int:
             " vcat submitted it, or the archive has lost them; run its script again"
         )
     request = _request(job, stage, way, configuration, compute=compute)
-    with tempfile.TemporaryDirectory(prefix="vcat-debug-") as made:
+    with _leaving_when_ended(), tempfile.TemporaryDirectory(prefix="vcat-debug-") as made:
         directory = os.path.realpath(made)
         unpack_source(source, directory, job.job_name)
         for name, data in {
@@ -100,20 +110,56 @@ def _check_python(job: Deployment, definition: dict[str, Any]) -> None:
         )
 
 
+@contextmanager
+def _leaving_when_ended() -> Iterator[None]:
+    """Let the block be left, and cleaned up after, when its terminal is closed or it is to end.
+
+    Raises:
+        SystemExit: A signal has arrived.
+    """
+    numbers = [each for each in _ENDING if signal.getsignal(each) is signal.SIG_DFL]
+
+    def leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # a handler's signature
+        for each in numbers:  # a second one must not disturb the cleaning up
+            signal.signal(each, lambda *_: None)
+        raise SystemExit(128 + number)
+
+    for each in numbers:
+        signal.signal(each, leave)
+    try:
+        yield
+    finally:
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
+
+
 def _started(directory: str, environment: dict[str, str]) -> int:
     """Run the process, which has the terminal, and return its exit code."""
     # Ctrl-C is for the debugger. A handler, unlike SIG_IGN, is not inherited.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        done = subprocess.run(  # noqa: S603  # this interpreter, with a program of ours
+        child = subprocess.Popen(  # noqa: S603  # this interpreter, with a program of ours
             [sys.executable, "-c", _PROGRAM, directory],
             cwd=os.path.join(directory, "project"),
             env=environment,
-            check=False,
         )
+        try:
+            code = child.wait()
+        finally:
+            _end(child)
     finally:
         signal.signal(signal.SIGINT, before)
-    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+    return code if code >= 0 else 128 - code
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the process where it goes on, and wait until it uses its directory no more."""
+    child.terminate()  # nothing happens to one that has ended
+    try:
+        child.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _private(path: str, flags: int) -> int:

@@ -100,7 +100,9 @@ def _wait(child: Popen[bytes], argv: Sequence[str], timeout: float | None, held:
         return child.wait(timeout)
     except TimeoutExpired:
         _end(child)
-        raise CommandError(f"{show_command(argv)}: timed out after {timeout:g} seconds") from None
+        error = CommandError(f"{show_command(argv)}: timed out after {timeout:g} seconds")
+        error.timed_out = True
+        raise error from None
     except BaseException:
         # Whoever has asked this process to end kills what does not: nothing here is in a hurry.
         try:

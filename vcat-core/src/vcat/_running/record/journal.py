@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
-from vcat._running.failure import first_line
+from vcat._running.failure import first_line, traceback_of
 from vcat._running.record.provenance import describe_code, describe_key
 from vcat._running.record.stage_log import log_name
-from vcat.errors import CommandError, VcatError
+from vcat.errors import VcatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +30,9 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 class Journal:
     """The observer of a job.
+
+    Attributes:
+        label: Names a stage in messages; by no more than its number until the graph is there.
 
     Args:
         log: Where events go.
@@ -53,6 +56,7 @@ class Journal:
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.metrics: dict[str, Any] = {}
         self.tags: dict[str, str] = {}
+        self.label: Callable[[int], str] = "stage {}".format
         self._log = log
         self._archive = archive
         self._workplace = workplace
@@ -84,7 +88,11 @@ class Journal:
         fields = {"number": number, "attempt": attempt, "error": said, "delay": delay}
         self._log.append("stage failed", **fields)
         self._errors.setdefault(number, []).append(said)
+        text = f"vcat: {self.label(number)}: attempt {attempt} failed: {said}; again"
+        text += f" in {delay:g} s\n" if delay else "\n"
+        self._say(text)
         if self._logs is not None:
+            self._logs.add(number, text)
             self._logs.repeat(number, attempt + 1)
 
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
@@ -214,18 +222,3 @@ class Journal:
                 f"artifact {name!r} replaces an earlier one of that name; give each a name of its"
                 " own: log_artifact(path, name)"
             )
-
-
-def traceback_of(error: BaseException) -> str:
-    """Return the traceback of what a stage has raised, as Python prints it.
-
-    Of a command that has failed only how it ended: its own lines stand above, and we have none.
-    """
-    if isinstance(error, CommandError):
-        return f"vcat: {error}\n"
-    from traceback import format_exception
-
-    try:
-        return "".join(format_exception(type(error), error, error.__traceback__))
-    except Exception:  # noqa: BLE001  # a user's exception may fail in being shown
-        return f"{first_line(error)}\n"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 
 #: More than this is kept as its head and its tail.
 MAX_SIZE = 64 * 1024 * 1024
+
+_PIECE = 1024 * 1024
 
 
 class KeptFile:
@@ -35,14 +38,14 @@ class KeptFile:
             return os.dup(self._fd)
         return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
-    def content(self) -> bytes:
-        """Return all of it, head and tail where that is very much; nothing where it is gone."""
+    def parts(self) -> Iterator[bytes]:
+        """Yield all of it, head and tail where that is very much; nothing where it is gone."""
         try:
             fd = self.open()
         except OSError:  # started by hand, without a deployment to keep the output
-            return b""
+            return
         try:
-            return _read(fd)
+            yield from _read(fd)
         finally:
             os.close(fd)
 
@@ -54,7 +57,7 @@ def flush_streams() -> None:
             stream.flush()
 
 
-def _read(fd: int) -> bytes:
+def _read(fd: int) -> Iterator[bytes]:
     size = os.fstat(fd).st_size
     head = tail = size
     if size > MAX_SIZE:
@@ -64,18 +67,16 @@ def _read(fd: int) -> bytes:
         hole = os.lseek(fd, 0, os.SEEK_HOLE)
         data = os.lseek(fd, hole, os.SEEK_DATA)
         head, tail = min(head, hole), max(tail if size > MAX_SIZE else 0, data)
-    if head == tail:
-        return _range(fd, 0, size)
-    left_out = b"\n[vcat: %d bytes left out]\n" % (tail - head)
-    return _range(fd, 0, head) + left_out + _range(fd, tail, size)
+    yield from _range(fd, 0, head)
+    if head < tail:
+        yield b"\n[vcat: %d bytes left out]\n" % (tail - head)
+        yield from _range(fd, tail, size)
 
 
-def _range(fd: int, start: int, end: int) -> bytes:
-    pieces = []
-    while start < end and (piece := os.pread(fd, min(end - start, 8 << 20), start)):
-        pieces.append(piece)
+def _range(fd: int, start: int, end: int) -> Iterator[bytes]:
+    while start < end and (piece := os.pread(fd, min(end - start, _PIECE), start)):
+        yield piece
         start += len(piece)
-    return b"".join(pieces)
 
 
 def _identity(fd: int) -> tuple[int, int] | None:

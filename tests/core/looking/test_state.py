@@ -62,6 +62,11 @@ def outcome(state, *, result=RESULT, error=None):
             outcome("cancelled", result=None),
             ("cancelled", 143, "killed by signal 15 (SIGTERM)"),
         ),
+        (
+            ("failed", 137, "killed by signal 9 (SIGKILL)"),
+            outcome("cancelled", result=None),
+            ("failed", 137, "killed by signal 9 (SIGKILL)"),
+        ),
         (("cancelled", 143), outcome("cancelled", result=None), ("cancelled", 143, None)),
         (
             ("timed out", 143, "took longer than 5 s"),
@@ -70,6 +75,11 @@ def outcome(state, *, result=RESULT, error=None):
         ),
         (("lost", None, "killed"), None, ("lost", None, "killed")),
         (("lost", None, "killed"), outcome("completed"), ("completed", None, None)),
+        (
+            ("lost", None, "killed"),
+            outcome("completed", result=None),
+            ("lost", None, "killed"),
+        ),
         (
             ("lost", None, "killed"),
             outcome("failed", result=None, error="ValueError: bad"),
@@ -91,6 +101,7 @@ def test_a_job_that_no_deployment_knows_is_what_it_left():
         "the deployment that the configuration names does not know it and it left no result",
     )
     assert judge(None, outcome("completed"), None).state == "completed"
+    assert judge(None, outcome("completed", result=None), None).state == "lost"
     row = JobRecord("job", "timed out", 99.0, reason="took longer", exit_code=143)
     known = judge(None, outcome("cancelled", result=None), row)
     assert (known.state, known.exit_code, known.reason) == ("timed out", 143, "took longer")

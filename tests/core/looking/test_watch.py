@@ -49,13 +49,16 @@ class Misbehaving:
         self.wait = wait
 
 
+@pytest.mark.parametrize("interval", [0.01, None])
 @pytest.mark.parametrize("seconds", [0, 0.05])
-def test_a_deployment_that_waits_for_ever_holds_nobody_up(seconds):
+def test_a_deployment_that_waits_for_ever_holds_nobody_up(seconds, interval):
     """`wait(timeout=)` returns on time though the deployment's own waiting never does."""
-    never = threading.Event()
+    never, returned, screen = threading.Event(), [], Screen()
+    screen.interval = interval  # none where nothing is shown
     try:
-        job = Job(Misbehaving(lambda timeout: never.wait(60)))
-        assert watch(job, Screen(), time.monotonic() + seconds) is False
+        job = Job(Misbehaving(lambda timeout: returned.append(never.wait(10))))
+        assert watch(job, screen, time.monotonic() + seconds) is False
+        assert returned == []
     finally:
         never.set()
 

@@ -541,7 +541,7 @@ end = after(work(1))
     assert run(it["end"])[0] == 4
     monkeypatch.setattr(Engine, "_reuse", lambda *_, **__: False)
     witness = Witness()
-    assert run(it["end"], witness)[0] == 4
+    assert run(it["end"], witness) == (4, [])
     assert Path("calls").read_text() == "xx"
     assert witness.statuses() == {0: "completed", 1: "completed"}
     assert [each[3] for each in witness.told[0] if each[0] == "completed"] == [1]  # one attempt
@@ -682,8 +682,11 @@ end = total(*[work(n) for n in range(100)])
 
 
 def test_short_stages_that_went_along_with_a_long_one_do_not_wait_for_it():
-    """A worker that has nothing else to do makes them, and each is made once."""
-    assert run(script(SHORT.replace("HOW", "'wait'"))["end"])[0] == sum(range(100))
+    """A worker that has nothing else to do makes them, and each is made and counted once."""
+    witness = Witness()
+    assert run(script(SHORT.replace("HOW", "'wait'"))["end"], witness)[0] == sum(range(100))
+    attempts = [e[3] for told in witness.told.values() for e in told if e[0] == "completed"]
+    assert attempts == [1] * 101
 
 
 def test_of_stages_that_went_together_only_the_one_that_ends_the_process_fails():

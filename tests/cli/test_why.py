@@ -342,6 +342,8 @@ def test_what_was_cut_short_did_not_fail(write, command, tmp_path):
     flag.touch()
     run()
     assert command("why", "@").out == "wait: it was cut short the last time\n"
+    cut = command("ls", "--state", "cancelled").out.splitlines()[1].split()[0]
+    assert command("why", cut).out == "wait: first time\n"
 
 
 @pytest.mark.slow
@@ -499,7 +501,14 @@ def test_what_the_stage_had_read(make_job, command, observed, now, line):
     ("fields", "line"),
     [
         ({"lookup": {"outcome": "unavailable"}}, "the cache did not answer"),
-        ({"lookup": None, "key": None, "not_cached": None, "status": "failed"}, "it is not cached"),
+        (
+            {"lookup": None, "key": None, "not_cached": None, "status": "failed", "attempts": 1},
+            "it is not cached",
+        ),
+        (
+            {"lookup": None, "key": None, "not_cached": None, "status": "failed", "attempts": 0},
+            "it was cut short, and its key is not recorded",
+        ),
     ],
 )
 def test_causes_without_a_comparison(make_job, command, fields, line):
@@ -524,13 +533,17 @@ def test_a_stage_that_was_not_reached_is_not_the_last_time(make_job, command):
 
 def test_a_job_without_provenance(make_job, command):
     """What a killed job left are its events: they tell whether the key is what it was."""
-    provenance(make_job("job-1"), [described("fit"), described("score")])
-    stages = [make_job.fit(id=each, name=each) for each in ("fit", "score", "new", "failed", "not")]
+    again = described("again", status="failed", attempts=1)
+    earlier = [described("fit"), described("score"), again, described("once")]
+    provenance(make_job("job-1"), earlier)
+    names = ("fit", "score", "new", "failed", "cut", "again", "once", "not")
+    stages = [make_job.fit(id=each, name=each) for each in names]
     events = [
         make_job.ended(0, key="k"),
         make_job.ended(1, key="other"),
         make_job.ended(2, key="k"),
-        make_job.ended(3, status="failed"),
+        make_job.ended(3, status="failed", attempts=1),
+        *[{"event": "stage started", "number": number} for number in (4, 5, 6)],
     ]
     later = make_job.submitted + 60
     make_job("job-2", state="lost", events=events, stages=stages, submitted_at=later)
@@ -540,6 +553,9 @@ def test_a_job_without_provenance(make_job, command):
         "score: its key is another than the last time\n"
         "new: first time\n"
         "failed: which part of its key is another is not recorded\n"
+        "cut: first time\n"
+        "again: it failed the last time\n"
+        "once: it was cut short, and its key is not recorded\n"
     )
     said = "vcat: job job-2 is lost and has left no provenance: only its events tell\n"
     assert (ended.code, ended.err) == (1, said)

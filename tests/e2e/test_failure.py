@@ -254,3 +254,49 @@ def test_a_stage_may_close_what_it_prints_to(project):
         """,
     )
     assert project.run("train.py").stdout == "1\n"
+
+
+@pytest.mark.parametrize("executor", ["", "vcat.ProcessPoolExecutor"])
+def test_a_traceback_shows_what_ran_and_begins_with_it(project, executor):
+    """Whatever is in the file since, also where a stage prints it itself; nothing of it is ours."""
+    if executor:
+        project.write(
+            "my.config.yaml", f"execution_implementation: {{executor_type: {executor}}}\n"
+        )
+    script = project.write(
+        "train.py",
+        """\
+        import traceback
+        from vcat import *
+
+        @stage(cache=False)
+        def fails(script):
+            with open(script, "w") as file:
+                file.write("# edited since\\n" * 30)
+            try:
+                int("x")
+            except ValueError:
+                traceback.print_exc()
+                raise KeyError("no")
+
+        if __name__ == "__main__":
+            fails(__file__).run(job_name="bad").wait_for_deployment_to_complete()
+        """,
+    )
+    project.run("train.py")
+    log = project.ask("print(json.dumps(get_job('bad').logs()))")
+    lines = [each for each in log.splitlines(keepends=True) if each.strip(" ^~\n") or each == "\n"]
+    inner = (
+        "Traceback (most recent call last):\n"
+        f'  File "{script}", line 9, in fails\n'
+        '    int("x")\n'
+        "ValueError: invalid literal for int() with base 10: 'x'\n"
+    )
+    outer = (
+        "\nDuring handling of the above exception, another exception occurred:\n\n"
+        "Traceback (most recent call last):\n"
+        f'  File "{script}", line 12, in fails\n'
+        '    raise KeyError("no")\n'
+        "KeyError: 'no'\n"
+    )
+    assert "".join(lines) == inner + inner + outer

@@ -150,3 +150,13 @@ def test_a_job_that_seemed_lost_and_has_ended_is_put_right(killed, listing):
     row = settle(listing, killed, EventFeed(killed), KILLED)
     assert (row.state, row.exit_code, row.reason) == ("failed", 137, KILLED.reason)
     assert listing.row == row
+
+
+def test_a_map_is_counted_by_its_items(killed, listing, backend):
+    """As in ``vcat show``: three items beside the other stage are four stages."""
+    backend.files[FILE] += (
+        b'{"event":"stage mapped","time":102.0,"number":1,"first":2,"count":3}\n'
+        b'{"event":"stage ended","time":103.0,"number":2,"status":"completed"}\n'
+    )
+    row = settle(listing, killed, EventFeed(killed), KILLED)
+    assert (row.stages, row.stages_done, row.stages_cached) == (4, 2, 1)

@@ -810,6 +810,29 @@ def test_a_job_keeps_every_failure_and_what_each_stage_has_printed(tmp_path):
     assert sum("[vcat: attempt 2]\ntwice" in each for each in logs.values()) == 1
 
 
+LINES = """
+@stage(cache=False)
+def say(n):
+    for number in range(2000): print(n, "says", number)
+@stage
+def both(*all): return len(all)
+if __name__ == "__main__":
+    both(say(1), say(2)).run().wait_for_deployment_to_complete()
+"""
+
+
+def test_lines_of_two_workers_do_not_get_mixed(tmp_path, monkeypatch):
+    """Each is whole in the job's log, also where Python is told to buffer nothing."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    process = python(LINES)
+    _out, err = process.communicate()
+    assert process.returncode == 0, err
+    (log,) = [each for each in tmp_path.rglob("output.log") if "archive" in str(each)]
+    assert sorted(log.read_text().splitlines()) == sorted(
+        f"{n} says {number}" for n in (1, 2) for number in range(2000)
+    )
+
+
 def test_the_log_of_a_job_says_of_which_stage_each_traceback_is(tmp_path):
     """Several stand one after the other, each as it was where it was raised, and only once."""
     process = python(FAILS)

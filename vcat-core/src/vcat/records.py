@@ -43,7 +43,7 @@ class JobRecord(NamedTuple):
         project: The directory that was bundled.
         script: The script that submitted the job, relative to *project* where it lies inside; of a
             command that is a job, the command.
-        stages: How many stages the job's graph has.
+        stages: How many stages the job has; of maps, once that is known, their items instead.
         parameters: Values of the hyperparameters, as JSON values, else as their ``repr``.
         metrics: The latest value of each metric.
         tags: What ``set_tag`` recorded.

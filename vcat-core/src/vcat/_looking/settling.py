@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.definition import stage_records
-from vcat._keeping.event import FILE, fold_reports, fold_stages
+from vcat._keeping.event import FILE, fold_reports, fold_stages, single
 from vcat._keeping.guard import call
 from vcat._looking.log import JobFile
 from vcat.errors import VcatError
@@ -43,8 +43,9 @@ class Tally(NamedTuple):
 
 
 def tally(definition: dict[str, Any], events: list[dict[str, Any]]) -> Tally:
-    """Return how far the stages of a job have come."""
-    statuses = [each.status for each in fold_stages(events, stage_records(definition))]
+    """Return how far the stages of a job have come; of a map its items count, and it does not."""
+    records = single(fold_stages(events, stage_records(definition)))
+    statuses = [each.status for each in records]
     cached = statuses.count("cached")
     return Tally(len(statuses), statuses.count("completed") + cached, cached)
 

@@ -165,8 +165,15 @@ def _ran(stage: Mapping[str, Any]) -> bool:
     return stage.get("status") in ("completed", "failed", "runs") and items_in(stage) is None
 
 
+def _is_cut(stage: Mapping[str, Any]) -> bool:
+    """Return whether the job ended while a stage ran: no call of it has come to an end."""
+    return stage.get("status") == "failed" and not stage.get("attempts")
+
+
 def _cause(stage: Mapping[str, Any]) -> Reason | None:
     """Return why a stage ran whatever it was the last time; ``None`` where that tells."""
+    if _is_cut(stage) and mapping(stage.get("options")).get("cache") is not False:
+        return None  # why it is without a key is not that it is not cached
     lookup, reason = mapping(stage.get("lookup")), stage.get("not_cached")
     outcome = lookup.get("outcome")
     if reason == "off" or (reason is None and not lookup and stage.get("key") is None):
@@ -196,6 +203,8 @@ def _compare(
     comparison: Comparison, now: Mapping[str, Any], then: Mapping[str, Any], job_name: str
 ) -> list[Reason]:
     """Return why a stage that is cached ran, compared with the last time."""
+    if _is_cut(now) and now.get("key") is None:
+        return [_of_cut((job_name, then))]
     lookup = mapping(now.get("lookup"))
     if lookup.get("outcome") == "changed":
         # There was an entry under this very key: what the stage read itself has changed since.
@@ -217,14 +226,22 @@ def _compare(
     return [Reason("gone", None, None, None, "its result is not in the cache any more")]
 
 
+def _of_cut(last: tuple[str, Mapping[str, Any]] | None, history: History | None = None) -> Reason:
+    """Return why a stage ran that has left no key, from the *last* time it was reached."""
+    if last is None and history is not None:
+        return _first(history)
+    if last is not None and last[1].get("status") == "failed":
+        return _failed(*last)
+    return Reason("unknown", None, None, None, "it was cut short, and its key is not recorded")
+
+
 def _first(history: History) -> Reason:
     said = f"first time in the last {DEPTH} jobs" if history.is_cut else "first time"
     return Reason("first", None, None, None, said)
 
 
 def _failed(job_name: str, then: Mapping[str, Any]) -> Reason:
-    # The job ended while it ran: no call of it has come to an end.
-    said = "it failed the last time" if then.get("attempts") else "it was cut short the last time"
+    said = "it was cut short the last time" if _is_cut(then) else "it failed the last time"
     return Reason("failed before", job_name, None, None, said)
 
 
@@ -317,18 +334,24 @@ def _likeness(now: Mapping[str, Any], then: Mapping[str, Any]) -> int:
 def _explain_events(records: list[StageRecord], history: History) -> list[Explanation]:
     """Return what the events tell of a job that has left no provenance."""
     last: dict[str, tuple[str, str]] = {}
+    reached: dict[str, tuple[str, Mapping[str, Any]]] = {}
     for job_name, _, stages in history.jobs():
         for stage in stages:
             if text(stage.get("key")):
                 last.setdefault(text(stage["id"]), (job_name, text(stage["key"])))
-        if all(each.id in last for each in records if each.key is not None):
+            if stage.get("status") not in (None, "not run"):
+                reached.setdefault(text(stage["id"]), (job_name, stage))
+        if all(each.id in (reached if each.key is None else last) for each in records):
             break
     explained = []
     for each in records:
         reasons: list[Reason] = []
         last_job, key = last.get(each.id, (None, None))
         if each.items is None and each.status in ("completed", "failed", "running"):
-            reasons = [_by_key(each, key, history)]
+            if _is_cut(each._asdict()) and each.key is None:
+                reasons = [_of_cut(reached.get(each.id), history)]
+            else:
+                reasons = [_by_key(each, key, history)]
         when = None if each.computed_by is None else history.submitted_at(each.computed_by)
         item = each.file is None and each.name.endswith("]")
         line = Explanation(each.id, each.status, tuple(reasons), last_job, each.computed_by, when)

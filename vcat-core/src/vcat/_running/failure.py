@@ -68,6 +68,20 @@ class Places:
 
         return getlines(os.path.join(self.here, self.shown(file)))
 
+    def keep_lines(self, file: str) -> None:
+        """Let tracebacks have lines of a file as the job has it, whatever has become of it since.
+
+        Args:
+            file: The file, relative to the project.
+        """
+        import linecache
+
+        submitted, lines = os.path.join(self.submitted, file), self.lines(file)
+        if self.submitted != self.here and lines:
+            # Without a time it is not looked whether the file on the disk is another.
+            text = "".join(lines)
+            linecache.cache[submitted] = (len(text), None, lines, submitted)
+
     def line(self, file: str, number: int) -> str:
         """Return one line of a source file, stripped."""
         lines = self.lines(file)
@@ -103,6 +117,49 @@ def describe_failure(error: BaseException, places: Places) -> dict[str, Any]:
 
 
 _OF_CAUSES = ("first_line", "frames", "cause")
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return the traceback of what a stage has raised, as Python prints it, from its code on.
+
+    Of a command that has failed only how it ended: its own lines stand above, and we have none.
+    """
+    if isinstance(error, CommandError):
+        return f"vcat: {error}\n"
+    try:
+        return _chained(error)
+    except Exception:  # noqa: BLE001  # a user's exception may fail in being shown
+        return f"{first_line(error)}\n"
+
+
+def _chained(error: BaseException) -> str:
+    from traceback import TracebackException
+
+    texts: list[str] = []
+    seen: set[int] = set()
+    later: BaseException | None = error
+    while later is not None and id(later) not in seen:
+        seen.add(id(later))
+        if isinstance(later.__cause__, WorkerTraceback):  # where it was raised, and that whole
+            texts.append(str(later.__cause__.args[0]))
+            break
+        shown = TracebackException(type(later), later, later.__traceback__)
+        own = [frame.filename.startswith(_OWN + os.sep) for frame in shown.stack]
+        if False in own:  # else it was raised by vcat itself
+            del shown.stack[: own.index(False)]
+        texts.append("".join(shown.format(chain=False)))
+        earlier, said = later.__cause__, _CAUSE
+        if earlier is None and not later.__suppress_context__:
+            earlier, said = later.__context__, _CONTEXT
+        if earlier is not None and id(earlier) not in seen:
+            texts.append(said)
+        later = earlier
+    return "".join(reversed(texts))
+
+
+#: What Python prints between the tracebacks of exceptions that belong together.
+_CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
+_CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
 def first_line(error: BaseException) -> str:

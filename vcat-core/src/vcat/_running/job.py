@@ -18,14 +18,14 @@ from vcat._keeping.event import FILE, EventLog
 from vcat._keeping.guard import call
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import Configuration, thaw
-from vcat._running.failure import Places, describe_failure
+from vcat._running.failure import Places, describe_failure, traceback_of
 from vcat._running.mapping import StageFailure
 from vcat._running.opening import make_engine
 from vcat._running.process.departure import depart
 from vcat._running.process.interruption import CancelledError, Interruption
 from vcat._running.process.seed import Seeds
 from vcat._running.process.workplace import Workplace
-from vcat._running.record.journal import Journal, traceback_of
+from vcat._running.record.journal import Journal
 from vcat._running.record.log import KeptFile, flush_streams
 from vcat._running.record.provenance import StageTable, describe_environment, describe_names
 from vcat._running.record.source import source_archive
@@ -231,7 +231,9 @@ class _RunningJob:
     def _restore(self) -> tuple[Graph, dict[str, Any]]:
         # What belongs to the script's own module shall find it, and not the bootstrap's.
         main = ModuleType("__main__")
-        main.__file__ = os.path.join(self.places.here, self.definition["submitted"]["script"])
+        script = self.definition["submitted"]["script"]
+        main.__file__ = os.path.join(self.places.here, script)
+        self.places.keep_lines(script)
         main.__package__ = self.definition["package"]
         sys.modules["__main__"] = main
         open_namespaces(main.__dict__)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
-from vcat._running.failure import WorkerTraceback, first_line
+from vcat._running.failure import first_line, traceback_of
 from vcat._running.record.provenance import describe_code, describe_key
 from vcat._running.record.stage_log import log_name
-from vcat.errors import CommandError, VcatError
+from vcat.errors import VcatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -222,20 +222,3 @@ class Journal:
                 f"artifact {name!r} replaces an earlier one of that name; give each a name of its"
                 " own: log_artifact(path, name)"
             )
-
-
-def traceback_of(error: BaseException) -> str:
-    """Return the traceback of what a stage has raised, as Python prints it.
-
-    Of a command that has failed only how it ended: its own lines stand above, and we have none.
-    """
-    if isinstance(error, CommandError):
-        return f"vcat: {error}\n"
-    if isinstance(error.__cause__, WorkerTraceback):  # where it was raised, and nothing of ours
-        return str(error.__cause__.args[0])
-    from traceback import format_exception
-
-    try:
-        return "".join(format_exception(type(error), error, error.__traceback__))
-    except Exception:  # noqa: BLE001  # a user's exception may fail in being shown
-        return f"{first_line(error)}\n"

@@ -20,7 +20,7 @@ from vcat._keeping.event import EventLog
 from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import thaw
 from vcat._running.attempt import attempt, is_worth_another
-from vcat._running.failure import Places, describe_failure
+from vcat._running.failure import Places, describe_failure, traceback_of
 from vcat._running.holding import LostValueError
 from vcat._running.process.import_hook import ImportHook
 from vcat._running.process.interruption import Interruption
@@ -66,9 +66,12 @@ class Worker:
         self._warnings: list[str] = []
         self._cache: ResultCache | None = None
         _restore_main(self._told)
+        if self._told.main:
+            self._places.keep_lines(self._places.shown(self._told.main))
         for stream in (sys.stdout, sys.stderr):
+            # Workers share one log: a line is one write, also where PYTHONUNBUFFERED is set.
             with suppress(AttributeError):
-                stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # text streams have it
+                stream.reconfigure(line_buffering=True, write_through=False)  # type: ignore[union-attr]  # text streams have it
         self._interruption = Interruption(ends_when_idle=True)
         self._interruption.hold()
         self._log: EventLog | None = None
@@ -229,21 +232,18 @@ class Worker:
             self._journal_now.value(task.number, parts, stored)
 
     def _failed(self, error: BaseException, *, again: bool = False) -> Answer:
-        from traceback import format_exception
-
         pickled = None
         with suppress(BaseException):  # its __reduce__ is anybody's
             pickled = dumps(error)
         if pickled is not None and len(pickled) > exchange.SMALL:
             pickled = None
-        text = "".join(format_exception(type(error), error, error.__traceback__))
         described = describe_failure(error, self._places)
         described["message"] = described["message"][: exchange.SMALL]
         return Answer(
             FAILED,
             error=pickled,
             described=described,
-            traceback=text[-exchange.SMALL :],
+            traceback=traceback_of(error)[-exchange.SMALL :],
             again=again,
         )
 

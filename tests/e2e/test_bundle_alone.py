@@ -30,12 +30,12 @@ SCRIPT = """
 """
 
 
-def unpacked(project, directory):
+def unpacked(project, directory, script=SCRIPT, printed="Answer(value=6)"):
     """Run the job once and unpack a copy of its bundle with the system's own tar."""
-    project.write("train.py", SCRIPT)
+    project.write("train.py", script)
     project.write("helper.py", "def numbers():\n    return [1, 2, 3]\n")
-    assert project.run("train.py").stdout == "Answer(value=6)\n"
-    bundle = project.directory / ".vcat" / "jobs" / "alone" / "bundle.tgz"
+    assert project.run("train.py").stdout == f"{printed}\n"
+    (bundle,) = directory.parent.rglob("jobs/alone/bundle.tgz")
     directory.mkdir()
     subprocess.run(["tar", "xzf", str(bundle), "-C", str(directory)], check=True)
     return directory
@@ -103,6 +103,33 @@ def test_started_by_its_own_shell_script(project, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert json.loads((there / "exit.json").read_text()) == {"format": 1, "exit_code": 0}
+
+
+def test_workers_and_maps_need_nothing_installed(project, tmp_path):
+    """Worker processes in an empty environment find vcat and dill in the bundle as well."""
+    project.write(
+        "my.config.yaml",
+        """\
+        execution_implementation:
+          executor_type: vcat.ProcessPoolExecutor
+          constructor_keyword_arguments: {workers: 2}
+        default_cache_enabled: false
+        """,
+    )
+    mapped = SCRIPT.replace("return Answer(sum(numbers))", "return Answer(numbers)")
+    mapped = mapped.replace("add(load())", "add.map(load())")
+    answers = "[Answer(value=1), Answer(value=2), Answer(value=3)]"
+    there = unpacked(project, tmp_path / "there", mapped, answers)
+    done = subprocess.run(
+        [empty_python(tmp_path), "-I", "main.py"],
+        cwd=there,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == ["adding 1", "adding 2", "adding 3"]
+    assert outcome(project)[0] == answers
 
 
 def test_members_are_plain_and_private(project, tmp_path):

@@ -178,6 +178,25 @@ def test_what_is_known_is_written_down_while_stages_run(project):
     assert read["why"] == [False, ["completed", "failed"]]
 
 
+def test_garbage_is_looked_for_while_stages_run(project):
+    """That it is not while the job begins ends before the project's own code."""
+    project.write("mine.py", "import gc, os\n\nIMPORTED = os.getpid(), gc.isenabled()\n")
+    project.write(
+        "train.py",
+        """\
+        import gc, os
+        import mine
+        from vcat import *
+
+        def look():
+            return mine.IMPORTED == (os.getpid(), True), gc.isenabled()
+
+        print((pipeline | look).run().fetch_job_results())
+        """,
+    )
+    assert project.run("train.py").stdout == "(True, True)\n"
+
+
 def test_a_cancelled_job_is_one_to_compare_with(project):
     """``vcat why`` tells what has changed since it, as of any job."""
     project.write(

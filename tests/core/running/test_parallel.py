@@ -868,3 +868,15 @@ if __name__ == "__main__":
     assert "Traceback" not in logs
     assert "leaked" not in logs
     assert "Error" not in logs
+
+
+def test_a_function_whose_first_call_was_long_is_soon_known_to_be_short():
+    """What one call imported is nothing that the next ones need; long calls are noticed as fast."""
+    call = crew.Call(0, script("@stage\ndef f():\n    return 1")["f"](), None, "")
+    pace = crew.Pace()
+    for seconds in (0.02, *[0.0001] * 6):
+        pace.note(call, seconds)
+    assert 0 < pace.seconds(call) < 0.0005
+    for _ in range(2):
+        pace.note(call, 0.05)
+    assert pace.seconds(call) == 0

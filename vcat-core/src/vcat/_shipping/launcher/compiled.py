@@ -7,6 +7,7 @@ This is ``runtime/vcat_compiled.py`` in a bundle and needs nothing but Python.
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import sys
@@ -67,7 +68,11 @@ class Finder:
 
 
 def install() -> None:
-    """Have modules of the runtime imported that way from now on."""
+    """Have modules of the runtime imported that way from now on.
+
+    Until the job begins no garbage is looked for: all that is imported stays.
+    """
+    gc.disable()
     with open(CONTENT, "rb") as file:
         codes = marshal.load(file)  # noqa: S302  # the bundle has been verified
     sys.meta_path.insert(0, Finder(codes))

@@ -791,3 +791,16 @@ if __name__ == "__main__":
     assert "Traceback" not in logs
     assert "leaked" not in logs
     assert "Error" not in logs
+
+
+@pytest.mark.parametrize(
+    ("need", "said"),
+    [
+        (capacity.Need(1, 4e12), "4 TB of memory, and there are 25.3 GB"),
+        (capacity.Need(1, 25.4e9), "25.4 GB of memory, and there are 25.3 GB"),
+        (capacity.Need(16, 0), "16 cpus, and there are 2"),
+    ],
+)
+def test_what_there_is_not_enough_of_is_said_in_units(need, said):
+    """As people write them, not as powers of ten."""
+    assert capacity.Capacity(2, 25_276_500_000).problem(need) == said

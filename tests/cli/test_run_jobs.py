@@ -281,7 +281,8 @@ def test_one_interrupt_cancels(start, process):
     assert re.fullmatch(
         r"submitted endless\n"
         r"vcat: interrupted; cancelling endless \(Ctrl-C again to kill at once\)\n"
-        r"vcat: endless was cancelled after \S+ s, 0 of 1 stages cached; vcat show endless\n",
+        r"vcat: endless was cancelled after \S+ s, 0 of 1 stages cached: ended by signal 15"
+        r" \(SIGTERM\); vcat show endless\n",
         err,
     )
     assert not is_alive(pid)

@@ -180,3 +180,12 @@ def test_json_is_ascii_and_every_parser_reads_it():
     assert shown.isascii()
     assert shown.isprintable()
     assert json.loads(shown) == {"a": ["nan", ["inf", 1.5]], "b": "\x1b\u202eü", "c": None}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.999949, "0.9999"), (3.0, "3.0"), (23837.0, "23837.0"), (20500.25, "20500.2"), (7, "7")],
+)
+def test_metrics_in_tables_have_no_exponent_that_hides_their_size(value, shown):
+    """Four digits of a fraction are enough there; what is before the point is shown in full."""
+    assert text.number(value) == shown

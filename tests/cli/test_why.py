@@ -501,7 +501,14 @@ def test_what_the_stage_had_read(make_job, command, observed, now, line):
     ("fields", "line"),
     [
         ({"lookup": {"outcome": "unavailable"}}, "the cache did not answer"),
-        ({"lookup": None, "key": None, "not_cached": None, "status": "failed"}, "it is not cached"),
+        (
+            {"lookup": None, "key": None, "not_cached": None, "status": "failed", "attempts": 1},
+            "it is not cached",
+        ),
+        (
+            {"lookup": None, "key": None, "not_cached": None, "status": "failed", "attempts": 0},
+            "it was cut short, and its key is not recorded",
+        ),
     ],
 )
 def test_causes_without_a_comparison(make_job, command, fields, line):

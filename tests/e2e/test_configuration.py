@@ -96,7 +96,7 @@ def test_all_eight_blocks_in_eight_directories(project):
         for role in ROLES
     }
     assert found == {
-        "stage_log": {"log/output.log", "log/events.jsonl"},
+        "stage_log": {"log/output.log", "log/stage-000000.log", "log/events.jsonl"},
         "persisted_data": {"values/000000.pickle"},
         "provenance": {"provenance/provenance.json"},
         "job_source": {"source/test_bundle.tgz", "source/values.bin"},

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 import pytest
 
 SCRIPT = """\
-import os
+import os, numpy  # whose random numbers begin anew before the function is called
 from vcat import *
 
 LIMIT = 3

@@ -176,7 +176,8 @@ def test_a_cancelled_job_says_so(project):
     )
     lines = project.run("train.py").stdout.splitlines()
     # Between these two the shell says how its child ended, in the words of the system.
-    assert lines[:3] == ["job NAME was cancelled", "last lines of its log:", "  begun"]
+    reason = "job NAME was cancelled: ended by signal 15 (SIGTERM)"
+    assert lines[:3] == [reason, "last lines of its log:", "  begun"]
     assert lines[-2:] == ["full log: vcat logs NAME", "cancelled"]
 
 
@@ -200,6 +201,40 @@ def test_a_stage_that_cannot_be_imported_in_the_job_is_explained(project):
     lines = project.run("train.py").stdout.splitlines()
     assert lines[0] == "ModuleNotFoundError: No module named 'outside'"
     assert lines[-2:] == ["before the first stage of job far", "full log: vcat logs far"]
+
+
+def test_a_module_that_leaves_while_the_job_imports_it_fails_the_job(project):
+    """``sys.exit(0)`` is no result there either, and the log says where it was called."""
+    project.write(
+        "leaving.py",
+        """        import os, sys
+        if "VCAT_SUPERVISED" in os.environ:
+            if (pid := os.fork()) == 0:
+                sys.exit(5)
+            print("child", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+            sys.exit(0)
+        def f():
+            return 1
+        """,
+    )
+    project.write(
+        "train.py",
+        """        from leaving import f
+        from vcat import *
+        deployment = stage(f)().run(job_name="left")
+        try:
+            deployment.fetch_job_results()
+        except RemoteException as error:
+            print(str(error).splitlines()[0])
+        print(deployment.get_job_status(), deployment.provenance()["complete"])
+        print(deployment.logs().count("Traceback"), deployment.logs().splitlines()[0])
+        """,
+    )
+    assert project.run("train.py").stdout.splitlines() == [
+        "SystemExit: 0",
+        "failed True",
+        "1 child 5",
+    ]
 
 
 def test_a_stage_may_close_what_it_prints_to(project):

@@ -293,7 +293,7 @@ class _Terminal:
             stdout=other,
             stderr=other,
             start_new_session=True,
-            env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+            env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "PYTHON_COLORS": "0"},
             preexec_fn=_take_terminal,  # noqa: PLW1509  # no thread of this process holds a lock
         )
         os.close(other)

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from vcat import Pipeline, pipeline, stage
+from vcat import Hyperparameter, Pipeline, pipeline, stage
 from vcat.errors import GraphError
 
 
@@ -104,9 +104,9 @@ def test_a_missing_attribute_says_where_it_can_be_read():
 
 
 def test_other_libraries_questions_get_a_plain_no():
-    """``_repr_html_`` and ``__array__`` are asked by notebooks and NumPy, not by the user."""
+    """``_repr_html_`` is asked by notebooks and ``__dlpack__`` by NumPy, not by the user."""
     assert not hasattr(load("a"), "_repr_html_")
-    assert not hasattr(load("a"), "__array__")
+    assert not hasattr(load("a"), "__dlpack__")
 
 
 def test_a_stage_equals_itself_and_is_hashable():
@@ -281,3 +281,25 @@ def test_stages_in_containers_are_evaluated():
         "named": pair("a", 1),
         "b": "key",
     }
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda np, promise: np.sum(promise),
+        lambda np, promise: np.asarray([1.0]) * promise,
+        lambda np, promise: np.array([promise, promise]),
+        lambda np, promise: np.asarray(promise),
+        lambda np, promise: np.concatenate([promise, [1.0]]),
+    ],
+)
+@pytest.mark.parametrize("promise", [load("a"), Hyperparameter("limit")])
+def test_numpy_does_not_take_a_promise_for_a_value(compute, promise):
+    """It would hand back an object as its own sum, and the stage would be given the whole array."""
+    numpy = pytest.importorskip("numpy")
+    with pytest.raises(GraphError) as caught:
+        compute(numpy, promise)
+    assert str(caught.value) == (
+        f"{promise!r} cannot be computed with: its value is known only when the job runs; do so"
+        " inside a stage that takes it as argument"
+    )

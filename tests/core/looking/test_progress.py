@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 
@@ -124,6 +125,16 @@ def test_a_line_of_a_terminal_is_drawn_over_itself(monkeypatch):
     assert written.startswith("\r\x1b[Ktrain: 3 of 6 stages done")
     assert written.endswith("\r\x1b[K")
     assert max(len(each) for each in re.split(r"\r\x1b\[K", written)) == 79
+
+
+def test_a_terminal_without_a_size_shows_a_line(monkeypatch):
+    """One that nobody told its size says 0 columns, and shows as much as one of 80."""
+    monkeypatch.setitem(sys.modules, "rich.live", None)
+    main, other = os.openpty()
+    with open(main, "rb", buffering=0) as shown, open(other, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        screen.open_screen(quiet=False).show(RUNNING)
+        assert shown.read(1000).startswith(b"\r\x1b[Ktrain: 3 of 6 stages done")
 
 
 def test_rich_draws_a_bar_where_it_is_installed(monkeypatch):

@@ -144,6 +144,14 @@ def test_nothing_is_archived_of_a_job_that_left_nothing(killed, listing, backend
     assert (row.exit_code, row.stages_done) == (137, 0)
 
 
+def test_a_job_that_seemed_lost_and_has_ended_is_put_right(killed, listing):
+    """Its machine was silent for a while: whoever looked then has written that down."""
+    listing.row = listing.row._replace(state="lost", reason="silent", ended_at=103.0)
+    row = settle(listing, killed, EventFeed(killed), KILLED)
+    assert (row.state, row.exit_code, row.reason) == ("failed", 137, KILLED.reason)
+    assert listing.row == row
+
+
 def test_a_map_is_counted_by_its_items(killed, listing, backend):
     """As in ``vcat show``: three items beside the other stage are four stages."""
     backend.files[FILE] += (

@@ -75,10 +75,10 @@ def test_without_a_file_everything_goes_to_the_project(load, tmp_path):
 
 
 def test_a_partial_file_falls_back_to_the_project(load, tmp_path):
-    """What is not configured is as without a file, but for where jobs run."""
+    """What is not configured is as without a file: jobs are found where they were."""
     found = load("log_level: debug\ndefault_cache_enabled: false\n")
     assert found.cache.path == f"{tmp_path}/.vcat/cache"
-    assert found.deployment.path is None
+    assert found.deployment.path == f"{tmp_path}/.vcat/jobs"
     assert (found.log_level, found.default_cache_enabled) == ("DEBUG", False)
 
 

@@ -496,6 +496,57 @@ end = late(data, thief(size(data)))
     assert warning.startswith("stage 'large' (s.py:4) runs again: ")
 
 
+def test_a_value_that_was_damaged_after_it_was_filed_is_computed_again():
+    """What is filed looks whole until it is read: it is not taken from there again and again."""
+    it = script("""
+@stage
+def large():
+    open("calls", "a").write("x")
+    return b"x" * 1_000_000
+@stage(cache=False)
+def vandal(size):
+    for root, _, names in os.walk(".vcat"):
+        for each in names:
+            path = os.path.join(root, each)
+            if os.path.getsize(path) > 500_000:
+                os.chmod(path, 0o600)
+                with open(path, "r+b") as file:
+                    file.seek(500_000)
+                    file.write(b"damage")
+    return size
+@stage(cache=False)
+def size(data): return len(data)
+@stage(cache=False)
+def late(data, after): return data.count(b"x") + after
+data = large()
+end = late(data, vandal(size(data)))
+""")
+    value, warnings = run(it["end"])
+    assert value == 2_000_000
+    assert Path("calls").read_text() == "xx"
+    assert any(each.startswith("stage 'large' (s.py:4) runs again: ") for each in warnings)
+
+
+def test_a_result_that_a_worker_has_found_and_that_has_gone_is_computed(monkeypatch):
+    """The worker looks again before it computes; what it saw may be damaged, or collected."""
+    it = script("""
+@stage
+def work(n):
+    open("calls", "a").write("x")
+    return n + 1
+@stage(cache=False)
+def after(n): return 2 * n
+end = after(work(1))
+""")
+    assert run(it["end"])[0] == 4
+    monkeypatch.setattr(Engine, "_reuse", lambda *_, **__: False)
+    witness = Witness()
+    assert run(it["end"], witness)[0] == 4
+    assert Path("calls").read_text() == "xx"
+    assert witness.statuses() == {0: "completed", 1: "completed"}
+    assert [each[3] for each in witness.told[0] if each[0] == "completed"] == [1]  # one attempt
+
+
 def test_two_runs_compute_a_result_once():
     """A worker claims the key; the one that waits takes what was filed meanwhile."""
     source = """
@@ -757,6 +808,29 @@ def test_a_job_keeps_every_failure_and_what_each_stage_has_printed(tmp_path):
     assert logs["stage-000000.log"].endswith("ValueError: no 1\n")
     assert "trying 2" in logs["stage-000001.log"]
     assert sum("[vcat: attempt 2]\ntwice" in each for each in logs.values()) == 1
+
+
+LINES = """
+@stage(cache=False)
+def say(n):
+    for number in range(2000): print(n, "says", number)
+@stage
+def both(*all): return len(all)
+if __name__ == "__main__":
+    both(say(1), say(2)).run().wait_for_deployment_to_complete()
+"""
+
+
+def test_lines_of_two_workers_do_not_get_mixed(tmp_path, monkeypatch):
+    """Each is whole in the job's log, also where Python is told to buffer nothing."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    process = python(LINES)
+    _out, err = process.communicate()
+    assert process.returncode == 0, err
+    (log,) = [each for each in tmp_path.rglob("output.log") if "archive" in str(each)]
+    assert sorted(log.read_text().splitlines()) == sorted(
+        f"{n} says {number}" for n in (1, 2) for number in range(2000)
+    )
 
 
 def test_the_log_of_a_job_says_of_which_stage_each_traceback_is(tmp_path):

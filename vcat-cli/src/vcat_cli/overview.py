@@ -9,7 +9,7 @@ from vcat.errors import VcatError
 from vcat_cli.problem import report
 from vcat_cli.reading import marks, read_lines
 from vcat_cli.table import Column, table_lines
-from vcat_cli.text import age, duration, escape, moment, number, size, terminal_width, to_json
+from vcat_cli.text import age, duration, escape, moment, size, terminal_width, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -320,4 +320,4 @@ def _facts(facts: Mapping[str, str]) -> list[str]:
 
 def _indented(mapping: Mapping[str, Any]) -> list[str]:
     longest = max(len(escape(name)) for name in mapping)
-    return [f"  {escape(name):<{longest}}  {number(value)}" for name, value in mapping.items()]
+    return [f"  {escape(name):<{longest}}  {escape(value)}" for name, value in mapping.items()]

@@ -159,9 +159,11 @@ def size(count: int) -> str:
 
 
 def number(value: object) -> str:
-    """Return the value of a metric: four digits of a fraction, anything else in full."""
+    """Return the value of a metric for a table: four digits of a fraction, whole parts in full."""
     if not isinstance(value, float):
         return escape(value)
+    if 1000 <= abs(value) < 1e15:
+        return f"{value:.1f}"
     shown = f"{value:.4g}"
     return f"{shown}.0" if shown.lstrip("-").isdigit() else shown  # a float shows as one
 

@@ -42,12 +42,20 @@ class Strict:
     def __contains__(self, item: object) -> bool:
         raise self._refuse("contains nothing yet", "search inside a stage")
 
+    def _compute(self, *_: object, **__: object) -> object:
+        raise self._refuse(
+            "cannot be computed with", "do so inside a stage that takes it as argument"
+        )
+
+    # NumPy would take what it does not know for an object, and hand it back as its own sum.
+    __array__ = __array_ufunc__ = __array_function__ = _compute
+
     def __reduce_ex__(self, protocol: object) -> str:
         raise self._refuse("cannot be pickled or copied", "pass it as an argument of a stage")
 
     def __getattr__(self, name: str) -> object:
         # Only reached for names that do not exist. Dunder look-ups are other libraries' questions
-        # (`__array__`, `_repr_html_`), to which "no" is the answer they understand.
+        # (`_repr_html_`, `__iter__`), to which "no" is the answer they understand.
         message = f"{type(self).__name__!r} object has no attribute {name!r}"
         if not name.startswith("_"):
             message = (

@@ -372,7 +372,7 @@ class Deployment:
         return document
 
     def _outcome(self) -> dict[str, Any] | None:
-        return self._archive.fetch_document("outcome")
+        return self._archive.fetch_document("outcome") or self.place.document("outcome")
 
     def _artifacts(self) -> dict[str, dict[str, Any]]:
         events = (each for each in self.feed.read() if each["event"] == "artifact")

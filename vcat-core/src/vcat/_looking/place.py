@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.archive import MAX_JSON, parse_document
 from vcat._keeping.guard import call
 from vcat.abc import SupportsGaps, SupportsKill
+from vcat.errors import FormatError
 
 if TYPE_CHECKING:
     from vcat._keeping.archive import JobArchive
@@ -50,6 +52,16 @@ class Place:
         """Return up to *size* bytes of a file, from *start* on; ``None`` where it is not there."""
         data: bytes | None = self._ask("read", name, start, size)
         return data
+
+    def document(self, kind: str) -> dict[str, Any] | None:
+        """Return a document that the job has left where it ran, if it is there and whole."""
+        data = self.read(f"{kind}.json", 0, MAX_JSON)
+        if not data:
+            return None
+        try:
+            return parse_document(data, kind, f"{kind}.json of job {self.archive.job_name}")
+        except FormatError:
+            return None
 
     def gap(self, name: str) -> tuple[int, int] | None:
         """Return where the bytes of a file begin and end that have not been kept, if any."""

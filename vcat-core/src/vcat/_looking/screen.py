@@ -119,7 +119,8 @@ class _Line:
         try:
             columns = os.get_terminal_size(sys.stderr.fileno()).columns
         except (OSError, ValueError, AttributeError):
-            columns = 80
+            columns = 0
+        columns = columns or 80  # a terminal that nobody told its size says 0
         # The last column stays free: writing there moves some terminals to the next line.
         self._write(f"\r\x1b[K{describe(progress)[: max(1, columns - 1)]}")
         self.shown = self._drawn = True

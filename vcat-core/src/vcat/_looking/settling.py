@@ -78,6 +78,8 @@ def settle(
     try:
         _archive(place, LOG)
         _archive(place, FILE)
+        if place.archive.fetch_document("outcome") is None:
+            _archive_rest(place, feed)
     except VcatError:
         exit_code = None  # so that the next one who looks tries again
     row = settled_row(row, status)._replace(exit_code=exit_code)
@@ -126,6 +128,24 @@ def _archive(place: Place, name: str) -> None:
     if archive.has_log(name) or not place.read(name, 0, 1):
         return
     archive.store_log_parts(name, _parts(place, name))
+
+
+def _archive_rest(place: Place, feed: EventFeed) -> None:
+    """Archive what a job left where it ran that was killed or could not write to its archives."""
+    archive = place.archive
+    definition = archive.fetch_document("definition")
+    if definition is not None and "stages" in definition:
+        for each in fold_stages(feed.read(), stage_records(definition)):
+            if each.status in ("running", "failed", "completed"):
+                _archive(place, f"stage-{each.number:06d}.log")
+    provenance = place.document("provenance")
+    kept = archive.fetch_document("provenance")
+    if provenance is not None and (kept is None or not kept.get("complete", True)):
+        archive.store_document("provenance", provenance)
+    # Last, because nobody does the rest again once it is there.
+    outcome = place.document("outcome")
+    if outcome is not None:
+        archive.store_document("outcome", outcome)
 
 
 def _parts(place: Place, name: str) -> Iterator[bytes]:

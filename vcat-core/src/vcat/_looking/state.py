@@ -14,6 +14,9 @@ _HANDING_OVER = 3600.0
 #: The exit codes of a job that SIGINT or SIGTERM has ended.
 _ASKED_TO_END = (130, 143)
 
+#: The exit code of a job that has failed and said so.
+_FAILED = 1
+
 
 def judge(
     deployed: DeploymentStatus | None, outcome: dict[str, Any] | None, row: JobRecord | None
@@ -45,7 +48,8 @@ def judge(
     if deployed.state == "cancelled" and state == "cancelled":
         return deployed._replace(reason=deployed.reason or _reason(outcome))
     asked_to_end = state == "cancelled" and deployed.exit_code in _ASKED_TO_END
-    if deployed.state == "failed" and (state in ("failed", "timed out") or asked_to_end):
+    took_too_long = state == "timed out" and deployed.exit_code == _FAILED
+    if deployed.state == "failed" and (state == "failed" or took_too_long or asked_to_end):
         # It ended by itself, and knows better than its exit code.
         return deployed._replace(state=state, reason=_reason(outcome) or deployed.reason)
     if deployed.state == "lost" and (state != "completed" or outcome["result"]):

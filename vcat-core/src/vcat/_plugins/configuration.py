@@ -285,7 +285,7 @@ def load(directory: str, registry: Registry | None = None) -> Configuration:
             if content is not None:
                 merged = schema.merge(merged, schema.checked(content, problems))
     settings = schema.settings(merged, problems)
-    bindings = bind_all(directory, merged, registry, problems, configured=bool(files))
+    bindings = bind_all(directory, merged, registry, problems)
     problems.raise_any()
     return Configuration(
         bindings=bindings,

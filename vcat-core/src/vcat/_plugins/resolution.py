@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _DEFAULTS = Place("default configuration")
 _STORES = ".vcat"
 
+_STORING = frozenset({"cache", "listing", "archive"})
+
 
 def bind_all(
     directory: str,
     merged: Mapping[str, Value],
     registry: Registry | None,
     problems: Problems,
-    *,
-    configured: bool,
 ) -> dict[str, Binding]:
     """Return a binding for every slot, noting what keeps one from being made.
 
@@ -38,14 +38,17 @@ def bind_all(
         merged: The blocks of all files.
         registry: Where type strings are looked up; by default what is installed.
         problems: Where to note what is wrong.
-        configured: Whether there are any files.
     """
     bindings: dict[str, Binding] = {}
     seen: list[tuple[str, Value, Binding | None]] = []
+    # What a project has of its own: where it lies, jobs run too.
+    in_project = any(
+        slot.role in _STORING and block_of(merged, slot) is None for slot in SLOTS.values()
+    )
     for name, slot in SLOTS.items():
         block = block_of(merged, slot)
         if block is None:
-            block = _default(slot, directory, configured=configured)
+            block = _default(slot, directory, in_project=in_project)
         for role, other, bound in seen:
             if role == slot.role and other == block:
                 binding = bound  # six archives are mostly one
@@ -66,13 +69,13 @@ def default_stores(directory: str, bindings: Mapping[str, Binding]) -> str | Non
     return stores if used else None
 
 
-def _default(slot: Slot, directory: str, *, configured: bool) -> Value:
+def _default(slot: Slot, directory: str, *, in_project: bool) -> Value:
     type_string, folder = {
         "cache": ("vcat.LocalFileSystemCacheBackend", "cache"),
         "archive": ("vcat.LocalFileSystemPipelineArchive", "archive"),
         "listing": ("vcat.LocalFileSystemPipelineListing", "listing"),
-        # With a configuration, where jobs run is the deployment's to decide.
-        "deployment": ("vcat.LocalShellJobDeployment", "" if configured else "jobs"),
+        # Where nothing else lies in the project, where jobs run is the deployment's to decide.
+        "deployment": ("vcat.LocalShellJobDeployment", "jobs" if in_project else ""),
         "executor": ("vcat.InProcessExecutor", ""),
     }[slot.role]
     block: dict[str, Any] = {slot.type_key: type_string}

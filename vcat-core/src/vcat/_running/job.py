@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
 from vcat._authoring.reporting import SPOOL
-from vcat._keeping.archive import JobArchive, parse_document
+from vcat._keeping.archive import JobArchive, format_document, parse_document
 from vcat._keeping.definition import restore_graph
 from vcat._keeping.event import FILE, EventLog
 from vcat._keeping.guard import call
@@ -181,9 +181,11 @@ class _RunningJob:
             is_one = len(failed.failures) == 1
             self.failures = [self._describe(each, is_one=is_one) for each in failed.failures]
             return self.failures[0]
-        except CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001  # what the project's modules raise, and Ctrl-C of a stage's own
+        except BaseException as error:
+            # A process that the project forks while it is imported may well leave by sys.exit().
+            own = os.getpid() == self.pid and not isinstance(error, CancelledError)
+            if not own and not isinstance(error, Exception):
+                raise
             self.interruption.hold()
             _print(traceback_of(error))
             return describe_failure(error, self.places)
@@ -260,9 +262,6 @@ class _RunningJob:
             where = f" while {named} ran" if named else ""
             _print(f"vcat: the job was {reason}{where}\n")
         self.workplace.leave(journal.warn)
-        self._archive_provenance(complete=True)
-        flush_streams()
-        self.archive.store_log_parts(_OUTPUT, self.output.parts())
         outcome = {
             "job_name": self.name,
             "state": state,
@@ -275,10 +274,27 @@ class _RunningJob:
             "error": failure,
             "errors": [] if failure is None else self.failures or [failure],
         }
-        self.archive.store_document("outcome", outcome)
+        try:
+            self._archive_provenance(complete=True)
+            flush_streams()
+            self.archive.store_log_parts(_OUTPUT, self.output.parts())
+            self.archive.store_document("outcome", outcome)
+        except (VcatError, OSError):
+            # Whoever looks at the job when it can be written archives them.
+            self._leave("provenance", self._provenance(complete=True))
+            self._leave("outcome", outcome)
+            raise
         self.log.append("job ended", state=state, reason=reason)
         self.archive.store_log_parts(FILE, self.events.parts())
         self._list(state, reason)
+
+    def _leave(self, kind: str, document: dict[str, Any]) -> None:
+        """Write a document into the job's directory, if that is still there."""
+        path = os.path.join(self.directory, f"{kind}.json")
+        with suppress(OSError):
+            with open(f"{path}.new", "wb") as file:
+                file.write(format_document(kind, document))
+            os.replace(f"{path}.new", path)
 
     def _refresh_provenance(self) -> None:
         """Write down what is known so far, now and then, for a job that is killed."""
@@ -289,9 +305,14 @@ class _RunningJob:
                 self.journal.warn(f"the provenance is not written yet: {error}")
 
     def _archive_provenance(self, *, complete: bool) -> None:
-        journal, definition, began = self.journal, self.definition, time.monotonic()
-        table = self.table
-        provenance = {
+        began = time.monotonic()
+        self.archive.store_document("provenance", self._provenance(complete=complete))
+        now = time.monotonic()
+        self.refresh_at = now + max(_REFRESH, _SHARE * (now - began))
+
+    def _provenance(self, *, complete: bool) -> dict[str, Any]:
+        journal, definition, table = self.journal, self.definition, self.table
+        return {
             "job_name": self.name,
             "complete": complete,
             "submitted": definition["submitted"],
@@ -302,9 +323,6 @@ class _RunningJob:
             "codes": journal.codes,
             "names": describe_names(journal.names, self.places),
         }
-        self.archive.store_document("provenance", provenance)
-        now = time.monotonic()
-        self.refresh_at = now + max(_REFRESH, _SHARE * (now - began))
 
     def _list(self, state: str, reason: str | None = None) -> None:
         record = JobRecord.from_json(self.definition["listed"])

@@ -47,9 +47,13 @@ def depart(code: int, log: EventLog | None = None) -> int:
         code: The exit code, which nothing that fails at the end changes.
         log: Where it is written down that something was left behind.
     """
-    from _thread import start_new_thread
+    from _thread import allocate_lock, start_new_thread
+
+    begun = allocate_lock()
+    begun.acquire()
 
     def end() -> None:
+        begun.release()
         time.sleep(GRACE)
         threads = ", ".join(repr(each) for each in remaining_threads())
         what = f"threads that go on: {threads}" if threads else "an exit handler that does not end"
@@ -63,6 +67,8 @@ def depart(code: int, log: EventLog | None = None) -> int:
 
     with suppress(RuntimeError):  # no thread can be started any more
         start_new_thread(end, ())
+        # Python crashes where a thread begins while it ends, which on a busy machine may be late.
+        begun.acquire()
     # Python flushes these as it ends and takes a failure for one of the job: a full disk, a
     # descriptor that a stage has closed.
     for name in ("stdout", "stderr"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from _thread import get_ident, start_new_thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 #: Whoever ends a job may tell the group and the process; that is one request, within so many
 #: seconds. Later ones end the job at once.
 ONE_REQUEST = 1.0
+
+#: After how many seconds a signal that arrived while a process was being forked is sent again.
+_SOON = 0.01
 
 
 class CancelledError(KeyboardInterrupt):
@@ -52,11 +56,21 @@ class Interruption:
     def watch(self) -> None:
         """Be told of signals from now on, whatever a stage has set; only in the main thread."""
         global _watching
+        if _watching is None:
+            os.register_at_fork(
+                before=_hold_back, after_in_parent=_let_through, after_in_child=_let_go
+            )
         _watching = self
         for number in (signal.SIGTERM, signal.SIGINT):
             # One that whoever started the process wants to be ignored stays so.
             if signal.getsignal(number) not in (self._handler, signal.SIG_IGN):
                 signal.signal(number, self._handler)
+
+    def stop(self) -> None:
+        """Leave signals to the system again, but for what a stage has set itself."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(number) == self._handler:
+                signal.signal(number, signal.SIG_DFL)
 
     def hold(self) -> None:
         """Raise nothing any more: the records are being written, and the end is near."""
@@ -76,11 +90,14 @@ class Interruption:
         if self.number is not None and self._pid == os.getpid():
             raise CancelledError(self.reason)
 
-    def _arrived(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a handler's signature
+    def _arrived(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._pid:
             # A process that a stage has forked is no job, and ends as any other.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+            return
+        if _is_forking(frame):
+            start_new_thread(_send_again, (number,))  # what is raised there is lost
             return
         if self._held and self._ends_when_idle:
             os._exit(128 + number)
@@ -94,6 +111,35 @@ class Interruption:
 
 
 _watching: Interruption | None = None
+
+# Python forgets a signal that arrives in a process just forked if there is a handler for it, and a
+# pool that ends its processes by SIGTERM waits for ever. So none arrives before that has gone.
+_masks: dict[int, set[int]] = {}
+
+
+def _hold_back() -> None:
+    _masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+
+
+def _let_through() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _masks.pop(get_ident()))
+
+
+def _is_forking(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code not in (_hold_back.__code__, _let_through.__code__):
+        frame = frame.f_back
+    return frame is not None
+
+
+def _send_again(number: int) -> None:
+    time.sleep(_SOON)
+    os.kill(os.getpid(), number)
+
+
+def _let_go() -> None:
+    if _watching is not None:
+        _watching.stop()
+    _let_through()
 
 
 def check_interruption() -> None:

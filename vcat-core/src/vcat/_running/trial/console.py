@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from vcat._authoring.stage import Stage
+    from vcat._running.trial.debugger import Debugger
 
 _OWN = os.path.dirname(os.path.abspath(vcat.__file__))
 
@@ -44,11 +45,15 @@ class Call(NamedTuple):
     kwargs: dict[str, Any]
     seed: int | None
 
-    def make(self) -> Any:
-        """Call the function; what it reports is shown."""
+    def make(self, debugger: Debugger | None = None) -> Any:
+        """Call the function, under a debugger where one is given; what it reports is shown."""
         before, seeded = listen(_Shown(0, None)), seeding.begin(self.seed)
+        function = self.stage.function
         try:
-            return self.stage.function(*self.args, **self.kwargs)
+            if debugger is None:
+                return function(*self.args, **self.kwargs)
+            # The function alone: code that runs before it is not to be stopped in.
+            return debugger.runcall(function, *self.args, **self.kwargs)
         finally:
             seeding.end(seeded)
             listen(before)
@@ -72,20 +77,16 @@ def debug(call: Call) -> int:
     """Stop at the first line of the function; where it raises, stop there as well."""
     from vcat._running.trial.debugger import Debugger
 
-    returned: list[Any] = []
-
-    def called() -> None:
-        returned.append(call.make())
-
+    debugger = Debugger()
     if code_of(call.stage.function) is None:
         say(f"stage {call.stage.name!r} is not written in Python: there is no line to stop at")
     try:
-        Debugger().runcall(called)
+        value = call.make(debugger)
     except BaseException as error:  # noqa: BLE001  # the function may raise anything
         _examine(error)
         return 0
-    if returned:
-        say(f"stage {call.stage.name!r} returned {_shown(returned[0])}")
+    if not debugger.has_quit:
+        say(f"stage {call.stage.name!r} returned {_shown(value)}")
     return 0
 
 

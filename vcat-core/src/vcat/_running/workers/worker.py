@@ -69,8 +69,9 @@ class Worker:
         if self._told.main:
             self._places.keep_lines(self._places.shown(self._told.main))
         for stream in (sys.stdout, sys.stderr):
+            # Workers share one log: a line is one write, also where PYTHONUNBUFFERED is set.
             with suppress(AttributeError):
-                stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # text streams have it
+                stream.reconfigure(line_buffering=True, write_through=False)  # type: ignore[union-attr]  # text streams have it
         self._interruption = Interruption(ends_when_idle=True)
         self._interruption.hold()
         self._log: EventLog | None = None

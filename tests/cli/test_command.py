@@ -85,6 +85,24 @@ def test_unknown_verb_without_a_near_one(command):
         (["--wrong", "ls"], "unrecognized arguments: --wrong; see `vcat --help`"),
         (["ls", "--wrong"], "ls: unrecognized arguments: --wrong; see `vcat ls --help`"),
         (
+            ["logs", "@", "--folow"],
+            "logs: unrecognized arguments: --folow; did you mean --follow? See `vcat logs --help`",
+        ),
+        (
+            ["ls", "--stat=failed"],
+            "ls: unrecognized arguments: --stat=failed; did you mean --state? See `vcat ls --help`",
+        ),
+        (
+            ["submit", "python", "train.py", "--lr", "0.1"],
+            "submit: unrecognized arguments: --lr 0.1; the command follows --: `vcat submit"
+            " [OPTIONS] -- COMMAND [ARGS ...]`, see `vcat submit --help`",
+        ),
+        (
+            ["check", "x.py", "--fast"],
+            "check: unrecognized arguments: --fast; options of the script follow --: `vcat check"
+            " SCRIPT -- --option`, see `vcat check --help`",
+        ),
+        (
             ["ls", "-n", "x"],
             "ls: argument -n: 'x' is not a number, expected 0 or more; see `vcat ls --help`",
         ),

@@ -72,6 +72,14 @@ def test_the_newest_job_and_beginnings_of_names(command, make_job):
     )
 
 
+def test_a_stage_that_the_job_does_not_have(command, make_job):
+    """A wrong id is a mistake of the command line, with the one that was meant."""
+    make_job(stages=[make_job.fit(), make_job.fit(id="ratio", name="ratio")])
+    ended = command("logs", "@", "--stage", "rato")
+    said = "vcat: job train-1 has no stage 'rato'; did you mean 'ratio'? Stages: fit, ratio\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", said)
+
+
 def test_names_that_no_job_can_have(command, tmp_path):
     """Paths and the like are refused before any store is asked; so is @ without a job."""
     for name in ("../x", "a/b", "", "-", "@2", "a\n", "x" * 101):

@@ -22,10 +22,20 @@ def columns_of(line):
     return re.split(r"\s{2,}", line)
 
 
-def test_no_job_is_said_and_is_no_error(command):
-    """Where nothing ran yet there is nothing on standard output."""
+def test_no_job_is_said_and_is_no_error(command, tmp_path, monkeypatch):
+    """Where nothing ran yet there is nothing on standard output, and it is said where that is."""
+    here = os.getcwd()
     ended = command("ls")
-    assert (ended.code, ended.out, ended.err) == (0, "", "vcat: there is no job\n")
+    said = ended.err.partition(";")[0].strip()  # who runs the tests may have jobs further above
+    assert (ended.code, ended.out, said) == (0, "", f"vcat: there is no job in {here}")
+    above = tmp_path / "above"
+    (above / ".vcat").mkdir(parents=True)
+    below = above / "src" / "deep"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    said = f"vcat: there is no job in {below}; those of {above} are listed there\n"
+    assert command("ls").err == said
+    monkeypatch.chdir(here)
     assert command("ls", "--json").out == "[]\n"
     assert command("ls", "--state", "failed", "lost").err == (
         "vcat: there is no job that is failed or lost\n"

@@ -161,7 +161,11 @@ def test_scripts_that_cannot_be_read(command, tmp_path):
             ["x.py", "-p", "C=1", "-p", "C=2"],
             "run: -p gives 'C' more than one value; leave all but one out",
         ),
-        (["x.py", "--fast"], "run: unrecognized arguments: --fast; see `vcat run --help`"),
+        (
+            ["x.py", "--fast", "5"],
+            "run: unrecognized arguments: --fast 5; options of the script follow --: `vcat run"
+            " SCRIPT -- --option`, see `vcat run --help`",
+        ),
     ],
 )
 def test_wrong_arguments(command, words, message):

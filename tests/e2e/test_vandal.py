@@ -197,6 +197,19 @@ return x + 1"""
     assert read["now"].splitlines()[-1] == f"vcat: warning: {read['warnings'][-1]}"
 
 
+def test_threads_of_pools_are_no_reason_to_warn(project, where):
+    """They end as Python does, so that nobody waits for them."""
+    body = """\
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+sys.kept = [ThreadPoolExecutor(1)]
+if "WHERE" != "in a worker":
+    sys.kept.append(ProcessPoolExecutor(1))
+return x + max(each.submit(len, "a").result() for each in sys.kept)""".replace("WHERE", where)
+    lines, states, read = run(project, body)
+    assert (lines, states) == (COMPLETED, "completed completed")
+    assert read["warnings"] == []
+
+
 def test_an_exit_handler_that_hangs_is_left_behind(project, where):
     """What a library does at the end of the process cannot keep the job from ending."""
     body = "atexit.register(time.sleep, 600)\nreturn x + 1"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from vcat._looking.watch import watch
+from vcat._looking.watch import Watcher, watch
 from vcat.errors import BackendError
 from vcat.records import DeploymentStatus
 
@@ -128,3 +128,21 @@ def test_a_store_that_cannot_be_read_does_not_end_the_waiting():
     job.progress = progress
     assert watch(job, screen) is True
     assert asked
+
+
+def test_an_interrupted_wait_has_a_short_traceback(monkeypatch):
+    """Nothing of where it waited or what was drawn: whoever pressed Ctrl-C knows."""
+
+    def draws():
+        try:
+            raise ValueError("in the middle of drawing")
+        except ValueError:
+            raise KeyboardInterrupt  # noqa: B904  # as a signal comes
+
+    monkeypatch.setattr("vcat._looking.watch.watch", lambda *_: draws())
+    watcher = Watcher(None)
+    watcher.cancels = True
+    with pytest.raises(KeyboardInterrupt) as caught:
+        watcher.wait(None)
+    assert [each.name for each in caught.traceback][1:] == ["wait"]
+    assert caught.value.__suppress_context__ is True

@@ -462,6 +462,21 @@ def test_what_a_stage_printed_is_printed_again(cache, run, calls, capsys):
             assert capsys.readouterr() == (said[0], shown + said[1])
 
 
+def test_what_an_item_printed_is_said_to_be_of_that_item(run, capsys):
+    """Hundreds of items of a map print the same: the line before says of which it is."""
+
+    @stage
+    def said(n):
+        print(n)
+
+    items = said.map([7, 8])
+    run(items)
+    assert capsys.readouterr() == ("7\n8\n", "")
+    run(items)
+    marks = [f"vcat: item {n} of {items.label} is cached; it had printed:\n" for n in (0, 1)]
+    assert capsys.readouterr() == ("7\n8\n", "".join(marks))
+
+
 def test_what_a_failed_call_printed_is_not_of_the_result(run, calls, capsys):
     """Only the call that succeeded is restored."""
 

@@ -880,3 +880,16 @@ def test_a_function_whose_first_call_was_long_is_soon_known_to_be_short():
     for _ in range(2):
         pace.note(call, 0.05)
     assert pace.seconds(call) == 0
+
+
+@pytest.mark.parametrize(
+    ("need", "said"),
+    [
+        (capacity.Need(1, 4e12), "4 TB of memory, and there are 25.3 GB"),
+        (capacity.Need(1, 25.4e9), "25.4 GB of memory, and there are 25.3 GB"),
+        (capacity.Need(16, 0), "16 cpus, and there are 2"),
+    ],
+)
+def test_what_there_is_not_enough_of_is_said_in_units(need, said):
+    """As people write them, not as powers of ten."""
+    assert capacity.Capacity(2, 25_276_500_000).problem(need) == said

@@ -52,6 +52,24 @@ def test_a_directory_that_begins_with_a_dash(forge, tmp_path):
     assert (directory / "exit.json").exists()
 
 
+def test_the_shell_says_nothing_of_a_job_that_is_killed(forge, tmp_path):
+    """What the job has printed is in its log, and no line with the number of one of run.sh."""
+    killed = tmp_path / "python"
+    killed.write_text("#!/bin/sh\necho said >&2\nkill -9 $$\n")
+    killed.chmod(0o755)
+    directory = forge.write(tmp_path / "run")
+    done = subprocess.run(
+        ["bash", "-p", str(directory / "run.sh")],
+        check=False,
+        env=os.environ | {"VCAT_PYTHON": str(killed)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (137, "", "said\n")
+    assert (directory / "exit.json").read_text() == '{"format":1,"exit_code":137}\n'
+
+
 @pytest.mark.parametrize("code", [0, 1, 75, 255])
 def test_the_exit_code_is_kept_and_reported_again(forge, start, tmp_path, code):
     """A second start runs nothing and ends as the first did."""

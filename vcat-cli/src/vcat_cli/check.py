@@ -31,6 +31,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: Any) -> None:
     """Add what ``vcat check`` takes."""
+    parser.passes_on = "options of the script follow --: `vcat check SCRIPT -- --option`"
     parser.usage = "%(prog)s [-h] [-p NAME=VALUE] [--json] [--traceback] SCRIPT [ARGS ...]"
     # Optional here and checked below: in between options argparse asks for ARGS as well.
     parser.add_argument("script", metavar="SCRIPT", nargs="?", help="the script")

@@ -7,7 +7,7 @@ from itertools import islice
 
 from vcat_cli.jobs import add_job, named_job
 from vcat_cli.text import display_lines, to_json
-from vcat_cli.usage import UsageError, count
+from vcat_cli.usage import UsageError, advice, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def execute(arguments: Namespace) -> int:
         for each in _events(job, arguments):
             print(each, flush=arguments.follow)
         return 0
+    if arguments.stage is not None:
+        _check_stage(job, arguments.stage)
     part = {"follow": arguments.follow, "stage": arguments.stage, "tail": arguments.lines}
     if arguments.raw:
         for piece in job.log_bytes(**part):
@@ -58,6 +60,13 @@ def execute(arguments: Namespace) -> int:
     for lines in job.log_text(**part):
         print(display_lines(lines), end="", flush=True)
     return 0
+
+
+def _check_stage(job: Deployment, wanted: str) -> None:
+    ids = [each.id for each in job.stages()]
+    if wanted not in ids:
+        known = advice(wanted, ids, "stages")
+        raise UsageError(f"job {job.job_name} has no stage {wanted!r}{known}")
 
 
 def _events(job: Deployment, arguments: Namespace) -> Iterator[str]:

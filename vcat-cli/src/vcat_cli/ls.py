@@ -68,7 +68,8 @@ def execute(arguments: Namespace) -> int:
         return 0
     if not records:
         of_state = f" that is {' or '.join(sorted(states))}" if states else ""
-        print(f"vcat: there is no job{of_state}", file=sys.stderr)
+        where = "" if states else _where()
+        print(f"vcat: there is no job{of_state}{where}", file=sys.stderr)
         return 0
     now = time.time()
     for line in table_lines(_COLUMNS, [_row(each, now) for each in shown], terminal_width()):
@@ -77,6 +78,21 @@ def execute(arguments: Namespace) -> int:
         sys.stdout.flush()
         print("vcat: older jobs are left out; -n 0 lists all", file=sys.stderr)
     return 0
+
+
+def _where() -> str:
+    """Say where jobs were looked for, and which directory above has some of its own."""
+    import os
+
+    here = os.getcwd()
+    named = os.environ.get("VCAT_CONFIG")
+    where = f" in {escape(here)}" + (f" (VCAT_CONFIG={escape(named)})" if named else "")
+    above = os.path.dirname(here)
+    while not os.path.isdir(os.path.join(above, ".vcat")):
+        if above == os.path.dirname(above):
+            return where
+        above = os.path.dirname(above)
+    return f"{where}; those of {escape(above)} are listed there"
 
 
 def _newest(limit: int | None, states: set[str]) -> list[JobRecord]:

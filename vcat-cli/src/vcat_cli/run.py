@@ -35,6 +35,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: Any) -> None:
     """Add what ``vcat run`` takes."""
+    parser.passes_on = "options of the script follow --: `vcat run SCRIPT -- --option`"
     parser.usage = (
         "%(prog)s [-h] [-p NAME=VALUE] [-q] [--plan [--json]] [--traceback] SCRIPT [ARGS ...]"
     )

@@ -29,6 +29,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: Any) -> None:
     """Add what ``vcat submit`` takes."""
+    parser.passes_on = "the command follows --: `vcat submit [OPTIONS] -- COMMAND [ARGS ...]`"
     parser.usage = (
         "%(prog)s [-h] [-n NAME] [-p NAME=VALUE] [--timeout SECONDS] [-f | --json] [--traceback]"
         " -- COMMAND [ARGS ...]"

@@ -27,7 +27,13 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises :class:`UsageError` where the original prints and exits."""
+    """A parser that raises :class:`UsageError` where the original prints and exits.
+
+    Attributes:
+        passes_on: Where words go that are for somebody else, for who has put them elsewhere.
+    """
+
+    passes_on = ""
 
     def __init__(self, **options: Any) -> None:
         # Those of the verbs are made by argparse itself, which passes no formatter on.
@@ -37,7 +43,21 @@ class Parser(argparse.ArgumentParser):
         """Raise *message* with the verb in front and the way to its help behind."""
         _, _, verb = self.prog.partition(" ")
         where = f"{verb}: " if verb else ""
-        raise UsageError(f"{where}{message}; see `{self.prog} --help`")
+        raise UsageError(f"{where}{message}{self._hint(message)} `{self.prog} --help`")
+
+    def _hint(self, message: str) -> str:
+        """Return what was probably meant by an option that there is not, and ``see``."""
+        said, _, words = message.partition(": ")
+        if said == "unrecognized arguments" and words.startswith("-"):
+            import difflib  # only a mistake pays for it
+
+            wrong = words.split()[0].partition("=")[0]
+            close = difflib.get_close_matches(wrong, list(self._option_string_actions), 1, 0.75)
+            if close:
+                return f"; did you mean {close[0]}? See"
+            if self.passes_on:
+                return f"; {self.passes_on}, see"
+        return "; see"
 
 
 def new_parser(prog: str, description: str, examples: str) -> Parser:

@@ -63,13 +63,14 @@ class Watcher:
                 ended = watch(job, screen, deadline)
             else:
                 ended = watch(job, screen, deadline, self._lines, show)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             if not self.cancels:
                 tell(
                     f"job {job.job_name} goes on; `vcat logs -f {job.job_name}` follows it,"
                     f" `vcat cancel {job.job_name}` ends it"
                 )
-            raise
+            # Where exactly it was waited, and what was being drawn, says nothing to anybody.
+            raise error.with_traceback(None) from None
         if not ended:
             raise TimeoutError(
                 f"job {job.job_name} is {job.status().state} after {timeout:g} seconds; it goes on"

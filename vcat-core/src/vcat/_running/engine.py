@@ -261,7 +261,7 @@ class Engine(MapSteps):
         if starting and observer is not None:
             observer.stage_started(number)
         self._values.hold(number, Held(filing.key, found), loaded=False)
-        filing.restore(found, number, observer)
+        filing.restore(found, number, observer, self._graph.label)
         if observer is not None:
             if lasting:
                 observer.value(number, [filing.value], found.value.digest)

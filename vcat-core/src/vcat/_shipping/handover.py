@@ -7,6 +7,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from vcat._keeping.archive import JobArchive, format_document
@@ -61,6 +62,7 @@ def hand_over(job: Job, configuration: Configuration, *, needs_cache: bool) -> S
     """
     if needs_cache:
         _ask_cache(configuration, job.record.job_name)
+    _warn_of_unread(configuration)
     bundle = pack(job, configuration, _warn)
     try:
         deployment_id = _give(bundle, job, configuration)
@@ -162,6 +164,17 @@ def _ask_cache(configuration: Configuration, job_name: str) -> None:
     except VcatError as error:
         reason = " ".join(str(error).splitlines())
         _warn(f"job {job_name} runs without its cache: {reason}")
+
+
+def _warn_of_unread(configuration: Configuration) -> None:
+    """Warn of a file that is meant for vcat by what is in it, but not by its name."""
+    if configuration.files:
+        return
+    for name in ("config.yaml", "vcat.yaml", "config.yml"):
+        with suppress(OSError), open(name, "rb") as file:
+            text = file.read(1 << 16)
+            if b"_implementation:" in text or b"default_cache_enabled:" in text:
+                _warn(f"{name} is not read; a configuration is called my.config.yaml")
 
 
 def _warn(text: str) -> None:

@@ -15,13 +15,26 @@ if TYPE_CHECKING:
 GRACE = 5.0
 
 
-def remaining_threads() -> list[str]:
-    """Return the names of the threads that Python would wait for at its end, for ever."""
+def remaining_threads(*, with_pools: bool = True) -> list[str]:
+    """Return the names of the threads that Python would wait for at its end, for ever.
+
+    Args:
+        with_pools: Whether also of those of pools, which the libraries that keep them tell to end;
+            whether they obey is seen then.
+    """
     threading = sys.modules.get("threading")
     if threading is None:
         return []
     main = threading.main_thread()
-    return [e.name for e in threading.enumerate() if e is not main and not e.daemon]
+    left = [e for e in threading.enumerate() if e is not main and not e.daemon]
+    if not with_pools:
+        pooled = getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", ())
+        left = [e for e in left if e not in pooled and type(e).__name__ != _OF_A_POOL]
+    return [each.name for each in left]
+
+
+#: The class of the thread of a pool of processes, in concurrent.futures and in loky.
+_OF_A_POOL = "_ExecutorManagerThread"
 
 
 def depart(code: int, log: EventLog | None = None) -> int:

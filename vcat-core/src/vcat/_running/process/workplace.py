@@ -63,7 +63,7 @@ class Workplace:
         after_call.clear()
         self.restore()
         sys.stdout, sys.stderr = _beneath(self.logs.stdout), _beneath(self.logs.stderr)
-        threads = remaining_threads()
+        threads = remaining_threads(with_pools=False)
         if threads:
             names = ", ".join(repr(each) for each in threads)
             warn(f"the stages have left threads behind that go on, and the job ends: {names}")

@@ -15,6 +15,8 @@ from vcat._running.results.printed import STDERR, Printed, print_again
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vcat._authoring.stage import Stage
     from vcat._keeping.entry import Entry
     from vcat._keeping.layout import Data, Serialized
@@ -150,7 +152,13 @@ class Filing:
             return False
         return True
 
-    def restore(self, entry: Entry, number: int, observer: StageObserver | None) -> None:
+    def restore(
+        self,
+        entry: Entry,
+        number: int,
+        observer: StageObserver | None,
+        label: Callable[[int], str],
+    ) -> None:
         """Tell again what the stage reported, made, printed and read when it ran."""
         self._cache.met(entry)
         if observer is not None:
@@ -160,5 +168,5 @@ class Filing:
         if printed is not None:
             # Whoever reads it must not take it for what is being computed.
             where = f"in job {entry.job} it " if entry.job else "it had "
-            said = f"vcat: {self._stage.label} is cached; {where}printed:\n"
+            said = f"vcat: {label(number)} is cached; {where}printed:\n"
             print_again([[STDERR, said], *json.loads(bytes(printed))])

@@ -49,7 +49,7 @@ class Capacity:
         if need.cpus > self._cpus:
             return f"{need.cpus:g} cpus, and there are {self._cpus:g}"
         if need.memory > self._memory:
-            return f"{need.memory:g} bytes of memory, and there are {self._memory:g}"
+            return f"{_size(need.memory)} of memory, and there are {_size(self._memory)}"
         return None
 
     def take(self, need: Need) -> bool:
@@ -72,6 +72,14 @@ class Capacity:
             self._taken = Need(0.0, 0.0)
         else:
             self._taken = Need(self._taken.cpus - need.cpus, self._taken.memory - need.memory)
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
 
 
 _ROUNDING = 1e-6

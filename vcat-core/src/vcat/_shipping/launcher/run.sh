@@ -40,8 +40,11 @@ token=$$.$RANDOM.$RANDOM
 if [ -n "$asked" ]; then
   code=$asked
 elif command -v -- "$python" > /dev/null; then
-  "$python" main.py "$token"
-  code=$?
+  # What this shell has to say of a process that was killed is in the record, and in no log.
+  {
+    "$python" main.py "$token" 2>&3 3>&-
+    code=$?
+  } 3>&2 2> /dev/null
 else
   printf 'vcat: no Python at %s; set VCAT_PYTHON to one\n' "$python" >&2
   code=127

@@ -179,10 +179,17 @@ def test_signals_while_records_are_written_break_none(project):
 
         class Archive(LocalFileSystemPipelineArchive):
             def store(self, job_name, name, data):
+                self.strike(name)
+                super().store(job_name, name, data)
+
+            def store_parts(self, job_name, name, parts):
+                self.strike(name)
+                super().store_parts(job_name, name, parts)
+
+            def strike(self, name):
                 if name.startswith(os.environ["AT"]) and "VCAT_PYTHON" in os.environ:
                     print("sent", flush=True)
                     os.kill(os.getpid(), signal.SIGTERM)
-                super().store(job_name, name, data)
         """,
     )
     project.write(

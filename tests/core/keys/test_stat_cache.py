@@ -25,13 +25,20 @@ def reads(tmp_path, monkeypatch):
     monkeypatch.setattr(identity, "_TICK", 0)
     monkeypatch.setattr(stat_cache, "_kept", {})
     found = []
-    real = file._read
+    real, real_small = file._read, file._small
 
     def read(path):
         found.append(os.path.basename(os.fsdecode(path)))
         return real(path)
 
+    def small(path, status):
+        digest = real_small(path, status)
+        if digest is not None:
+            found.append(os.path.basename(os.fsdecode(path)))
+        return digest
+
     monkeypatch.setattr(file, "_read", read)
+    monkeypatch.setattr(file, "_small", small)
     return found
 
 

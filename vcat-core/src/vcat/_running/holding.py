@@ -231,6 +231,8 @@ class Values:
 
         Of all but its own: what it was given may be part of others.
         """
+        if not self._trusted:
+            return
         for each in self._trusted - {number}:
             self._digests[each] = None
             self._suspects[each] = number

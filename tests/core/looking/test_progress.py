@@ -28,6 +28,9 @@ def test_one_line_says_it_all():
         "train: 3 of 6 stages done, 2 cached, 12.3 s, about 2 min 05 s left;"
         " running: fit 4.0 s, score?[2J 1 min 10 s"
     )
+    long = RUNNING._replace(job_name="train-" * 10, running=())
+    said = ": 3 of 6 stages done, 2 cached, 12.3 s, about 2 min 05 s left"
+    assert describe(long, 79) == f"train-train-tra...{said}"
     many = tuple((f"s{number}", 1.0) for number in range(5))
     bare = Progress("train", 6, 0, 0, 1, many, 1.0, None)
     assert describe(bare) == (

@@ -470,7 +470,7 @@ def test_what_an_item_printed_is_said_to_be_of_that_item(run, capsys):
         print(n)
 
     items = said.map([7, 8])
-    run(items)
+    run(items, job="")
     assert capsys.readouterr() == ("7\n8\n", "")
     run(items)
     marks = [f"vcat: item {n} of {items.label} is cached; it had printed:\n" for n in (0, 1)]

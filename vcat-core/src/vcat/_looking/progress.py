@@ -144,8 +144,8 @@ def _tried(record: StageRecord) -> str:
     return f"{record.id}{again}"
 
 
-def describe(progress: Progress) -> str:
-    """Return the progress as one line."""
+def describe(progress: Progress, width: int | None = None) -> str:
+    """Return the progress as one line, of which what is done and left is within *width*."""
     parts = [f"{progress.done} of {progress.total} stages done"]
     if progress.cached:
         parts.append(f"{progress.cached} cached")
@@ -158,7 +158,10 @@ def describe(progress: Progress) -> str:
     if more := len(progress.running) - len(running):
         running.append(f"and {more} more")
     end = f"; running: {', '.join(running)}" if running else ""
-    return f"{progress.job_name}: {', '.join(parts)}{end}"
+    said, name = f": {', '.join(parts)}", progress.job_name
+    if width is not None and len(name) + len(said) > width:
+        name = f"{name[: max(8, width - len(said) - 3)]}..."
+    return f"{name}{said}{end}"
 
 
 def spell(seconds: float) -> str:

@@ -122,7 +122,7 @@ class _Line:
             columns = 0
         columns = columns or 80  # a terminal that nobody told its size says 0
         # The last column stays free: writing there moves some terminals to the next line.
-        self._write(f"\r\x1b[K{describe(progress)[: max(1, columns - 1)]}")
+        self._write(f"\r\x1b[K{describe(progress, columns - 1)[: max(1, columns - 1)]}")
         self.shown = self._drawn = True
 
     def hide(self) -> None:
@@ -182,7 +182,8 @@ class _Rich:
         from rich.text import Text
 
         bar = ProgressBar(total=max(1, progress.total), completed=progress.done, width=40)
-        head = Text(describe(progress._replace(running=())), no_wrap=True, overflow="ellipsis")
+        said = describe(progress._replace(running=()), self._console.width)
+        head = Text(said, no_wrap=True, overflow="ellipsis")
         shown = progress.running[:_MOST_ROWS]
         rows = [Text(f"  {printable(each)} {spell(took)}", no_wrap=True) for each, took in shown]
         if more := len(progress.running) - len(shown):

@@ -26,7 +26,7 @@ class KeptFile:
         self._fd = -1
         with suppress(OSError):
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            self._identity = _identity(self._fd)
+            self._identity = identity(self._fd)
 
     def open(self) -> int:
         """Return a descriptor to read it by, which the caller closes.
@@ -34,7 +34,7 @@ class KeptFile:
         Raises:
             OSError: It is gone, or was never there.
         """
-        if self._identity is not None and _identity(self._fd) == self._identity:
+        if self._identity is not None and identity(self._fd) == self._identity:
             return os.dup(self._fd)
         return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
@@ -79,7 +79,8 @@ def _range(fd: int, start: int, end: int) -> Iterator[bytes]:
         start += len(piece)
 
 
-def _identity(fd: int) -> tuple[int, int] | None:
+def identity(fd: int) -> tuple[int, int] | None:
+    """Return what names the open file for as long as it exists; ``None`` where it is closed."""
     try:
         found = os.fstat(fd)
     except OSError:

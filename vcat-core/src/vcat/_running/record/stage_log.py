@@ -13,6 +13,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
+from vcat._running.record.log import identity
+from vcat._running.stream import Front
 from vcat.abc import unobserved
 
 #: Of one stage, so many bytes are kept from the beginning, and so many from the end.
@@ -121,7 +123,7 @@ class StageLog:
 
     def _open(self, *, again: bool = True) -> bool:
         """Return whether the file is open; a stage may close it, or give its number to another."""
-        if self._identity is not None and _identity(self._fd) == self._identity:
+        if self._identity is not None and identity(self._fd) == self._identity:
             return True
         if not again:
             return False
@@ -130,7 +132,7 @@ class StageLog:
                 self._fd = os.open(self._path, _FLAGS, 0o600)
         except OSError:  # a stage has deleted the directory
             return False
-        self._identity = _identity(self._fd)
+        self._identity = identity(self._fd)
         return True
 
     def _read(self) -> bytes:
@@ -146,14 +148,6 @@ class StageLog:
                 if start >= HEAD:
                     break
         return b"".join(pieces)
-
-
-def _identity(fd: int) -> tuple[int, int] | None:
-    try:
-        found = os.fstat(fd)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 class StageLogs:
@@ -229,11 +223,11 @@ class StageLogs:
         return None
 
 
-class _Stream:
+class _Stream(Front):
     """A standard stream whose text is kept by stage; it is the original in all else."""
 
     def __init__(self, original: Any, logs: StageLogs) -> None:
-        self.original = original
+        super().__init__(original)
         self._logs = logs
 
     def reopen(self, number: int) -> None:
@@ -245,29 +239,9 @@ class _Stream:
                     number, "w", 1, closed.encoding, closed.errors, closefd=False
                 )
 
-    def write(self, text: Any) -> Any:
-        written = self.original.write(text)
-        if isinstance(text, str):
-            self._logs.write(text)
-        return written
-
-    def writelines(self, lines: Any) -> None:
-        for each in lines:
-            self.write(each)
+    def note(self, text: str) -> None:
+        self._logs.write(text)
 
     def flush(self) -> None:
         self._logs.flush()
         self.original.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.original, name)
-
-    def __iter__(self) -> Any:
-        return iter(self.original)
-
-    def __enter__(self) -> Any:
-        self.original.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> Any:
-        return self.original.__exit__(*exception)

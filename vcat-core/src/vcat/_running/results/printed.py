@@ -11,6 +11,8 @@ from _thread import get_ident
 from contextlib import suppress
 from typing import Any
 
+from vcat._running.stream import Front
+
 #: More than this of one stage is not kept, in characters.
 MAX_SIZE = 1 << 20
 
@@ -108,23 +110,17 @@ def _open(stream: Any) -> Any:
     return stream
 
 
-class _Tee:
+class _Tee(Front):
     """A stream that keeps what is written to it, and is the original in all else."""
 
     def __init__(self, original: Any, name: str, keeper: Printed) -> None:
-        self.original = original
+        super().__init__(original)
         self._name = name
         self._keeper: Printed | None = keeper
 
-    def write(self, text: Any) -> Any:
-        written = self.original.write(text)
-        if self._keeper is not None and isinstance(text, str):
+    def note(self, text: str) -> None:
+        if self._keeper is not None:
             self._keeper.keep(self._name, text)
-        return written
-
-    def writelines(self, lines: Any) -> None:
-        for each in lines:
-            self.write(each)
 
     @property
     def is_closed(self) -> bool:
@@ -134,16 +130,3 @@ class _Tee:
     def close_keeper(self) -> None:
         """Keep nothing more: what goes on using this stream is not of the stage."""
         self._keeper = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.original, name)
-
-    def __iter__(self) -> Any:
-        return iter(self.original)
-
-    def __enter__(self) -> Any:
-        self.original.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> Any:
-        return self.original.__exit__(*exception)

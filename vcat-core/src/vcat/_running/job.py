@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from contextlib import suppress
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
@@ -17,7 +16,6 @@ from vcat._keeping.archive import JobArchive, format_document, parse_document
 from vcat._keeping.definition import restore_graph
 from vcat._keeping.event import FILE, EventLog
 from vcat._keeping.guard import call
-from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import Configuration, thaw
 from vcat._running.failure import Places, describe_failure, traceback_of
 from vcat._running.mapping import StageFailure
@@ -30,6 +28,7 @@ from vcat._running.record.journal import Journal
 from vcat._running.record.log import KeptFile, flush_streams
 from vcat._running.record.provenance import StageTable, describe_environment, describe_names
 from vcat._running.record.source import source_archive
+from vcat._running.script import add_paths, stand_in
 from vcat.errors import VcatError
 from vcat.records import JobRecord
 
@@ -157,7 +156,7 @@ class _RunningJob:
     def _run_stages(self) -> dict[str, Any] | None:
         """Run the stages; return what failed, if something did."""
         try:
-            self._restore_paths()
+            add_paths(self.definition["paths"], self.places.here)
             graph, parameters = self._restore()
             self.journal.label = graph.label
             self.table = StageTable(graph, self._ids(), self.places)
@@ -224,23 +223,11 @@ class _RunningJob:
             find=configuration.value_types.find,
         )
 
-    def _restore_paths(self) -> None:
-        """Let the project's modules be imported by the names the script imported them by."""
-        here = self.places.here
-        for path in reversed(self.definition["paths"]):
-            inside = os.path.normpath(os.path.join(here, path))
-            if inside not in sys.path:
-                sys.path.insert(sys.path.index(here) + 1 if here in sys.path else 0, inside)
-
     def _restore(self) -> tuple[Graph, dict[str, Any]]:
         # What belongs to the script's own module shall find it, and not the bootstrap's.
-        main = ModuleType("__main__")
         script = self.definition["submitted"]["script"]
-        main.__file__ = os.path.join(self.places.here, script)
+        stand_in(os.path.join(self.places.here, script), self.definition["package"])
         self.places.keep_lines(script)
-        main.__package__ = self.definition["package"]
-        sys.modules["__main__"] = main
-        open_namespaces(main.__dict__)
         with open(os.path.join(self.directory, "job", "values.bin"), "rb") as file:
             pickles = file.read()
         stages, parameters = restore_graph(self.definition, pickles)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from operator import getitem
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph, fill
@@ -19,8 +19,8 @@ from vcat._keeping.codec import loads
 from vcat._keeping.definition import restore_graph
 from vcat._keeping.entry import unpack
 from vcat._keeping.guard import ask
-from vcat._keeping.rebuild import open_namespaces
 from vcat._running.result import check_result
+from vcat._running.script import add_paths, stand_in
 from vcat.abc import SupportsBlobs
 from vcat.errors import FormatError, VcatError
 
@@ -42,16 +42,8 @@ def prepare(definition: dict[str, Any], here: str) -> None:
     """Let what a job has pickled find the project in *here*, and the script's module."""
     if here not in sys.path:
         sys.path.insert(0, here)
-    for path in reversed(definition["paths"]):
-        inside = os.path.normpath(os.path.join(here, path))
-        if inside not in sys.path:
-            sys.path.insert(sys.path.index(here) + 1, inside)
-    # What belongs to the script's own module shall find it, and not that of this process.
-    main = ModuleType("__main__")
-    main.__file__ = os.path.join(here, definition["submitted"]["script"])
-    main.__package__ = definition["package"]
-    sys.modules["__main__"] = main
-    open_namespaces(main.__dict__)
+    add_paths(definition["paths"], here)
+    stand_in(os.path.join(here, definition["submitted"]["script"]), definition["package"])
 
 
 def move_code(submitted: str, here: str) -> None:

@@ -8,7 +8,6 @@ import sys
 import time
 from contextlib import ExitStack, suppress
 from operator import getitem
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.reporting import listen
@@ -17,7 +16,6 @@ from vcat._keeping.archive import JobArchive
 from vcat._keeping.codec import dumps, loads
 from vcat._keeping.digest import digest_parts
 from vcat._keeping.event import EventLog
-from vcat._keeping.rebuild import open_namespaces
 from vcat._plugins.configuration import thaw
 from vcat._running.attempt import attempt, is_worth_another
 from vcat._running.failure import Places, describe_failure, traceback_of
@@ -28,6 +26,7 @@ from vcat._running.process.seed import actions_on_import
 from vcat._running.process.workplace import Workplace
 from vcat._running.report import Reports
 from vcat._running.result import path_in_result, serialize_result
+from vcat._running.script import stand_in
 from vcat._running.workers import exchange
 from vcat._running.workers.exchange import Piece
 from vcat._running.workers.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
@@ -65,7 +64,7 @@ class Worker:
         self._stages: dict[str, Stage] = {}
         self._warnings: list[str] = []
         self._cache: ResultCache | None = None
-        _restore_main(self._told)
+        stand_in(self._told.main, self._told.package)
         if self._told.main:
             self._places.keep_lines(self._places.shown(self._told.main))
         for stream in (sys.stdout, sys.stderr):
@@ -311,16 +310,6 @@ class Worker:
 
             self._journal_now = Journal(self._log, self._archive, self._workplace, lambda: None)
         return self._journal_now
-
-
-def _restore_main(told: Beginning) -> None:
-    """Give functions of the script the module that they belong to, without running it."""
-    main = ModuleType("__main__")
-    if told.main:
-        main.__file__ = told.main
-    main.__package__ = told.package
-    sys.modules["__main__"] = main
-    open_namespaces(main.__dict__)
 
 
 def _is_item(stage: Stage, task: Task) -> bool:

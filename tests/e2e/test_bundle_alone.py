@@ -148,3 +148,43 @@ def test_members_are_plain_and_private(project, tmp_path):
         *("run.sh", "main.py", "bundle.json"),
         *("job", "project", "runtime", "requirements"),
     }
+
+
+def test_workers_import_as_the_job_does(project):
+    """From the one compiled file: they compile nothing, and leave no file for each module."""
+    project.write(
+        "two.config.yaml",
+        """\
+        execution_implementation:
+          executor_type: vcat.ProcessPoolExecutor
+          constructor_keyword_arguments: {workers: 2}
+        deployment_implementation:
+          deployment_type: vcat.LocalShellJobDeployment
+          constructor_keyword_arguments: {path: ../jobs}
+        """,
+    )
+    project.write(
+        "train.py",
+        """\
+        import gc, os, sys
+        from vcat import *
+
+        @stage
+        def look(number):
+            import vcat
+            return type(vcat.__loader__).__module__, gc.isenabled(), os.getpid()
+
+        @stage
+        def join(*seen):
+            return seen
+
+        if __name__ == "__main__":
+            seen = join(look(1), look(2)).run(job_name="several").fetch_job_results()
+            print(*(each[:2] for each in seen))
+        """,
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    done = project.run("train.py", env=environment)
+    assert done.stdout == "('vcat_compiled', True) ('vcat_compiled', True)\n"
+    made = (project.parent / "jobs" / "several" / "runtime" / "vcat").rglob("*.pyc")
+    assert list(made) == []

@@ -118,7 +118,13 @@ class _Worker:
 
     def __init__(self, beginning: bytes) -> None:
         self._context = _Context()
-        self.pool = Pool(1, self._context, _begin, (beginning,))
+        # In a job the process imports vcat from the one compiled file, as the job does.
+        compiled = sys.modules.get("vcat_compiled")
+        if compiled is None:
+            self.pool = Pool(1, self._context, _begin, (beginning,))
+        else:
+            told = (__name__, _begin.__name__, beginning)
+            self.pool = Pool(1, self._context, compiled.begin, told)
 
     def kill(self) -> None:
         """End the process with all it has started."""
@@ -150,6 +156,10 @@ class _Context(SpawnContext):
 
 
 class _Process(SpawnProcess):
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As the plain one: nothing of vcat is imported there before the worker is begun.
+        return object.__new__, (SpawnProcess,), self.__dict__
+
     def start(self) -> None:
         # A process that is spawned runs the script again, which is what __main__ was made from, to
         # find in it what it is sent. Nothing that workers are sent is found there: functions of the

@@ -76,3 +76,18 @@ def install() -> None:
     with open(CONTENT, "rb") as file:
         codes = marshal.load(file)  # noqa: S302  # the bundle has been verified
     sys.meta_path.insert(0, Finder(codes))
+
+
+def begin(module: str, function: str, argument: bytes) -> None:
+    """Begin a worker process of the job as the job itself has begun: import in the same way.
+
+    Args:
+        module: Where the function is that makes this process a worker.
+        function: Its name.
+        argument: What it is given.
+    """
+    install()
+    from importlib import import_module
+
+    getattr(import_module(module), function)(argument)
+    gc.enable()

@@ -54,7 +54,9 @@ def tests(session: nox.Session) -> None:
 
     With arguments, ``nox -s tests -- tests/core -k graph``, only pytest, with them.
     """
-    _install(session, "lint", "types", "test", "array", "example", "fast", editable=True)
+    _install(
+        session, "lint", "types", "test", "array", "example", "fast", "progress", editable=True
+    )
     if not session.posargs:
         _lint(session)
         _types(session)

@@ -60,7 +60,15 @@ def tests(session: nox.Session) -> None:
     if not session.posargs:
         _lint(session)
         _types(session)
-    session.run("python", "-m", "pytest", *session.posargs, env=ENVIRONMENT)
+    where = session.posargs or ["-m", "not storm"]
+    session.run("python", "-m", "pytest", *where, env=ENVIRONMENT)
+
+
+@nox.session
+def storm(session: nox.Session) -> None:
+    """Kill whoever has to do with a job at random moments, hundreds of times."""
+    _install(session, "test", "array", "fast", editable=True)
+    session.run("python", "-m", "pytest", "-m", "storm", *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session
@@ -103,7 +111,7 @@ def minimums(session: nox.Session) -> None:
     requirements = [each for group in ("test", "array", "example") for each in GROUPS[group]]
     session.install(*requirements, *sources, "-c", str(CONSTRAINTS))
     session.run("python", "-m", "pip", "check")
-    where = session.posargs or ["--ignore=tests/packaging", "-k", "not cancer"]
+    where = session.posargs or ["--ignore=tests/packaging", "-k", "not cancer", "-m", "not storm"]
     session.run("python", "-m", "pytest", *where, env=ENVIRONMENT)
 
 

@@ -37,5 +37,8 @@ def _own_directory(
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests marked ``slow`` last, so that most mistakes show within seconds."""
+    """Put the tests marked ``slow`` last, so that most mistakes show within seconds.
+
+    Those marked ``storm`` are in a session of their own.
+    """
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

@@ -28,7 +28,7 @@ for line in sys.stdin:
 """
 
 
-@pytest.mark.parametrize("rounds", [12, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [12, pytest.param(200, marks=pytest.mark.storm)])
 def test_random_kills_leave_no_job_in_a_false_state(jobs, rounds):
     """Whoever dies when: each job ends, is what it was seen to be, and leaves no process."""
     seed = random.randrange(1 << 32)

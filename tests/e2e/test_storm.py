@@ -398,7 +398,9 @@ def await_that(condition, words: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="whose process it is, is read from /proc")
-@pytest.mark.parametrize(("lanes", "rounds"), [(1, 5), pytest.param(4, 50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("lanes", "rounds"), [(1, 5), pytest.param(4, 50, marks=pytest.mark.storm)]
+)
 def test_whoever_is_killed_no_job_is_in_a_false_state(tmp_path, lanes, rounds):
     """Each job ends, is what everybody is told, leaves no process, and can be run again."""
     seed = random.randrange(1 << 32)

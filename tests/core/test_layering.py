@@ -46,6 +46,7 @@ _MAY_IMPORT_BY_NAME = {
     "vcat/_keeping/codec.py",  # a module as a value is imported where it is read
     "vcat/_keeping/rebuild.py",  # functions of the project's modules
     "vcat/_keys/resolution.py",  # what a function's body imports, to see what it reaches
+    "vcat/_shipping/launcher/compiled.py",  # what makes a process a worker, once it is installed
     "vcat/_running/trial/trying.py",  # modules of the project, to see that they can be
     "vcat/_plugins/reference.py",  # object references and plugins
     "vcat_cli/command.py",  # each verb, when it is called

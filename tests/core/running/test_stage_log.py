@@ -8,9 +8,10 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import pytest
 
+from vcat._keeping.archive import log_name
 from vcat._running.record import log, stage_log
 from vcat._running.record.log import KeptFile
-from vcat._running.record.stage_log import StageLog, StageLogs, log_name
+from vcat._running.record.stage_log import StageLog, StageLogs
 
 
 @contextmanager

@@ -182,6 +182,11 @@ def _archive_of(document: str) -> str:
     return "provenance" if document == "provenance" else "miscellaneous"
 
 
+def log_name(number: int) -> str:
+    """Return what the log of a stage is called, in the job's directory and in the archive."""
+    return f"stage-{number:06d}.log"
+
+
 def _value_name(number: int) -> str:
     return f"{number:06d}.pickle"
 

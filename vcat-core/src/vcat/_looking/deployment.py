@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from vcat import Stage, rerun_job
-from vcat._keeping.archive import JobArchive
+from vcat._keeping.archive import JobArchive, log_name
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
 from vcat._keeping.guard import call
@@ -361,7 +361,7 @@ class Deployment:
         return number is not None and self.stages()[number].ended_at is not None
 
     def _log_file(self, stage: Stage | str | None) -> JobFile:
-        name = LOG if stage is None else f"stage-{self._number(stage):06d}.log"
+        name = LOG if stage is None else log_name(self._number(stage))
         return JobFile(self.place, name)
 
     def definition(self) -> dict[str, Any]:

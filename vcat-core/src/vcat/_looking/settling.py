@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vcat._keeping.archive import log_name
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import FILE, fold_reports, fold_stages, single
 from vcat._keeping.guard import call
@@ -137,7 +138,7 @@ def _archive_rest(place: Place, feed: EventFeed) -> None:
     if definition is not None and "stages" in definition:
         for each in fold_stages(feed.read(), stage_records(definition)):
             if each.status in ("running", "failed", "completed"):
-                _archive(place, f"stage-{each.number:06d}.log")
+                _archive(place, log_name(each.number))
     provenance = place.document("provenance")
     kept = archive.fetch_document("provenance")
     if provenance is not None and (kept is None or not kept.get("complete", True)):

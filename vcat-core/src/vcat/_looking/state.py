@@ -10,7 +10,6 @@ from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord
 #: How long handing over may take, in seconds: the largest bundle over the slowest line.
 _HANDING_OVER = 3600.0
 
-
 #: The exit codes of a job that SIGINT or SIGTERM has ended.
 _ASKED_TO_END = (130, 143)
 
@@ -40,11 +39,9 @@ def judge(
         if state == "completed" and not outcome["result"]:
             reason = "it ended with exit code 0 but left no result"
             return deployed._replace(state="failed", reason=reason)
-        return (
-            deployed._replace(state=state, reason=_reason(outcome))
-            if (state != "completed")
-            else deployed
-        )
+        if state == "completed":
+            return deployed
+        return deployed._replace(state=state, reason=_reason(outcome))
     if deployed.state == "cancelled" and state == "cancelled":
         return deployed._replace(reason=deployed.reason or _reason(outcome))
     asked_to_end = state == "cancelled" and deployed.exit_code in _ASKED_TO_END
@@ -65,9 +62,7 @@ def _unknown(outcome: dict[str, Any] | None, row: JobRecord | None) -> Deploymen
             return ended
         # Whoever looked while the deployment knew the job has put down what it said.
         return ended._replace(state=row.state, reason=row.reason, exit_code=row.exit_code)
-    if row is not None and row.state in TERMINAL_STATES - {"completed"}:
-        return DeploymentStatus(row.state, row.exit_code, row.reason, row.started_at, row.ended_at)
-    return DeploymentStatus(
+    return _as_listed(row) or DeploymentStatus(
         "lost",
         reason="the deployment that the configuration names does not know it and it left no result",
     )
@@ -75,12 +70,20 @@ def _unknown(outcome: dict[str, Any] | None, row: JobRecord | None) -> Deploymen
 
 def not_handed_over(row: JobRecord | None) -> DeploymentStatus:
     """Return the state of a job that no deployment has, as its *row* of the listing tells it."""
-    if row is not None and row.state in TERMINAL_STATES - {"completed"}:
-        return DeploymentStatus(row.state, row.exit_code, row.reason, row.started_at, row.ended_at)
+    listed = _as_listed(row)
+    if listed is not None:
+        return listed
     if row is not None and time.time() - row.submitted_at > _HANDING_OVER:
         reason = "nobody has handed it over within an hour: whoever submitted it was killed"
         return DeploymentStatus("lost", reason=reason)
     return DeploymentStatus("queued", reason="it has not been handed over yet")
+
+
+def _as_listed(row: JobRecord | None) -> DeploymentStatus | None:
+    """Return the end that a *row* has, unless it is ``completed``: there is no result to show."""
+    if row is None or row.state not in TERMINAL_STATES - {"completed"}:
+        return None
+    return DeploymentStatus(row.state, row.exit_code, row.reason, row.started_at, row.ended_at)
 
 
 def _ended(outcome: dict[str, Any]) -> DeploymentStatus:

@@ -107,8 +107,8 @@ class _RunningJob:
         self.workplace = Workplace(directory, configuration.log_level, interruption)
         self.workplace.enter(((self.log.fileno(), events),))
         self.journal = Journal(self.log, self.archive, self.workplace, self._refresh_provenance)
-        ids = [each["id"] for each in definition["stages"]]
-        self.seeds = Seeds(self.name, ids)
+        self.ids = [each["id"] for each in definition["stages"]]
+        self.seeds = Seeds(self.name, self.ids)
         self.table: StageTable | None = None
         self.environment: dict[str, Any] = {}
         self.refresh_at = 0.0
@@ -159,7 +159,7 @@ class _RunningJob:
             add_paths(self.definition["paths"], self.places.here)
             graph, parameters = self._restore()
             self.journal.label = graph.label
-            self.table = StageTable(graph, self._ids(), self.places)
+            self.table = StageTable(graph, self.ids, self.places)
             self.environment = describe_environment()
             self._archive_provenance(complete=False)
             engine = make_engine(
@@ -233,9 +233,6 @@ class _RunningJob:
         stages, parameters = restore_graph(self.definition, pickles)
         return Graph.in_order(stages), parameters
 
-    def _ids(self) -> list[str]:
-        return [each["id"] for each in self.definition["stages"]]
-
     def _archive_source(self) -> None:
         source = source_archive(self.directory)
         if source is None:
@@ -247,7 +244,7 @@ class _RunningJob:
         """Write down how the job has ended, and all that it leaves."""
         journal, last = self.journal, len(self.definition["stages"]) - 1
         if state == "cancelled":
-            ids, left = self._ids(), journal.job_ends(f"the job was {reason}")
+            ids, left = self.ids, journal.job_ends(f"the job was {reason}")
             # The items of a map have no ids of their own, and the map runs with them.
             named = ", ".join(ids[each] for each in left if each < len(ids))
             where = f" while {named} ran" if named else ""

@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from threading import get_ident, main_thread
 from typing import TYPE_CHECKING, Any
 
 import vcat
 from vcat._keeping.command import show_command
+from vcat._running.record.log import flush_streams
 from vcat.errors import CommandError
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def run_command(argv: Sequence[str], timeout: float | None) -> int:
     from vcat._running.process.spool import Spool
 
     words = [sys.executable if argv[0] in _PYTHONS else argv[0], *argv[1:]]
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # what was printed before shall stand before it in the log
-            stream.flush()
+    flush_streams()  # what was printed before shall stand before it in the log
     with Spool.open() as spool:
         held = _Held()
         try:

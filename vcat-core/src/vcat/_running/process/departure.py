@@ -8,6 +8,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
+from vcat._running.record.log import flush_streams
+
 if TYPE_CHECKING:
     from vcat._keeping.event import EventLog
 
@@ -99,7 +101,5 @@ def leave_child(label: str, error: BaseException | None = None) -> NoReturn:
                 " end it with os._exit()\n"
             )
             sys.stderr.write(text)
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()
+    flush_streams()
     os._exit(code & 0xFF)

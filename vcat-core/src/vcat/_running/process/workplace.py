@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vcat._running.attempt import after_call
 from vcat._running.process.import_hook import ImportHook
 from vcat._running.process.seed import actions_on_import
+from vcat._running.record.log import identity
 from vcat._running.record.stage_log import StageLogs
 from vcat.abc import unobserved
 
@@ -49,7 +50,7 @@ class Workplace:
         """Begin; *keep* are more descriptors that the process needs, each with its file."""
         output = os.path.join(self._directory, "output.log")
         standard = ((0, os.devnull), (1, output), (2, output))
-        self._descriptors = [_Descriptor(fd, file, _identity(fd)) for fd, file in standard + keep]
+        self._descriptors = [_Descriptor(fd, file, identity(fd)) for fd, file in standard + keep]
         self.logs.install()
         ImportHook(actions_on_import() | {"logging": self._show_logging}).install()
         if "logging" in sys.modules:
@@ -112,7 +113,7 @@ class _Descriptor(NamedTuple):
     identity: tuple[int, int] | None
 
     def restore(self) -> None:
-        if self.identity is None or _identity(self.number) == self.identity:
+        if self.identity is None or identity(self.number) == self.identity:
             return
         flags = os.O_CLOEXEC | (os.O_RDONLY if self.number == 0 else os.O_WRONLY | os.O_APPEND)
         for path in (self.path, os.devnull):
@@ -124,14 +125,6 @@ class _Descriptor(NamedTuple):
                 else:
                     os.set_inheritable(fd, self.number < 3)
                 return
-
-
-def _identity(number: int) -> tuple[int, int] | None:
-    try:
-        found = os.fstat(number)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _beneath(stream: Any) -> Any:

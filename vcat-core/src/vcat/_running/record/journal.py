@@ -7,11 +7,11 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.archive import log_name
 from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
 from vcat._running.failure import first_line, traceback_of
 from vcat._running.record.provenance import describe_code, describe_key
-from vcat._running.record.stage_log import log_name
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:

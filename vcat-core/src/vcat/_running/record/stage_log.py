@@ -13,6 +13,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
+from vcat._keeping.archive import log_name
 from vcat._running.record.log import identity
 from vcat._running.stream import Front
 from vcat.abc import unobserved
@@ -22,11 +23,6 @@ HEAD, TAIL = 64 << 20, 1 << 20
 
 _PENDING = 8192
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-
-
-def log_name(number: int) -> str:
-    """Return what the file of a stage is called, in the job's directory and in the archive."""
-    return f"stage-{number:06d}.log"
 
 
 class StageLog:

@@ -24,6 +24,7 @@ from vcat._running.process.import_hook import ImportHook
 from vcat._running.process.interruption import Interruption
 from vcat._running.process.seed import actions_on_import
 from vcat._running.process.workplace import Workplace
+from vcat._running.record.log import flush_streams
 from vcat._running.report import Reports
 from vcat._running.result import path_in_result, serialize_result
 from vcat._running.script import stand_in
@@ -120,11 +121,7 @@ class Worker:
         finally:
             self._interruption.hold()
             exchange.inputs.clear()
-            for stream in (sys.stdout, sys.stderr):
-                with suppress(
-                    Exception
-                ):  # a stage may have closed it, or put anything in its place
-                    stream.flush()
+            flush_streams()
             if self._workplace is not None:
                 self._workplace.logs.end(task.number)
         if journal is None:

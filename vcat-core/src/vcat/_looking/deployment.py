@@ -14,6 +14,7 @@ from vcat._keeping.guard import call
 from vcat._looking.failure import exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import JobFile, single_lines, whole_lines
+from vcat._looking.overtime import explain_overtime
 from vcat._looking.place import Place
 from vcat._looking.settling import LOG, counted, is_settled, settle, settled_row
 from vcat._looking.state import judge, not_handed_over
@@ -338,7 +339,10 @@ class Deployment:
             row = call(self.configuration.listing, "get", self.job_name)
             if outcome is None and self.place.id() is None:
                 return not_handed_over(row)
-        self._ended = status = judge(deployed, outcome, row)
+        status = judge(deployed, outcome, row)
+        if outcome is None:
+            status = explain_overtime(status, self._archive, self.feed)
+        self._ended = status
         if deployed is not None:
             with suppress(VcatError, LookupError):  # a broken store must not break looking
                 self._settled = settle(self.configuration.listing, self.place, self.feed, status)

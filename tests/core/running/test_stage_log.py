@@ -2,8 +2,10 @@
 
 import io
 import os
+import signal
 import sys
 import threading
+import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import pytest
@@ -156,6 +158,35 @@ def test_a_fork_does_not_print_what_its_parent_has_begun(tmp_path):
         log.write("child\n")
         os._exit(0)
     os.waitpid(pid, 0)
+    log.write("ended\n")
+    assert given(log.close) == b"child\nbegun ended\n"
+
+
+def test_a_fork_flushes_what_is_its_own_only(tmp_path):
+    """Python flushes at the end of a forked process, whatever another thread was just printing."""
+    log = StageLog(str(tmp_path / "log"))
+    log.write("begun ")
+    held, forked = threading.Event(), threading.Event()
+
+    def hold():
+        with log._lock:
+            held.set()
+            forked.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that there are threads is the point
+        pid = os.fork()
+    if pid == 0:
+        signal.alarm(60)  # instead of waiting for ever for a thread that is not here
+        log.flush()
+        log.write("child\n")
+        os._exit(0)
+    forked.set()
+    thread.join()
+    assert os.waitpid(pid, 0)[1] == 0
     log.write("ended\n")
     assert given(log.close) == b"child\nbegun ended\n"
 

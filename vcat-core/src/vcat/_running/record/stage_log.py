@@ -57,9 +57,7 @@ class StageLog:
         """Take what is printed; whole lines are in the file at once."""
         if not text:
             return
-        if self._pid != os.getpid():  # of a fork: what its parent has begun is the parent's
-            self._pid, self._pending, self._lock = os.getpid(), "", RLock()
-        with self._lock:
+        with self._own_lock():
             if self._heading:
                 text, self._heading = self._heading + text, ""
             self._pending += text
@@ -69,7 +67,7 @@ class StageLog:
 
     def flush(self) -> None:
         """Put into the file what is there of a line."""
-        with self._lock:
+        with self._own_lock():
             text, self._pending = self._pending, ""
             if not text:
                 return
@@ -103,6 +101,11 @@ class StageLog:
             self._fd, self._room = -1, 0
             self._tail.clear()
         return is_there
+
+    def _own_lock(self) -> RLock:
+        if self._pid != os.getpid():  # of a fork: what its parent has begun is the parent's
+            self._pid, self._pending, self._lock = os.getpid(), "", RLock()
+        return self._lock
 
     def _append(self, data: bytes) -> int:
         """Write *data* to the file as far as it goes; return how much of it went."""

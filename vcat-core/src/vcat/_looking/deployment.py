@@ -16,7 +16,8 @@ from vcat._looking.feed import EventFeed
 from vcat._looking.log import JobFile, single_lines, whole_lines
 from vcat._looking.place import Place
 from vcat._looking.settling import LOG, counted, is_settled, settle, settled_row
-from vcat._looking.state import judge, not_handed_over
+from vcat._looking.state import ABANDONED, judge, not_handed_over
+from vcat._looking.submitter import is_expected
 from vcat._looking.watch import Watcher
 from vcat.errors import FormatError, UnknownJobError, VcatError
 from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord, StageRecord
@@ -330,16 +331,20 @@ class Deployment:
         """Return the state with its reason, exit code and times."""
         if self._ended is not None:
             return self._ended
+        handed_over, expected = self.place.is_handed_over(), None
         deployed = self.place.status()
         if deployed is not None and deployed.state not in TERMINAL_STATES:
             return deployed
+        if deployed is None and not handed_over:
+            expected = is_expected(self.place, self.configuration)
         outcome, row = self._outcome(), None
         if deployed is None:
             row = call(self.configuration.listing, "get", self.job_name)
-            if outcome is None and self.place.id() is None:
-                return not_handed_over(row)
-        self._ended = status = judge(deployed, outcome, row)
-        if deployed is not None:
+        if deployed is not None or handed_over or outcome is not None:
+            self._ended = status = judge(deployed, outcome, row)
+        else:
+            status = not_handed_over(row, expected=expected)
+        if deployed is not None or status.reason == ABANDONED:
             with suppress(VcatError, LookupError):  # a broken store must not break looking
                 self._settled = settle(self.configuration.listing, self.place, self.feed, status)
         return status

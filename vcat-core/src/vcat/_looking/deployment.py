@@ -17,7 +17,8 @@ from vcat._looking.log import JobFile, single_lines, whole_lines
 from vcat._looking.overtime import explain_overtime
 from vcat._looking.place import Place
 from vcat._looking.settling import LOG, counted, is_settled, settle, settled_row
-from vcat._looking.state import judge, not_handed_over
+from vcat._looking.state import ABANDONED, judge, not_handed_over
+from vcat._looking.submitter import is_expected
 from vcat._looking.watch import Watcher
 from vcat.errors import FormatError, UnknownJobError, VcatError
 from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord, StageRecord
@@ -331,19 +332,21 @@ class Deployment:
         """Return the state with its reason, exit code and times."""
         if self._ended is not None:
             return self._ended
+        handed_over, expected = self.place.is_handed_over(), None
         deployed = self.place.status()
         if deployed is not None and deployed.state not in TERMINAL_STATES:
             return deployed
+        if deployed is None and not handed_over:
+            expected = is_expected(self.place, self.configuration)
         outcome, row = self._outcome(), None
         if deployed is None:
             row = call(self.configuration.listing, "get", self.job_name)
-            if outcome is None and self.place.id() is None:
-                return not_handed_over(row)
-        status = judge(deployed, outcome, row)
-        if outcome is None:
-            status = explain_overtime(status, self._archive, self.feed)
-        self._ended = status
-        if deployed is not None:
+        if deployed is not None or handed_over or outcome is not None:
+            status = judge(deployed, outcome, row)
+            self._ended = status = explain_overtime(status, outcome, self._archive, self.feed)
+        else:
+            status = not_handed_over(row, expected=expected)
+        if deployed is not None or status.reason == ABANDONED:
             with suppress(VcatError, LookupError):  # a broken store must not break looking
                 self._settled = settle(self.configuration.listing, self.place, self.feed, status)
         return status

@@ -111,6 +111,22 @@ def test_a_command_is_a_job_like_any_other(project):
     assert not (project.directory / "plot.txt").exists()
 
 
+def test_a_script_of_a_command_runs_bare_too(project):
+    """Without a job it does all that it does, says once that nothing is kept, and keeps nothing."""
+    project.write("train.py", TRAIN)
+    project.write("helper.py", "")
+    done = project.run("train.py", "--lr", "0.1")
+    assert done.stdout == "rate 0.1\n"
+    file = project.directory / "train.py"
+    assert done.stderr == (
+        f"to stderr\n{file}:8: RuntimeWarning: vcat: metric 'loss' is dropped, and so is whatever"
+        " else this process logs: it runs no stage and is no command of a job; run() of a pipeline"
+        " keeps what its stages log, `vcat submit -- python SCRIPT` what a script does\n"
+        '  log_metric("loss", 1 / (step + 1), step=step)\n'
+    )
+    assert sorted(os.listdir(project.directory)) == ["helper.py", "plot.txt", "train.py"]
+
+
 def test_a_command_job_can_be_run_again(project):
     """The archived command runs in the archived source, whatever is in the directory today."""
     project.write("train.py", "print('as it was')")

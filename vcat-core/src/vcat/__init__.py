@@ -67,7 +67,7 @@ def get_job(name: str) -> Deployment:
     """Return the deployment of a job that any process submitted.
 
     Args:
-        name: The name of the job, or the beginning of it where that is unique.
+        name: The name of the job, or the beginning of it where that is unique; ``@`` is the newest.
 
     Raises:
         UnknownJobError: No job, or more than one, answers to *name*.

@@ -190,7 +190,8 @@ def submit_command(
         timeout: After how many seconds the command is ended and the job fails.
 
     Raises:
-        GraphError: There is no command, or a job called *job_name* is there.
+        GraphError: *argv* is empty, or a job called *job_name* is there.
+        CommandError: The deployment knows that no job would find the command.
         ConfigError: The configuration of this directory is wrong.
         BundleError: The directory cannot be bundled.
     """

@@ -15,6 +15,7 @@ from vcat.abc.backend import Configured, Data, parse_size, unobserved
 from vcat.abc.job import (
     DeploymentBackend,
     ExecutorBackend,
+    SupportsCommands,
     SupportsGaps,
     SupportsKill,
     WorkerEndedError,
@@ -45,6 +46,7 @@ __all__ = [
     "SupportsBlobs",
     "SupportsClaims",
     "SupportsCollection",
+    "SupportsCommands",
     "SupportsGaps",
     "SupportsKill",
     "SupportsParts",

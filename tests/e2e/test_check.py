@@ -103,19 +103,18 @@ def test_modules_that_are_not_in_the_bundle(check, project, tmp_path):
 
     assert code == 1
 
-    def left_out(top):
+    def left_out(line, rule, top):
         return (
-            "is not in the bundle: an ignore rule, a default or a store leaves"
-            f" {top.strip('/')} out; a line '!/{top}' in .vcatignore brings back what rules leave"
-            " out"
+            f"is not in the bundle: .gitignore:{line}: {rule} leaves {top.strip('/')} out; a line"
+            f" '!/{top}' in .vcatignore brings it back"
         )
 
     outside = f"{tmp_path}/home/elsewhere/outside.py"
     assert sorted(said) == [
         "pack/clean.py:7: module 'not_there_at_all' is neither here nor where the job runs; install"
         " it",
-        f"pack/parts.py:2: module 'gen' {left_out('gen/')}",
-        f"train.py:7: module 'keys' {left_out('keys.py')}",
+        f"pack/parts.py:2: module 'gen' {left_out(2, '/gen/', 'gen/')}",
+        f"train.py:7: module 'keys' {left_out(1, 'keys.py', 'keys.py')}",
         f"train.py:7: module 'outside' lies outside of the project, in {outside}; move it into the"
         " project, or install it where the job runs",
     ]
@@ -261,8 +260,8 @@ def test_files_and_secrets_in_arguments(check, project):
     )
 
     ignored = (
-        "which is there and not in the bundle: an ignore rule, a default or a store leaves big.csv"
-        " out; a line '!/big.csv' in .vcatignore brings back what rules leave out"
+        "which is there and not in the bundle: .gitignore:1: big.csv leaves big.csv out; a line"
+        " '!/big.csv' in .vcatignore brings it back"
     )
     assert code == 1
     assert said == [
@@ -431,8 +430,8 @@ def test_many_files_of_one_argument(check):
     assert len(said) == 11
     assert (
         "train.py:2: stage 'load': argument 'path' is 'data/3.csv', which is there and not in the"
-        " bundle: an ignore rule, a default or a store leaves data out; a line '!/data/' in"
-        " .vcatignore brings back what rules leave out"
+        " bundle: .gitignore:1: data/ leaves data out; a line '!/data/' in .vcatignore brings it"
+        " back"
     ) in said
     assert said[-1] == "train.py:2: warning: stage 'load': argument 'path' has 2 more such paths"
 

@@ -102,3 +102,8 @@ def sender(spool: str) -> Any:
     if spool not in _senders:
         _senders[spool] = import_module("vcat._running.process.spool").Sender(spool)
     return _senders[spool]
+
+
+def nobody() -> Any:
+    """Return who takes what is reported where neither a stage nor a command of a job runs."""
+    return import_module("vcat._running.unheard").unheard

@@ -12,6 +12,7 @@ from vcat._authoring.graph import Graph
 from vcat._keeping.definition import describe_graph
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
+from vcat._shipping.absence import Absence
 from vcat._shipping.bundle import remove
 from vcat._shipping.explanation import Explanation
 from vcat._shipping.finding import Finding
@@ -60,17 +61,19 @@ class _Checking:
         self._check_pickles(sendable, parameters)
         needs = needs_of(graph, self._project, self._script)
         self._check_main(needs)
-        tree = self._tree(configuration)
+        stores: list[str] = []
+        tree = self._tree(configuration, stores)
         if tree is None:
             return
         sent = {os.fsdecode(each.path) for each in tree.entries}
-        literals = Literals(self._project, self._script, sent)
+        absence = Absence(self._project, sent, stores)
+        literals = Literals(self._project, self._script, sent, absence)
         for stage in graph.stages:
             self.found += literals.of_stage(stage, self._place(stage))
         for each, value in parameters.items():
             self.found += literals.of_value(value, each, f"hyperparameter {each!r}", "")
         if configuration is not None:
-            self._try(sendable, parameters, name, configuration, needs, sent)
+            self._try(sendable, parameters, name, configuration, needs, absence)
 
     def _configuration(self, job_name: str | None) -> tuple[Configuration | None, str]:
         try:
@@ -138,11 +141,11 @@ class _Checking:
                 text = f"starts processes, which may run the script anew and submit jobs; {remedy}"
                 self.found.append(Finding(place, text, is_warning=True))
 
-    def _tree(self, configuration: Configuration | None) -> Tree | None:
+    def _tree(self, configuration: Configuration | None, stores: list[str]) -> Tree | None:
+        """Return what would be sent, and add the stores that would not to *stores*."""
         try:
-            stores = []
             if configuration is not None:
-                stores = stores_in(self._project, configuration.freeze()["backends"])
+                stores += stores_in(self._project, configuration.freeze()["backends"])
             tree = scan(self._project, exclude=stores)
         except BundleError as error:
             first, *lines = str(error).split("\n")
@@ -166,7 +169,7 @@ class _Checking:
         name: str,
         configuration: Configuration,
         needs: Needs,
-        sent: set[str],
+        absence: Absence,
     ) -> None:
         try:
             job = make_job(graph, parameters, name, configuration)  # type: ignore[arg-type]  # as much of a graph as it takes
@@ -184,7 +187,7 @@ class _Checking:
         except VcatError as error:
             self._add(error)
             return
-        explanation = Explanation(self._project, python, sent, needs, job.definition)
+        explanation = Explanation(self._project, python, absence, needs, job.definition)
         self.found += explanation.of(answer)
 
     def _place(self, stage: Stage) -> str:

@@ -128,7 +128,7 @@ def test_it_is_unpacked_as_it_was(ship, project, deploy, start):
     assert (directory / "project" / "tool").stat().st_mode & 0o777 == 0o700
     assert (directory / "project" / "main.py").read_text() == "the user's own"
     assert (directory / "job" / "a" / "b.bin").read_bytes() == b"\0"
-    assert (directory / "runtime" / "vcat" / "abc" / "store.py").exists()
+    assert (directory / "runtime" / "vcat" / "__init__.py").exists()
 
 
 @pytest.mark.parametrize("size", [10, 2 << 20])

@@ -372,8 +372,7 @@ class Deployment:
         return number is not None and self.stages()[number].ended_at is not None
 
     def _log_file(self, stage: Stage | str | None) -> JobFile:
-        name = LOG if stage is None else log_name(self._number(stage))
-        return JobFile(self.place, name)
+        return JobFile(self.place, LOG if stage is None else log_name(self._number(stage)))
 
     def definition(self) -> dict[str, Any]:
         """Return what the job was to do."""

@@ -245,7 +245,7 @@ class Forge:
         digest = f"sha256:{hashlib.sha256(first).hexdigest()} {len(first)}\n"
         (directory / "bundle.digest").write_text(digest)
         (directory / "bundle.tgz").write_bytes(edit(first + body))
-        for name in ("main.py", "run.sh"):
+        for name in ("main.py", "run.sh", "unpacking.py"):
             (directory / name).write_bytes((LAUNCHER / name).read_bytes())
         return directory
 
@@ -309,4 +309,5 @@ REFUSED = [
     "exit.json",
     "main.py",
     "run.sh",
+    "unpacking.py",
 ]

@@ -25,7 +25,7 @@ from vcat.errors import BundleError
 from vcat.records import Bundle
 
 _PRIVATE_PREFIX = "vcat-bundle-"
-_LAUNCHER_FILES = ("main.py", "run.sh")
+_LAUNCHER_FILES = ("main.py", "run.sh", "unpacking.py")
 _NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _PIECE = 1 << 20
 
@@ -103,7 +103,11 @@ def write_bundle(
         job_name=job_name,
         path=output.path,
         size=output.size,
-        files={**launcher, "bundle.digest": manifest.build_digest(first)},
+        files={
+            **launcher,
+            "unpacking.pyc": shipped.unpacking,
+            "bundle.digest": manifest.build_digest(first),
+        },
         environment=dict(environment),
         python=sys.executable,
     )

@@ -73,8 +73,7 @@ def pack(packed: Iterable[str], files: dict[str, bytes]) -> None:
             codes[name] = (path, code)
     for path in sources:
         del files[path]
-    with open(os.path.join(LAUNCHER, "compiled.py"), "rb") as file:
-        importer = file.read()
+    importer = _read("compiled.py")
     files["vcat_compiled.bin"] = marshal.dumps(codes, 2)
     files["vcat_compiled.py"] = importer
     files[_cached("vcat_compiled.py")] = _compile(RUNTIME, "vcat_compiled.py", importer)
@@ -90,6 +89,11 @@ def compile_requirements(files: dict[str, bytes]) -> None:
             files[_cached(path)] = code
 
 
+def compile_unpacking() -> bytes:
+    """Return the compiled form of what a job begins with; empty if it has none."""
+    return _compile("launcher", "unpacking.py", _read("unpacking.py"))
+
+
 def find_entrances(files: Iterable[str]) -> list[str]:
     """Return the file of each top-level module, which stands for its presence."""
     return sorted(
@@ -98,6 +102,11 @@ def find_entrances(files: Iterable[str]) -> list[str]:
         if (path.count("/") == 1 and path.endswith("/__init__.py"))
         or ("/" not in path and path.endswith(".py"))
     )
+
+
+def _read(name: str) -> bytes:
+    with open(os.path.join(LAUNCHER, name), "rb") as file:
+        return file.read()
 
 
 def _is_metadata(path: str) -> bool:

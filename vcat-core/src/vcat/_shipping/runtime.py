@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from vcat._shipping.part import PartWriter
 from vcat._shipping.shelf import Placed, Shelf, Slot
 
 _RUNTIMES_KEPT = 4
-_RECIPE = 7  # changes whenever the same distributions give other bytes than before
+_RECIPE = 8  # changes whenever the same distributions give other bytes than before
 
 #: Where the files are that a bare Python starts a job with.
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher")
@@ -36,11 +37,13 @@ class Runtime(NamedTuple):
         modules: The top-level modules in the first.
         provides: One file for each top-level module in the second, relative to its directory. An
             environment that has all of them does not need it.
+        unpacking: What a job begins with, compiled.
     """
 
     parts: list[Placed]
     modules: list[str]
     provides: list[str]
+    unpacking: bytes
 
 
 def add_runtime(distributions: Sequence[str], output: Output) -> Runtime:
@@ -61,7 +64,8 @@ def add_runtime(distributions: Sequence[str], output: Output) -> Runtime:
     else:
         made_from, placed = _write(distributions, output)
         shelf.put(key, made_from, placed, output)
-    return Runtime(placed, list(made_from["modules"]), list(made_from["provides"]))
+    unpacking = a2b_base64(made_from["unpacking"])
+    return Runtime(placed, list(made_from["modules"]), list(made_from["provides"]), unpacking)
 
 
 def unpack_own() -> None:
@@ -84,7 +88,13 @@ def _is_current(slot: Slot) -> bool:
 
 def _write(distributions: Sequence[str], output: Output) -> tuple[dict[str, Any], list[Placed]]:
     from vcat._shipping.distribution import find_distributions
-    from vcat._shipping.packing import choose_packed, compile_requirements, find_entrances, pack
+    from vcat._shipping.packing import (
+        choose_packed,
+        compile_requirements,
+        compile_unpacking,
+        find_entrances,
+        pack,
+    )
 
     found = find_distributions(distributions)
     # Taken before anything is read: what changes in between is then noticed the next time.
@@ -105,6 +115,7 @@ def _write(distributions: Sequence[str], output: Output) -> tuple[dict[str, Any]
         "files": stats,
         "modules": sorted({_top(path) for path in find_entrances(own)}),
         "provides": find_entrances(required),
+        "unpacking": b2a_base64(compile_unpacking()).decode(),
     }
     pack(packed, own)
     compile_requirements(required)

@@ -148,6 +148,9 @@ def _judge(place: Place, life: Life) -> tuple[str, int | None, str | None]:
     code = record.read_exit_code(place.directory)
     if os.path.exists(place.record(record.CANCEL)):
         return "cancelled", code, None
+    ending = read_json(place.record(record.ENDING))
+    if ending is not None:  # the supervisor has begun to end it
+        return ending["state"], code, ending["reason"]
     if code is not None:
         return ("completed", 0, None) if code == 0 else ("failed", code, reason.explain(code))
     return "lost", None, reason.RESTARTED if life.restarted else reason.KILLED

@@ -134,6 +134,38 @@ def test_sizes_that_do_not_add_up_are_refused(cut):
     assert str(caught.value) == ("stored value is damaged: its parts are not as long as it says")
 
 
+def test_what_is_unpickled_is_checked_where_buffers_are_not():
+    """A digest of the first bytes stands for the table and the pickle, every byte of them."""
+    serialized = serialize([LARGE, "text"])
+    told, data = serialized.told, bytearray(serialized.joined())
+    expected = digest_parts(serialized.telling())
+    assert expected == digest(data[:told])
+    assert serialized.size - LARGE.nbytes - 64 < told < serialized.size
+    data[-1] ^= 1
+    array, text = loads(data, expected, told)
+    assert np.flatnonzero(array != LARGE).tolist() == [LARGE.size - 1]
+    assert text == "text"
+    for place in range(told):
+        data[place] ^= 1
+        with pytest.raises(FormatError) as caught:
+            loads(data, expected, told)
+        assert str(caught.value) == f"stored value is damaged: its digest is not {expected}"
+        data[place] ^= 1
+
+
+@pytest.mark.parametrize("value", [[LARGE], [b"no buffers"]])
+def test_nothing_is_unpickled_beyond_what_is_checked(value):
+    """However few bytes somebody says the digest is of."""
+    serialized = serialize(value)
+    data = bytearray(serialized.joined())
+    for told in range(len(MAGIC), serialized.told):
+        with pytest.raises(FormatError) as caught:
+            loads(data, digest(data[:told]), told)
+        assert str(caught.value) == (
+            "stored value is damaged: its parts are not as long as it says"
+        )
+
+
 def test_a_forked_child_digests_large_data():
     """The threads of the parent did not come along; the child does without."""
     data = bytes(4 << 20)

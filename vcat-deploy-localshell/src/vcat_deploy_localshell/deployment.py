@@ -98,6 +98,10 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
         submission.submit(bundle, Place(self.path, bundle.job_name), self.python, limits)
         return bundle.job_name
 
+    def find(self, job_name: str) -> str | None:
+        """Return the name again where there is such a job: it is the id of the job as well."""
+        return job_name if state.is_known(Place(self.path, job_name)) else None
+
     def status(self, job_id: str) -> DeploymentStatus:
         """Return what the records of the job and the process table say."""
         return state.look(Place(self.path, job_id))

@@ -72,6 +72,11 @@ def look(place: Place) -> DeploymentStatus:
     return settle(place, claim, *_judge(place, life))
 
 
+def is_known(place: Place) -> bool:
+    """Return whether there is such a job, from the first thing on that its submission makes."""
+    return any(read_json(place.record(each)) is not None for each in (record.CLAIM, record.JOB))
+
+
 def _look_unclaimed(place: Place) -> DeploymentStatus:
     """The state of a job that no supervisor has taken on, or of one that nobody knows."""
     job = read_json(place.record(record.JOB))

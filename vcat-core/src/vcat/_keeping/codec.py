@@ -80,17 +80,24 @@ def serialize(value: object) -> Serialized:
     return lay_out(pickle, buffers, named)
 
 
-def loads(data: Bytes, expected: str) -> Any:
+def loads(data: Bytes, expected: str, told: int | None = None) -> Any:
     """Return the value in *data* after checking that its digest is *expected*.
 
     Large buffers of it are views of *data* where that can be written, as that of a mapped file can.
 
+    Args:
+        data: The bytes.
+        expected: The digest.
+        told: How many bytes, from the first on, the digest is of; all if not given. All that is
+            unpickled is among them; what lies beyond are buffers, which nothing has checked.
+
     Raises:
         FormatError: The bytes are not those that were stored; nothing was unpickled.
     """
-    if not matches(data, expected):
+    checked = data if told is None or told == len(data) else memoryview(data)[:told]
+    if not matches(checked, expected):
         raise FormatError(f"stored value is damaged: its digest is not {expected}")
-    return _read(data)
+    return _read(data, told)
 
 
 def check_readable(serialized: Serialized) -> None:
@@ -107,9 +114,9 @@ def check_readable(serialized: Serialized) -> None:
         ) from error
 
 
-def _read(data: Bytes) -> Any:
+def _read(data: Bytes, told: int | None = None) -> Any:
     rebuild.begin()
-    pickle, buffers = take_apart(data)
+    pickle, buffers = take_apart(data, told)
     return _Unpickler(io.BytesIO(pickle), buffers=buffers).load()
 
 

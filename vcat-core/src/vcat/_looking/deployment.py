@@ -15,10 +15,12 @@ from vcat._looking.artifact import artifacts_in, read_artifact
 from vcat._looking.failure import exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import JobFile, single_lines, whole_lines
+from vcat._looking.overtime import explain_overtime
 from vcat._looking.patience import NoAnswerError
 from vcat._looking.place import Place
 from vcat._looking.settling import LOG, counted, is_settled, settle, settled_row
-from vcat._looking.state import SILENT, judge, not_handed_over, unanswered
+from vcat._looking.state import ABANDONED, SILENT, judge, not_handed_over, unanswered
+from vcat._looking.submitter import is_expected
 from vcat._looking.watch import Watcher
 from vcat.errors import UnknownJobError, VcatError
 from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord, StageRecord
@@ -329,16 +331,21 @@ class Deployment:
             return unanswered(self._archive.fetch_document("outcome"), row)
 
     def _asked(self) -> DeploymentStatus:
+        handed_over, expected = self.place.is_handed_over(), None
         deployed = self.place.status()
         if deployed is not None and deployed.state not in TERMINAL_STATES:
             return deployed
+        if deployed is None and not handed_over:
+            expected = is_expected(self.place, self.configuration)
         outcome, row = self._outcome(), None
         if deployed is None:
             row = call(self.configuration.listing, "get", self.job_name)
-            if outcome is None and self.place.id() is None:
-                return not_handed_over(row)
-        self._ended = status = judge(deployed, outcome, row)
-        if deployed is not None:
+        if deployed is not None or handed_over or outcome is not None:
+            status = judge(deployed, outcome, row)
+            self._ended = status = explain_overtime(status, outcome, self._archive, self.feed)
+        else:
+            status = not_handed_over(row, expected=expected)
+        if deployed is not None or status.reason == ABANDONED:
             with suppress(VcatError, LookupError):  # a broken store must not break looking
                 self._settled = settle(self.configuration.listing, self.place, self.feed, status)
         return status
@@ -365,8 +372,7 @@ class Deployment:
         return number is not None and self.stages()[number].ended_at is not None
 
     def _log_file(self, stage: Stage | str | None) -> JobFile:
-        name = LOG if stage is None else log_name(self._number(stage))
-        return JobFile(self.place, name)
+        return JobFile(self.place, LOG if stage is None else log_name(self._number(stage)))
 
     def definition(self) -> dict[str, Any]:
         """Return what the job was to do."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vcat._keeping.archive import MAX_JSON, parse_document
 from vcat._keeping.guard import call
 from vcat._looking.patience import Patience
-from vcat.abc import SupportsGaps, SupportsKill
+from vcat.abc import SupportsFind, SupportsGaps, SupportsKill
 from vcat.errors import FormatError
 
 if TYPE_CHECKING:
@@ -47,14 +47,22 @@ class Place:
 
     def id(self) -> str | None:
         """Return what the deployment calls the job; ``None`` where it does not know it (yet)."""
+        if self.is_handed_over():
+            return self._id
+        # Whoever submits it has not written the id down yet, or was killed before it could. What
+        # is found now is not kept: a job that cannot be started in the end is taken back.
+        name = self.archive.job_name
+        if isinstance(self._backend, SupportsFind):
+            found: str | None = self._call("find", name)
+            return found
+        return name if self._knows(name) else None
+
+    def is_handed_over(self) -> bool:
+        """Return whether it is written down what the deployment calls the job."""
         if self._id is None:
             document = self.archive.fetch_document("deployment")
-            if document is not None:
-                self._id = document["id"]
-            elif self._knows(self.archive.job_name):
-                # Whoever submitted it was killed before it could write the id down.
-                self._id = self.archive.job_name
-        return self._id
+            self._id = None if document is None else document["id"]
+        return self._id is not None
 
     def status(self) -> DeploymentStatus | None:
         """Return what the deployment says; ``None`` where it does not know the job (any more)."""

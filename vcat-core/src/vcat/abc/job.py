@@ -84,6 +84,18 @@ class DeploymentBackend(ABC):
 
 
 @runtime_checkable
+class SupportsFind(Protocol):
+    """What a deployment can do that finds a job by its name, whatever it calls the job itself."""
+
+    def find(self, job_name: str) -> str | None:
+        """Return the id of the job that was submitted under that name, if one was.
+
+        Asked for a job whose submitter was killed before it had the id. ``None`` then proves that
+        the job does not exist: what a killed ``submit`` had begun must not become a job later.
+        """
+
+
+@runtime_checkable
 class SupportsGaps(Protocol):
     """What a deployment can do that keeps the head and the tail of a log that grows too long."""
 

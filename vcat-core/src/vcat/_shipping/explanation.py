@@ -87,6 +87,8 @@ class Explanation:
 
     def _missing(self, name: str, place: str) -> Finding:
         what, file = f"module {name!r}", find_module(name)
+        if place in self._needs.users:
+            what += f", which {self._needs.users[place]} uses,"
         if file is None or file == "built-in":
             return Finding(place, f"{what} is neither here nor where the job runs; install it")
         if file.startswith(self._project + os.sep):

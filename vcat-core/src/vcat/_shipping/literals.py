@@ -38,11 +38,17 @@ class Literals:
         self._sent = sent
         self._absence = absence
 
-    def of_stage(self, stage: Stage, place: str) -> Iterator[Finding]:
-        """Yield what is to be said of the arguments and the body of a stage."""
+    def of_stage(self, stage: Stage, place: str, call: str) -> Iterator[Finding]:
+        """Yield what is to be said of the arguments and the body of a stage.
+
+        Args:
+            stage: The stage.
+            place: Where its function is.
+            call: Where it was given its arguments.
+        """
         names = _names(stage)
         for name, value in [*zip(names, stage.args, strict=False), *(stage.kwargs or {}).items()]:
-            yield from self.of_value(value, name, f"stage {stage.name!r}: argument {name!r}", place)
+            yield from self.of_value(value, name, f"{stage.label}: argument {name!r}", call)
         code = code_of(stage.function)
         for text in _texts_in(code) if code is not None else ():
             problem = self._problem(text, is_path=False)

@@ -6,10 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from vcat_deploy_localshell import reason
 
 # Writes how far it came before it says so, as a job does whose results are in the archive.
 BODY = 'note $$; sleep 0.05; reach "done-$VCAT_SUPERVISED"; exit 3'
@@ -51,6 +54,9 @@ def test_random_kills_leave_no_job_in_a_false_state(jobs, rounds):
                 submitter = start(code)
             submitter.stdin.write(f"{name}\n")
             submitter.stdin.flush()
+            if dice.random() < 0.25:  # while it places the job and starts the supervisor
+                time.sleep(dice.random() * dice.choice([0.002, 0.005, 0.02]))
+                strike(dice, jobs, name, submitter, "submitter")
             for _ in range(dice.choice([1, 1, 1, 2, 3])):
                 time.sleep(dice.random() * dice.choice([0.01, 0.06, 0.15]))
                 strike(dice, jobs, name, submitter)
@@ -62,12 +68,10 @@ def test_random_kills_leave_no_job_in_a_false_state(jobs, rounds):
     for name, status in seen.items():
         if status is not None:
             assert jobs.deployment.status(name) == status
-    print(
-        {
-            state: sum(each is not None and each.state == state for each in seen.values())
-            for state in ("failed", "lost", "cancelled")
-        }
-    )
+    ended = Counter(each and (each.state, each.reason) for each in seen.values())
+    print(dict(ended))
+    if rounds > 12:
+        assert {None, *(("lost", each) for each in (reason.ABANDONED, reason.KILLED))} <= set(ended)
 
 
 def start(code: str) -> subprocess.Popen:
@@ -83,9 +87,11 @@ def start(code: str) -> subprocess.Popen:
     return process
 
 
-def strike(dice: random.Random, jobs, name: str, submitter: subprocess.Popen) -> None:
+def strike(
+    dice: random.Random, jobs, name: str, submitter: subprocess.Popen, victim: str | None = None
+) -> None:
     """Kill one of those who have to do with the job, if there is one by now."""
-    victim = dice.choice(["submitter", "supervisor", "any", "any", "cancel"])
+    victim = victim or dice.choice(["submitter", "supervisor", "any", "any", "cancel"])
     if victim == "submitter":
         submitter.kill()
         submitter.wait()

@@ -51,6 +51,7 @@ BODIES = {
     "its bundle is damaged on the way": "return number",
     "its results cannot be archived": 'open("{values}", "w").close(); return number',
     "it cannot be handed over": "return number",
+    "who submits it is killed when it has handed it over": "return number",
     "`cancel()`, but it ignores SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN); "
     + WAITING,
 }
@@ -60,8 +61,10 @@ TIMEOUTS = {"a stage does not end when its `timeout` is over": 0.5}
 
 #: Deployments that do to a job what only they can.
 DEPLOYMENTS = """\
+import os, signal
 from vcat import LocalShellJobDeployment
 from vcat.errors import BackendError
+from vcat_deploy_localshell import submission
 
 class Damaging(LocalShellJobDeployment):
     def submit(self, bundle):
@@ -73,6 +76,23 @@ class Damaging(LocalShellJobDeployment):
 class Refusing(LocalShellJobDeployment):
     def submit(self, bundle):
         raise BackendError("there is no room")
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class KilledBefore(LocalShellJobDeployment):
+    def submit(self, bundle):
+        die()
+
+class KilledWhile(LocalShellJobDeployment):
+    def submit(self, bundle):
+        submission._start = die
+        return super().submit(bundle)
+
+class KilledAfter(LocalShellJobDeployment):
+    def submit(self, bundle):
+        super().submit(bundle)
+        die()
 """
 
 CONFIGURATION = """\
@@ -93,6 +113,9 @@ deployment_implementation:
 CONFIGURED = {
     "its bundle is damaged on the way": ("deployments:Damaging", ""),
     "it cannot be handed over": ("deployments:Refusing", ""),
+    "who submits it is killed before it hands it over": ("deployments:KilledBefore", ""),
+    "who submits it is killed while it hands it over": ("deployments:KilledWhile", ""),
+    "who submits it is killed when it has handed it over": ("deployments:KilledAfter", ""),
     "it takes longer than its `timeout`": ("vcat.LocalShellJobDeployment", ", timeout: 1"),
 }
 
@@ -125,8 +148,9 @@ def test_a_job_that_ends_so_is_recorded_so(project, how, state, exit_code, reaso
         words = ["submit", "-n", "job", "--timeout", "0.5", "--", "sleep", "600"]
         assert project.run("-m", "vcat_cli", *words).returncode == 0
     else:
-        refused = how == "it cannot be handed over"
-        assert project.run("train.py", check=False).returncode == refused
+        ended = -9 if how.startswith("who submits it is killed") else 0
+        ended = 1 if how == "it cannot be handed over" else ended
+        assert project.run("train.py", check=False).returncode == ended
         harm(project, how)
     recorded = project.ask(
         """

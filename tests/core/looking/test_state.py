@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from vcat._looking.state import judge, not_handed_over
+from vcat._looking.state import ABANDONED, judge, not_handed_over
 from vcat.records import DeploymentStatus, JobRecord
 
 TIMES = {"started_at": 100.0, "ended_at": 102.0}
@@ -109,15 +109,43 @@ def test_a_job_that_no_deployment_knows_is_what_it_left():
     assert judge(None, None, row._replace(state="completed")).state == "lost"
 
 
-def test_a_job_that_was_never_handed_over():
-    """It is queued for as long as that may take, then lost; what its row says is believed."""
+def test_a_job_that_was_not_handed_over():
+    """It is queued while that may still happen, and lost when it cannot, as far as is known."""
     row = JobRecord("job", "queued", time.time())
-    assert not_handed_over(row).state == "queued"
-    assert not_handed_over(None).state == "queued"
-    lost = not_handed_over(row._replace(submitted_at=time.time() - 4000))
-    assert (lost.state, lost.reason) == (
-        "lost",
-        "nobody has handed it over within an hour: whoever submitted it was killed",
+    old = row._replace(submitted_at=time.time() - 4000)
+    queued = DeploymentStatus("queued", reason="it has not been handed over yet")
+    assert not_handed_over(row, expected=True) == queued
+    assert not_handed_over(row, expected=None) == queued
+    assert not_handed_over(old, expected=True) == queued
+    assert not_handed_over(None, expected=None) == queued
+    assert not_handed_over(old, expected=None) == DeploymentStatus(
+        "lost", reason="nobody has handed it over within an hour: whoever submitted it was killed"
     )
-    failed = not_handed_over(row._replace(state="failed", reason="it could not be handed over: x"))
+    lost = DeploymentStatus("lost", reason=ABANDONED, ended_at=row.submitted_at)
+    assert not_handed_over(row, expected=False) == lost
+    assert not_handed_over(None, expected=False).state == "lost"
+
+
+@pytest.mark.parametrize("expected", [True, False, None])
+def test_the_row_of_a_job_that_was_not_handed_over_is_believed(expected):
+    """Whoever submitted it may have written down that it failed before that process ended."""
+    row = JobRecord("job", "failed", time.time() - 4000, reason="it could not be handed over: x")
+    failed = not_handed_over(row, expected=expected)
     assert (failed.state, failed.reason) == ("failed", "it could not be handed over: x")
+
+
+@pytest.mark.parametrize("submitted_at", [time.time(), time.time() - 4000])
+def test_a_job_that_has_listed_itself_was_handed_over(submitted_at):
+    """It is running, unless the deployment that would have it is known not to."""
+    row = JobRecord("job", "running", submitted_at, started_at=submitted_at + 1)
+    running = DeploymentStatus(
+        "running",
+        reason="it says so itself; what its deployment calls it is not written down",
+        started_at=submitted_at + 1,
+    )
+    assert not_handed_over(row, expected=None) == running
+    assert not_handed_over(row, expected=True) == running
+    assert not_handed_over(row, expected=False) == DeploymentStatus(
+        "lost",
+        reason="the deployment that the configuration names does not know it and it left no result",
+    )

@@ -13,6 +13,10 @@ from vcat_deploy_localshell import process, record, state, submission
 from vcat_deploy_localshell.place import Place
 from vcat_deploy_localshell.process import Process
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class LocalShellJobDeployment(Configured, DeploymentBackend):
     """Run jobs by ``bash`` on this machine, each in a fresh directory and under a supervisor.
@@ -71,6 +75,15 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
                 " interpreter, or leave it out for the one that submits"
             )
 
+    def seek_command(self, name: str, environment: Mapping[str, str]) -> str | None:
+        """Return ``None`` if a command is on the ``PATH`` of jobs, else what that is."""
+        paths = os.get_exec_path({**os.environ, **environment})
+        for directory in paths:  # a relative one begins in the job's copy of where this stands
+            path = os.path.join(directory, name)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                return None
+        return f"PATH ({os.pathsep.join(paths)})"
+
     def submit(self, bundle: Bundle) -> str:
         """Move the bundle into a fresh directory and start it under a supervisor.
 
@@ -84,6 +97,10 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
         }
         submission.submit(bundle, Place(self.path, bundle.job_name), self.python, limits)
         return bundle.job_name
+
+    def find(self, job_name: str) -> str | None:
+        """Return the name again where there is such a job: it is the id of the job as well."""
+        return job_name if state.is_known(Place(self.path, job_name)) else None
 
     def status(self, job_id: str) -> DeploymentStatus:
         """Return what the records of the job and the process table say."""

@@ -23,16 +23,22 @@ _ENDED = 1
 
 
 def explain_overtime(
-    status: DeploymentStatus, archive: JobArchive, feed: EventFeed
+    status: DeploymentStatus,
+    outcome: dict[str, Any] | None,
+    archive: JobArchive,
+    feed: EventFeed,
 ) -> DeploymentStatus:
     """Return *status* with a reason that names the stage, if one ran for too long until the end.
 
     Args:
-        status: The state of a job that has ended without a word.
+        status: The state of a job that has ended.
+        outcome: What it has written down at its end; then that says all.
         archive: Where it is written down what the job was to do.
         feed: What it has told.
     """
-    if status.state != "failed" or status.exit_code != _ENDED or status.ended_at is None:
+    if outcome is not None or status.state != "failed":
+        return status
+    if status.exit_code != _ENDED or status.ended_at is None:
         return status
     definition = None
     with suppress(VcatError):  # then the exit code has to do

@@ -7,8 +7,14 @@ from typing import Any
 
 from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord
 
+#: Why a job is lost whose submitter was killed too early.
+ABANDONED = "the process that submitted it ended before it was handed over"
+
 #: How long handing over may take, in seconds: the largest bundle over the slowest line.
 _HANDING_OVER = 3600.0
+
+#: The reason of a state that only the listing tells.
+SILENT = "its deployment does not answer"
 
 #: The exit codes of a job that SIGINT or SIGTERM has ended.
 _ASKED_TO_END = (130, 143)
@@ -68,12 +74,34 @@ def _unknown(outcome: dict[str, Any] | None, row: JobRecord | None) -> Deploymen
     )
 
 
-def not_handed_over(row: JobRecord | None) -> DeploymentStatus:
-    """Return the state of a job that no deployment has, as its *row* of the listing tells it."""
+def unanswered(outcome: dict[str, Any] | None, row: JobRecord | None) -> DeploymentStatus:
+    """Return the state of a job whose deployment says nothing, as its archive and *row* have it."""
+    if row is not None and row.state in TERMINAL_STATES:
+        return DeploymentStatus(row.state, row.exit_code, row.reason, row.started_at, row.ended_at)
+    if outcome is not None and (outcome["state"] != "completed" or outcome["result"]):
+        return _ended(outcome)
+    state, started_at = ("queued", None) if row is None else (row.state, row.started_at)
+    return DeploymentStatus(state, reason=SILENT, started_at=started_at)
+
+
+def not_handed_over(row: JobRecord | None, *, expected: bool | None) -> DeploymentStatus:
+    """Return the state of a job of which nobody has written down that it was handed over.
+
+    Args:
+        row: The job's row of the listing.
+        expected: Whether it may still be handed over; ``None`` where nobody can tell.
+    """
     listed = _as_listed(row)
     if listed is not None:
         return listed
-    if row is not None and time.time() - row.submitted_at > _HANDING_OVER:
+    if row is not None and row.state in ("running", "completed"):
+        if expected is False:  # it was handed over, and its deployment has it no more
+            return _unknown(None, row)
+        reason = "it says so itself; what its deployment calls it is not written down"
+        return DeploymentStatus("running", reason=reason, started_at=row.started_at)
+    if expected is False:
+        return DeploymentStatus("lost", reason=ABANDONED, ended_at=row and row.submitted_at)
+    if expected is None and row is not None and time.time() - row.submitted_at > _HANDING_OVER:
         reason = "nobody has handed it over within an hour: whoever submitted it was killed"
         return DeploymentStatus("lost", reason=reason)
     return DeploymentStatus("queued", reason="it has not been handed over yet")

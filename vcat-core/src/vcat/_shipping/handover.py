@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from vcat._keeping.archive import JobArchive, format_document
 from vcat._keeping.guard import ask, call
+from vcat._keeping.submitter import describe_submitter
 from vcat._plugins.configuration import Configuration, distributions_in_use
 from vcat._shipping.bundle import remove, write_bundle
 from vcat.errors import GraphError, VcatError
@@ -58,8 +59,10 @@ class Job(NamedTuple):
 def hand_over(job: Job, configuration: Configuration, *, needs_cache: bool) -> Submission:
     """Bundle *job* with its project, list it and give it to the deployment.
 
-    What goes wrong leaves no bundle behind.
+    What goes wrong leaves no bundle behind. Whoever looks can tell from the definition when this
+    process has ended before that.
     """
+    job = job._replace(definition=job.definition | {"submitter": describe_submitter()})
     if needs_cache:
         _ask_cache(configuration, job.record.job_name)
     _warn_of_unread(configuration)

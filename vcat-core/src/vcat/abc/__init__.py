@@ -15,6 +15,8 @@ from vcat.abc.backend import Configured, Data, parse_size, unobserved
 from vcat.abc.job import (
     DeploymentBackend,
     ExecutorBackend,
+    SupportsCommands,
+    SupportsFind,
     SupportsGaps,
     SupportsKill,
     WorkerEndedError,
@@ -45,6 +47,8 @@ __all__ = [
     "SupportsBlobs",
     "SupportsClaims",
     "SupportsCollection",
+    "SupportsCommands",
+    "SupportsFind",
     "SupportsGaps",
     "SupportsKill",
     "SupportsParts",

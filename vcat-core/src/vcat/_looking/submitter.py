@@ -1,0 +1,38 @@
+"""Whether a job that its deployment does not know may still be handed over to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vcat._keeping.submitter import has_ended
+from vcat.abc import SupportsFind
+
+if TYPE_CHECKING:
+    from vcat._looking.place import Place
+    from vcat._plugins.configuration import Configuration
+
+
+def is_expected(place: Place, configuration: Configuration) -> bool | None:
+    """Return whether somebody may still hand the job over; ``None`` where nobody can tell.
+
+    ``False`` is proved, whatever the deployment has answered before: only the process that submits
+    a job hands it over. So the deployment is asked once more when that process is known to have
+    ended. What it says then it would say for ever. In the other order the process could have
+    handed the job over and ended in between.
+
+    That holds for a deployment that finds jobs by their names, and is the one that the job was
+    meant for. Another one may have the job under an id that was never written down.
+    """
+    definition = place.archive.fetch_document("definition")
+    if definition is None:
+        return None
+    ended = has_ended(definition.get("submitter"))
+    if not ended:
+        return None if ended is None else True
+    deployment = configuration.deployment
+    meant_for = definition["configuration"]["backends"]["deployment"]
+    if not isinstance(deployment, SupportsFind) or (
+        meant_for != configuration.bindings["deployment"].redacted(deployment)
+    ):
+        return None
+    return place.id() is not None

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 #: Where the stages run.
 JOB, WORKER = "in one process", "in workers"
 
@@ -12,7 +14,7 @@ WORKERS = """
 """
 
 
-@pytest.fixture(params=[JOB, pytest.param(WORKER, marks=pytest.mark.slow)])
+@pytest.fixture(params=[JOB, WORKER])
 def where(request, project):
     """Where the stages run."""
     if request.param == WORKER:

@@ -190,6 +190,7 @@ ABANDONED = "the process that submitted it ended before it was handed over"
 KILLED = (
     r"killed by signal 9 \(SIGKILL\)",
     r"run\.sh was killed by signal 9 \(SIGKILL\)",
+    r"(ItemsError: \d of \d items failed; item \d: )?"
     r"WorkerEndedError: its process was killed by signal 9 \(SIGKILL\)",
 )
 
@@ -435,7 +436,11 @@ def test_whoever_is_killed_no_job_is_in_a_false_state(tmp_path, lanes, rounds):
         return lane.seen
 
     with ThreadPoolExecutor(lanes) as pool:
-        seen = sum(pool.map(play, range(lanes)), Counter())
+        played = [pool.submit(play, number) for number in range(lanes)]
+    for each in played:
+        if each.exception() is not None:  # all are shown, the first is raised below
+            print(each.exception())
+    seen = sum((each.result() for each in played), Counter())
     print(dict(seen))
     assert seen.total() == lanes * rounds
     if rounds > 5:

@@ -325,6 +325,15 @@ class Gappy(right.RightDeployment):
     fails = {"test_short_log_has_no_gap"}
 
 
+class Inventing(right.RightDeployment):
+    """Takes every name for that of a job."""
+
+    def find(self, job_name: str) -> str | None:
+        return job_name
+
+    fails = {"test_find_knows_what_was_submitted"}
+
+
 class OneGroup(right.RightDeployment):
     """Cancels the process group of the job."""
 

@@ -108,10 +108,10 @@ def make_job(tmp_path):
             }
             archive.store_document("outcome", outcome)
         if log is not None:
-            archive.store_log("output.log", log)
+            archive.store_log_parts("output.log", [log])
         if events:
             lines = [_encode({"time": SUBMITTED} | each) + "\n" for each in events]
-            archive.store_log("events.jsonl", "".join(lines).encode())
+            archive.store_log_parts("events.jsonl", ["".join(lines).encode()])
         return archive
 
     make.fit, make.ended, make.submitted = fit, ended, SUBMITTED

@@ -126,7 +126,8 @@ def test_ctrl_c_kills_what_takes_its_time(submit):
 
 def test_a_job_without_a_deployment_cannot_be_cancelled(command, make_job):
     """One that is listed as running, and that nobody knows any more, is lost and not cancelled."""
-    make_job("train-1", state="running", ended_at=None)
+    archive = make_job("train-1", state="running", ended_at=None)
+    archive.store_document("deployment", {"id": "train-1"})
     make_job("train-2", state="failed")
     ended = command("cancel", "train-1", "train-2")
     assert (ended.code, ended.out) == (

@@ -142,10 +142,17 @@ def test_members_are_plain_and_private(project, tmp_path):
     assert {each.mtime for each in members} == {0}
     assert {(each.uid, each.uname) for each in members} == {(0, "")}
     names = {each.name for each in members}
-    assert {"run.sh", "main.py", "bundle.json", "job/definition.json", "job/values.bin"} <= names
+    assert {
+        "run.sh",
+        "main.py",
+        "unpacking.py",
+        "bundle.json",
+        "job/definition.json",
+        "job/values.bin",
+    } <= names
     assert {"project/train.py", "project/helper.py"} <= names
     assert {each.split("/")[0] for each in names} == {
-        *("run.sh", "main.py", "bundle.json"),
+        *("run.sh", "main.py", "unpacking.py", "bundle.json"),
         *("job", "project", "runtime", "requirements"),
     }
 

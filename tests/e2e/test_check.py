@@ -103,21 +103,21 @@ def test_modules_that_are_not_in_the_bundle(check, project, tmp_path):
 
     assert code == 1
 
-    def left_out(top):
+    def left_out(line, rule, top):
         return (
-            "is not in the bundle: an ignore rule, a default or a store leaves"
-            f" {top.strip('/')} out; a line '!/{top}' in .vcatignore brings back what rules leave"
-            " out"
+            f"is not in the bundle: .gitignore:{line}: {rule} leaves {top.strip('/')} out; a line"
+            f" '!/{top}' in .vcatignore brings it back"
         )
 
     outside = f"{tmp_path}/home/elsewhere/outside.py"
     assert sorted(said) == [
         "pack/clean.py:7: module 'not_there_at_all' is neither here nor where the job runs; install"
         " it",
-        f"pack/parts.py:2: module 'gen' {left_out('gen/')}",
-        f"train.py:7: module 'keys' {left_out('keys.py')}",
-        f"train.py:7: module 'outside' lies outside of the project, in {outside}; move it into the"
-        " project, or install it where the job runs",
+        f"pack/parts.py:2: module 'gen' {left_out(2, '/gen/', 'gen/')}",
+        "train.py:11: module 'outside', which fit() (train.py:7) uses, lies outside of the project,"
+        f" in {outside}; move it into the project, or install it where the job runs",
+        "train.py:12: module 'keys', which fit() (train.py:7) uses,"
+        f" {left_out(1, 'keys.py', 'keys.py')}",
     ]
 
 
@@ -139,9 +139,9 @@ def test_values_that_cannot_be_sent(check):
     lock = "cannot pickle '_thread.lock' object; create it inside the function"
     assert code == 1
     assert said == [
-        f"train.py:6: stage 'one' (train.py:6): argument 'a' cannot be sent to a job: a['k'][0]:"
+        f"train.py:14: stage 'one' (train.py:6): argument 'a' cannot be sent to a job: a['k'][0]:"
         f" {lock}",
-        f"train.py:6: stage 'one' (train.py:6): argument 'c' cannot be sent to a job: {lock}",
+        f"train.py:14: stage 'one' (train.py:6): argument 'c' cannot be sent to a job: {lock}",
         "train.py:10: stage 'two' (train.py:10) cannot be sent to a job: two -> global 'LOCK':"
         f" {lock}",
         f"run(): hyperparameter 'H' cannot be sent to a job: {lock}",
@@ -261,20 +261,24 @@ def test_files_and_secrets_in_arguments(check, project):
     )
 
     ignored = (
-        "which is there and not in the bundle: an ignore rule, a default or a store leaves big.csv"
-        " out; a line '!/big.csv' in .vcatignore brings back what rules leave out"
+        "which is there and not in the bundle: .gitignore:1: big.csv leaves big.csv out; a line"
+        " '!/big.csv' in .vcatignore brings it back"
     )
     assert code == 1
     assert said == [
-        f"train.py:4: stage 'fit': argument 'a' is 'big.csv', {ignored}",
-        "train.py:4: stage 'fit': argument 'rest[0]' is '../other/y.csv', which is outside of the"
+        f"train.py:8: stage 'fit' (train.py:4): argument 'a' is 'big.csv', {ignored}",
+        "train.py:8: stage 'fit' (train.py:4): argument 'rest[0]' is '../other/y.csv', which is"
+        " outside of the"
         " project; copy it into the project",
-        f"train.py:4: warning: stage 'fit': argument 'rest[2]' is '{inside}', which is in the"
+        f"train.py:8: warning: stage 'fit' (train.py:4): argument 'rest[2]' is '{inside}',"
+        " which is in the"
         " project: a job has a copy of it and would use the original; write 'data/x.csv'",
-        "train.py:4: warning: stage 'fit': argument 'api_key' looks like a secret: it would be in"
+        "train.py:8: warning: stage 'fit' (train.py:4): argument 'api_key' looks like a secret:"
+        " it would be in"
         " the bundle and in the archive of the job; read it from the environment inside the"
         " function",
-        f"train.py:4: warning: stage 'fit': argument 'b' is '{outside}', which is outside of the"
+        f"train.py:8: warning: stage 'fit' (train.py:4): argument 'b' is '{outside}', which is"
+        " outside of the"
         " project: only jobs on this machine have it; copy it into the project for others",
         f"train.py:4: warning: stage 'fit' names './big.csv', {ignored}",
     ]
@@ -292,7 +296,8 @@ def test_a_file_beside_the_script(project):
 
     assert (done.returncode, done.stdout) == (
         1,
-        "scripts/train.py:2: stage 'fit': argument 'path' is 'x.csv', which lies beside the script"
+        "scripts/train.py:6: stage 'fit' (train.py:2): argument 'path' is 'x.csv', which lies"
+        " beside the script"
         " and not in the project directory, where a job runs; write 'scripts/x.csv'\n",
     )
 
@@ -312,7 +317,8 @@ def test_a_project_that_cannot_be_bundled(check, project):
 
     assert code == 1
     assert said == [
-        "run(): hyperparameter 'C' of <stage 'fit' (train.py:2)> has no value and no default; give"
+        "train.py:6: run(): hyperparameter 'C' of <stage 'fit' (train.py:2)> has no value and"
+        " no default; give"
         " it with run(C=...)",
         "gone -> nothing: leads nowhere; mend it, or name it in .vcatignore",
         "link -> /etc/hostname: leads out of the project; mend it, or name it in .vcatignore",
@@ -338,7 +344,8 @@ def test_the_interpreter_of_the_deployment(check, tmp_path):
     assert (code, said) == (
         1,
         [
-            f"train.py:4: module 'pytest' is not installed for {python}, which runs the job;"
+            "train.py:6: module 'pytest', which fit() (train.py:4) uses, is not installed for"
+            f" {python}, which runs the job;"
             f" {python} -m pip install pytest"
         ],
     )
@@ -388,8 +395,8 @@ def test_json_and_what_is_not_checked(project):
         "format": 1,
         "record": "check",
         "pipelines": 1,
-        "problems": [{"file": "train.py", "line": 2}],
-        "warnings": [{"file": "train.py", "line": 2}],
+        "problems": [{"file": "train.py", "line": 7}],
+        "warnings": [{"file": "train.py", "line": 7}],
         "complete": False,
         "ended_at": 7,
     }
@@ -430,11 +437,14 @@ def test_many_files_of_one_argument(check):
     assert code == 1
     assert len(said) == 11
     assert (
-        "train.py:2: stage 'load': argument 'path' is 'data/3.csv', which is there and not in the"
-        " bundle: an ignore rule, a default or a store leaves data out; a line '!/data/' in"
-        " .vcatignore brings back what rules leave out"
+        "train.py:6: stage 'load' (train.py:2): argument 'path' is 'data/3.csv', which is there"
+        " and not in the"
+        " bundle: .gitignore:1: data/ leaves data out; a line '!/data/' in .vcatignore brings it"
+        " back"
     ) in said
-    assert said[-1] == "train.py:2: warning: stage 'load': argument 'path' has 2 more such paths"
+    assert said[-1] == (
+        "train.py:6: warning: stage 'load' (train.py:2): argument 'path' has 2 more such paths"
+    )
 
 
 @pytest.mark.slow
@@ -456,7 +466,8 @@ def test_what_run_would_refuse(check, project):
     assert code == 1
     assert said[:2] == [
         "run(): no hyperparameter 'D'; the pipeline has 'C'",
-        "run(): hyperparameter 'C' of <stage 'fit' (train.py:2)> has no value and no default; give"
+        "train.py:6: run(): hyperparameter 'C' of <stage 'fit' (train.py:2)> has no value and"
+        " no default; give"
         " it with run(C=...)",
     ]
     assert said[2].startswith("a.config.yaml:1: ")

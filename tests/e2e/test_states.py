@@ -14,7 +14,7 @@ import pytest
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "jobs.md"
 
 SCRIPT = """\
-import atexit, json, os, resource, shutil, signal, sys, time
+import atexit, itertools, json, os, resource, shutil, signal, sys, time
 from vcat import *
 
 def end():
@@ -24,7 +24,7 @@ def end():
     for pid in (supervisor, os.getppid(), os.getpid()):
         os.kill(pid, signal.SIGKILL)
 
-@stage(cache=False)
+@stage(cache=False, timeout={timeout})
 def work(number):
     {body}
 
@@ -45,6 +45,7 @@ BODIES = {
     "a stage asks for more memory than its limit": (
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32)); bytearray(1 << 33)"
     ),
+    "a stage does not end when its `timeout` is over": "sum(itertools.repeat(0))",
     "the same, when it has archived its result": "atexit.register(end); return number",
     "it deletes its directory": "shutil.rmtree(os.path.dirname(os.getcwd())); return number",
     "its bundle is damaged on the way": "return number",
@@ -54,6 +55,9 @@ BODIES = {
     "`cancel()`, but it ignores SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN); "
     + WAITING,
 }
+
+#: The time limit of the stage, where it has one.
+TIMEOUTS = {"a stage does not end when its `timeout` is over": 0.5}
 
 #: Deployments that do to a job what only they can.
 DEPLOYMENTS = """\
@@ -137,7 +141,7 @@ def test_a_job_that_ends_so_is_recorded_so(project, how, state, exit_code, reaso
         ),
     )
     body = BODIES.get(how, WAITING).replace("{values}", str(values))
-    project.write("train.py", SCRIPT.format(body=body))
+    project.write("train.py", SCRIPT.format(body=body, timeout=TIMEOUTS.get(how)))
     if how == "Ctrl-C in `vcat run`":
         interrupt_run(project)
     elif how.startswith("`vcat submit"):

@@ -111,6 +111,22 @@ def test_a_command_is_a_job_like_any_other(project):
     assert not (project.directory / "plot.txt").exists()
 
 
+def test_a_script_of_a_command_runs_bare_too(project):
+    """Without a job it does all that it does, says once that nothing is kept, and keeps nothing."""
+    project.write("train.py", TRAIN)
+    project.write("helper.py", "")
+    done = project.run("train.py", "--lr", "0.1")
+    assert done.stdout == "rate 0.1\n"
+    file = project.directory / "train.py"
+    assert done.stderr == (
+        f"to stderr\n{file}:8: RuntimeWarning: vcat: metric 'loss' is dropped, and so is whatever"
+        " else this process logs: it runs no stage and is no command of a job; run() of a pipeline"
+        " keeps what its stages log, `vcat submit -- python SCRIPT` what a script does\n"
+        '  log_metric("loss", 1 / (step + 1), step=step)\n'
+    )
+    assert sorted(os.listdir(project.directory)) == ["helper.py", "plot.txt", "train.py"]
+
+
 def test_a_command_job_can_be_run_again(project):
     """The archived command runs in the archived source, whatever is in the directory today."""
     project.write("train.py", "print('as it was')")
@@ -163,7 +179,7 @@ def test_words_arrive_byte_for_byte(project):
         (["python", "-c", "raise SystemExit(3)"], "python -c 'raise SystemExit(3)': exit code 3"),
         (["bash", "-c", "kill -9 $$"], "bash -c 'kill -9 $$': killed by signal 9 (SIGKILL)"),
         (["bash", "-c", "kill -36 $$"], "bash -c 'kill -36 $$': killed by signal 36"),
-        (["no-such"], "no-such: it cannot be run: there is no command 'no-such'"),
+        (["./no-such"], "./no-such: it cannot be run: there is no command './no-such'"),
         (["./data.txt"], "./data.txt: it cannot be run: permission denied"),
         (["./empty"], "./empty: it cannot be run: exec format error"),
     ],
@@ -177,6 +193,76 @@ def test_a_command_that_does_not_end_well_fails_the_job(project, words, reason):
     state, said, log, raised = ended(project, "bad")
     assert (state, said, log) == ("failed", reason, f"vcat: {reason}\n")
     assert raised == f"{reason}\nin stage 'command' of job bad\nfull log: vcat logs bad"
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_command_that_no_job_would_find_is_refused(project, there):
+    """Before anything is sent, with where it was looked for; a file of the project is named."""
+    tools = project.parent / "tools"
+    tools.mkdir()
+    (tools / "train").mkdir()  # neither a directory nor what cannot be executed is a command
+    project.write("../tools/no-such", "").chmod(0o644)
+    path = f"{tools}{os.pathsep}/bin"
+    if there:
+        project.write("no-such", "#!/bin/sh\n").chmod(0o755)
+    done = submit(project, "--", "no-such", "-x", env=os.environ | {"PATH": path})
+    remedy = (
+        "it is a file of the project, so write ./no-such"
+        if there
+        else "install it, or correct the name"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"vcat: submit: there is no command 'no-such' on PATH ({path}), where jobs of"
+        f" LocalShellJobDeployment look for it; {remedy}\n"
+    )
+    assert sorted(os.listdir(project.directory)) == ["no-such"] * there
+    assert project.ask("print(json.dumps(len(list_jobs())))") == 0
+    (tools / "no-such").chmod(0o755)
+    (tools / "no-such").write_text("#!/bin/sh\necho $1\n")
+    done = submit(project, "-f", "--", "no-such", "-x", env=os.environ | {"PATH": path})
+    assert (done.returncode, done.stdout) == (0, "-x\n")
+
+
+def test_a_command_is_looked_for_on_the_path_of_jobs(project):
+    """Which is the configured one, where there is one; a relative entry begins in the project."""
+    project.write("bin/tool", "#!/bin/sh\necho tool\n").chmod(0o755)
+    project.write("my.config.yaml", "run_script_environment:\n  PATH: bin:/usr/bin:/bin\n")
+    done = submit(project, "-f", "--", "tool")
+    assert (done.returncode, done.stdout) == (0, "tool\n")
+    done = submit(project, "--", "no-such")
+    assert done.stderr == (
+        "vcat: submit: there is no command 'no-such' on PATH (bin:/usr/bin:/bin), where jobs of"
+        " LocalShellJobDeployment look for it; install it, or correct the name\n"
+    )
+
+
+def test_a_command_that_may_be_on_another_machine_is_sent(project):
+    """Where a deployment does not say what jobs find, what is not here is a warning."""
+    project.write(
+        "remote.py",
+        """
+        from vcat.abc import DeploymentBackend
+
+        class Remote(DeploymentBackend):
+            def submit(self, bundle): return "id"
+            def status(self, job_id): raise LookupError
+            def read(self, job_id, name, start=0, size=None): return None
+            def cancel(self, job_id): pass
+        """,
+    )
+    project.write(
+        "my.config.yaml", "deployment_implementation:\n  deployment_type: remote:Remote\n"
+    )
+    for word, count in (("no-such", 1), ("ls", 0)):
+        done = submit(project, "-n", f"job-{word}", "--", word)
+        assert done.returncode == 0
+        said = (
+            "RuntimeWarning: vcat: there is no command 'no-such' on PATH here; Remote does not say"
+            " whether there is one where it runs jobs\n"
+        )
+        assert done.stderr.count(said) == done.stderr.count("Warning") == count
+        assert done.stderr.endswith(f"submitted job-{word}\n")
 
 
 def test_a_command_that_takes_too_long_is_ended(project):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from types import SimpleNamespace
 
-from vcat._looking import jobs
+from vcat._looking import jobs, patience
 from vcat.records import JobRecord
 
 ROWS = [
@@ -34,7 +34,7 @@ def test_a_deployment_that_does_not_answer_holds_nobody_up(backend, memory, monk
         archives=SimpleNamespace(**dict.fromkeys(NAMES, memory)),
     )
     monkeypatch.setattr(jobs, "load", lambda directory: configuration)
-    monkeypatch.setattr(jobs, "PATIENCE", 0.05)
+    monkeypatch.setattr(patience, "LIMIT", 0.05)
     try:
         rows = jobs.jobs()
     finally:

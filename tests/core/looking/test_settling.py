@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from vcat._keeping.event import FILE
+from vcat._looking import patience
 from vcat._looking.feed import EventFeed
+from vcat._looking.log import PIECE
 from vcat._looking.settling import settle
 from vcat.errors import BackendError
 from vcat.records import DeploymentStatus, JobRecord
@@ -160,3 +164,27 @@ def test_a_map_is_counted_by_its_items(killed, listing, backend):
     )
     row = settle(listing, killed, EventFeed(killed), KILLED)
     assert (row.stages, row.stages_done, row.stages_cached) == (4, 2, 1)
+
+
+def test_a_log_that_stops_in_the_middle_is_not_archived(killed, listing, memory, monkeypatch):
+    """Where a deployment falls silent, half a log never stands for the whole of it."""
+    over, read = threading.Event(), type(killed._backend).read
+
+    def hang(backend, job_id, name, start=0, size=None):
+        if name == "output.log" and start >= PIECE:
+            over.wait(60)
+        return read(backend, job_id, name, start, size)
+
+    killed._backend.files["output.log"] = b"x" * PIECE + b"last words\n"
+    monkeypatch.setattr(patience, "LIMIT", 0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(killed._backend), "read", hang)
+        killed.limit_patience()
+        row = settle(listing, killed, EventFeed(killed), KILLED)
+        over.set()
+    assert (row.state, row.exit_code) == ("failed", None)
+    assert killed.silence == "Jobs.read: no answer within 0.05 seconds"
+    assert "log/output.log" not in memory.kept
+    killed.limit_patience()
+    assert settle(listing, killed, EventFeed(killed), KILLED).exit_code == 137
+    assert memory.kept["log/output.log"] == killed._backend.files["output.log"]

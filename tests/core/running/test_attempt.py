@@ -1,6 +1,11 @@
 """One call of a stage, and whether there is another."""
 
+import re
+import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -10,6 +15,7 @@ from vcat._running.attempt import is_worth_another
 from vcat._running.engine import Engine, StageFailure
 from vcat._running.process import interruption
 from vcat._running.process.interruption import CancelledError, Interruption
+from vcat._running.process.timeout import limited
 
 
 class OwnError(OSError):
@@ -109,3 +115,67 @@ def test_a_call_that_takes_too_long_is_repeated():
 
     assert run(slow_once, told, retries=1, timeout=0.05) == "quick"
     assert told.failed == [(0, 1, "timed out after 0.05 seconds", 0.0)]
+
+
+def test_what_a_stage_runs_does_not_take_its_time_limit_away():
+    """Neither when it ends well nor when it is stopped itself: the outer alarm rings later."""
+
+    def outer():
+        with suppress(TimeoutError), limited(0.01):
+            time.sleep(60)
+        with limited(60):
+            pass
+        with limited(60):
+            time.sleep(60)
+
+    with pytest.raises(TimeoutError) as caught, limited(0.3):
+        outer()
+    assert str(caught.value) == "timed out after 0.3 seconds"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
+ENDLESS = """
+import itertools, sys, time
+from vcat._running.process import timeout
+timeout.GRACE = 0.2
+def endless():
+    sum(itertools.{what})
+def stubborn():
+    while True:
+        try:
+            time.sleep(60)
+        except TimeoutError:
+            pass
+with timeout.limited(0.05, ends_process=True):
+    pass
+with timeout.limited({outer}, ends_process={kills}):
+    with timeout.limited({inner}, ends_process={kills}):
+        {body}()
+print("went on")
+"""
+
+
+@pytest.mark.parametrize("body", ["endless", "stubborn"])
+@pytest.mark.parametrize(("outer", "inner"), [(0.1, 60), (60, 0.1)])
+def test_what_does_not_end_is_ended_with_its_process(body, outer, inner):
+    """In native code and by code that catches everything; the log is told where it was."""
+    script = ENDLESS.format(what="repeat(0)", outer=outer, inner=inner, body=body, kills=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.match(r"Timeout \(0:00:00\.\d+\)!\n", ended.stderr)
+    assert f"in {body}" in ended.stderr
+
+
+def test_what_ends_late_is_not_ended_with_its_process():
+    """Where nobody has asked for that, as in a script or a notebook, the error is all there is."""
+    script = ENDLESS.format(
+        what="repeat(0, 10**8)", outer=0.05, inner=60, body="endless", kills=False
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.splitlines()[-1] == "TimeoutError: timed out after 0.05 seconds"

@@ -247,28 +247,6 @@ def test_a_stage_reports(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("call", "text"),
-    [
-        (
-            lambda: log_metric("loss", 1),
-            "log_metric(): no stage is running in this process; call it in a function that is a"
-            " stage of the pipeline, or in a command that `vcat submit` runs",
-        ),
-        (
-            lambda: log_artifact("x"),
-            "log_artifact(): no stage is running in this process; call it in a function that is a"
-            " stage of the pipeline, or in a command that `vcat submit` runs",
-        ),
-    ],
-)
-def test_reporting_outside_a_stage_is_a_mistake(call, text):
-    """Nothing is silently lost."""
-    with pytest.raises(VcatError) as caught:
-        call()
-    assert str(caught.value) == text
-
-
-@pytest.mark.parametrize(
     ("body", "error", "text"),
     [
         (lambda: log_metric("a", "b"), TypeError, "log_metric('a'): 'b' is not a number"),

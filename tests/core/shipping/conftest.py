@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import vcat._shipping
 from vcat._shipping.bundle import write_bundle
+from vcat._shipping.output import Output
+from vcat._shipping.runtime import add_runtime
 from vcat._shipping.ustar import END, entry_header, padding
 
 LAUNCHER = Path(vcat._shipping.__file__).parent / "launcher"
@@ -47,6 +52,67 @@ def cache(tmp_path, monkeypatch):
     path = tmp_path / "own-cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(path))
     return path / "vcat"
+
+
+@pytest.fixture
+def parts_in():
+    """Return the files in parts that follow one another."""
+
+    def read(data):
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(data) + END)) as archive:
+            return {each.name: archive.extractfile(each).read() for each in archive if each.isreg()}
+
+    return read
+
+
+@pytest.fixture
+def add(cache, tmp_path, parts_in):
+    """Make the parts of the runtime; return their files, and what was said of them."""
+
+    def run(*names):
+        output = Output(str(tmp_path / os.urandom(4).hex()))
+        runtime = add_runtime(names, output)
+        data = os.pread(output.fd, 1 << 30, 0)
+        output.close()
+        return parts_in(data), runtime, data
+
+    return run
+
+
+@pytest.fixture
+def packed():
+    """Return what travels packed of the files of a runtime."""
+
+    def read(files):
+        with zipfile.ZipFile(io.BytesIO(files["runtime/vcat_sources.zip"])) as archive:
+            return {each: archive.read(each) for each in archive.namelist()}
+
+    return read
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Install made-up distributions for this process."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def install(name, files, requires=(), **metadata):
+        stem = f"{name.replace('-', '_')}-1.0.dist-info"
+        lines = [f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0"]
+        lines += [f"Requires-Dist: {each}" for each in requires]
+        contents = {
+            **files,
+            f"{stem}/METADATA": "\n".join(lines) + "\n",
+            **{f"{stem}/{key}": value for key, value in metadata.items()},
+        }
+        contents[f"{stem}/RECORD"] = "".join(f"{each},,\n" for each in contents)
+        for path, content in contents.items():
+            (site / path).parent.mkdir(parents=True, exist_ok=True)
+            (site / path).write_text(content)
+        return site
+
+    return install
 
 
 @pytest.fixture
@@ -179,7 +245,7 @@ class Forge:
         digest = f"sha256:{hashlib.sha256(first).hexdigest()} {len(first)}\n"
         (directory / "bundle.digest").write_text(digest)
         (directory / "bundle.tgz").write_bytes(edit(first + body))
-        for name in ("main.py", "run.sh"):
+        for name in ("main.py", "run.sh", "unpacking.py"):
             (directory / name).write_bytes((LAUNCHER / name).read_bytes())
         return directory
 
@@ -243,4 +309,5 @@ REFUSED = [
     "exit.json",
     "main.py",
     "run.sh",
+    "unpacking.py",
 ]

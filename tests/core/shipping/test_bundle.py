@@ -44,7 +44,9 @@ def test_what_a_bundle_is(ship, project):
         {"A": "b"},
         sys.executable,
     )
-    assert sorted(bundle.files) == ["bundle.digest", "main.py", "run.sh"]
+    assert sorted(bundle.files) == [
+        *("bundle.digest", "main.py", "run.sh", "unpacking.py", "unpacking.pyc")
+    ]
     assert listing(project.parent) == ["job.tgz", "project"]
     remove(bundle)
     assert listing(project.parent) == ["project"]
@@ -63,7 +65,8 @@ def test_the_systems_tar_reads_it(ship, project, tmp_path):
     )
     assert done.stderr == b""
     found = set(os.listdir(target)) - {"editable"}  # if this process has imported such a package
-    expected = {"bundle.json", "job", "main.py", "project", "requirements", "run.sh", "runtime"}
+    launcher = {"main.py", "run.sh", "unpacking.py"}
+    expected = {"bundle.json", "job", "project", "requirements", "runtime"} | launcher
     assert found == expected
     assert (target / "project" / ("long" * 60)).read_text() == "x"
     assert (target / "project" / os.fsdecode(b"\xff")).read_text() == "y"
@@ -128,7 +131,7 @@ def test_it_is_unpacked_as_it_was(ship, project, deploy, start):
     assert (directory / "project" / "tool").stat().st_mode & 0o777 == 0o700
     assert (directory / "project" / "main.py").read_text() == "the user's own"
     assert (directory / "job" / "a" / "b.bin").read_bytes() == b"\0"
-    assert (directory / "runtime" / "vcat" / "abc" / "store.py").exists()
+    assert (directory / "runtime" / "vcat" / "__init__.py").exists()
 
 
 @pytest.mark.parametrize("size", [10, 2 << 20])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import py_compile
 import signal
 import subprocess
 import sys
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,26 @@ def test_a_bare_python_runs_it(forge, tmp_path, options):
     assert str(directory) not in seen["path"]
 
 
+@pytest.mark.parametrize("content", [b"", b"x" * 100, MAGIC_NUMBER + bytes(12), None])
+def test_a_compiled_form_that_cannot_be_used(forge, start, tmp_path, content):
+    """Another Python's, a damaged or no compiled form: the source counts, and leaves none."""
+    directory = forge.write(tmp_path / "run")
+    if content is not None:
+        (directory / "unpacking.pyc").write_bytes(content)
+    assert start(directory).returncode == 0
+    assert not (directory / "__pycache__").exists()
+
+
+def test_the_compiled_form_is_used(forge, start, tmp_path):
+    """What a job begins with is not compiled anew; it knows where it is all the same."""
+    directory = forge.write(tmp_path / "run")
+    py_compile.compile(directory / "unpacking.py", directory / "unpacking.pyc", doraise=True)
+    (directory / "unpacking.py").write_text("this is not Python")
+    assert start(directory).returncode == 0
+    seen = json.loads((directory / "seen.json").read_text())
+    assert seen["directory"] == str(directory)
+
+
 def test_it_imports_little(forge, tmp_path):
     """The way to the job costs no module that the job does not need anyway."""
     directory = forge.write(tmp_path / "run")
@@ -120,7 +142,7 @@ def test_unpacked_by_hand(forge, start, tmp_path):
     directory = tmp_path / "by hand"
     directory.mkdir()
     subprocess.run(["tar", "xzf", packed / "bundle.tgz"], cwd=directory, check=True)
-    for name in ("main.py", "run.sh"):
+    for name in ("main.py", "run.sh", "unpacking.py"):
         (directory / name).write_bytes((packed / name).read_bytes())
     done = start(directory)
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello from the job\n", "")

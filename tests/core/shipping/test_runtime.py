@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
 
 import pytest
 
@@ -16,60 +14,14 @@ from vcat._shipping.bundle import remove
 from vcat._shipping.distribution import find_distributions
 from vcat._shipping.output import Output
 from vcat._shipping.runtime import add_runtime
-from vcat._shipping.ustar import END
 from vcat.errors import BundleError
 
 
-@pytest.fixture
-def add(cache, tmp_path):
-    """Make the parts; return their files, and what was said of them."""
-
-    def run(*names):
-        import gzip
-
-        output = Output(str(tmp_path / os.urandom(4).hex()))
-        runtime = add_runtime(names, output)
-        data = os.pread(output.fd, 1 << 30, 0)
-        output.close()
-        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(data) + END)) as archive:
-            files = {
-                each.name: archive.extractfile(each).read() for each in archive if each.isreg()
-            }
-        return files, runtime, data
-
-    return run
-
-
-@pytest.fixture
-def installed(tmp_path, monkeypatch):
-    """Install made-up distributions for this process."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-
-    def install(name, files, requires=(), **metadata):
-        stem = f"{name.replace('-', '_')}-1.0.dist-info"
-        lines = [f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0"]
-        lines += [f"Requires-Dist: {each}" for each in requires]
-        contents = {
-            **files,
-            f"{stem}/METADATA": "\n".join(lines) + "\n",
-            **{f"{stem}/{key}": value for key, value in metadata.items()},
-        }
-        contents[f"{stem}/RECORD"] = "".join(f"{each},,\n" for each in contents)
-        for path, content in contents.items():
-            (site / path).parent.mkdir(parents=True, exist_ok=True)
-            (site / path).write_text(content)
-        return site
-
-    return install
-
-
-def test_vcat_travels_with_what_it_requires(add):
+def test_vcat_travels_with_what_it_requires(add, packed):
     """Both parts have all it takes, metadata included, and nothing compiled by a C compiler."""
     files, runtime, _ = add("vcat-core")
-    assert "runtime/vcat/abc/store.py" in files
-    assert "runtime/vcat/_shipping/launcher/run.sh" in files
+    sources = packed(files)
+    assert {"vcat/abc/store.py", "vcat/_shipping/launcher/run.sh"} <= set(sources)
     assert {"requirements/dill/__init__.py", "requirements/yaml/__init__.py"} <= set(files)
     metadata = [each for each in files if each.endswith(".dist-info/METADATA")]
     assert len(metadata) >= 6
@@ -77,7 +29,7 @@ def test_vcat_travels_with_what_it_requires(add):
     assert not [
         each for each in files if each.endswith((".so", ".pyd", "direct_url.json", "RECORD"))
     ]
-    assert not [each for each in files if each.startswith("runtime/vcat/testing/")]
+    assert not [each for each in sources if each.startswith("vcat/testing/")]
     assert [each.info.name for each in runtime.parts] == ["runtime", "requirements"]
     assert runtime.modules == ["vcat"]
     assert "dill/__init__.py" in runtime.provides
@@ -101,89 +53,6 @@ def test_a_bare_python_imports_it(add, tmp_path):
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
     )
     assert f"{tmp_path}/runtime/vcat/__init__.py" in done.stdout
-
-
-def unpacked(files, tmp_path):
-    """Write the *files* and return the start of a program that imports from them as a job does."""
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    return (
-        f"import sys; sys.path[:0] = [{str(tmp_path / 'runtime')!r}]\n"
-        f"sys.path += [{str(tmp_path / 'requirements')!r}]\n"
-        "import vcat_compiled; vcat_compiled.install()\n"
-    )
-
-
-def shown(code, *options):
-    """Return the lines that *code* prints in a bare Python."""
-    command = [sys.executable, *options, "-I", "-S", "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-
-
-def test_its_compiled_form_is_used(add, tmp_path):
-    """The job does not compile vcat, whatever the times of the files, and knows where it is."""
-    files, _, _ = add("vcat-core")
-    tag = sys.implementation.cache_tag
-    assert f"requirements/dill/__pycache__/_dill.{tag}.pyc" in files
-    assert [each for each in files if each.startswith("runtime/") and each.endswith(".pyc")] == [
-        f"runtime/__pycache__/vcat_compiled.{tag}.pyc"
-    ]
-    start = unpacked(files, tmp_path)
-    source = tmp_path / "runtime/vcat/_keeping/guard.py"
-    source.write_text("this is not Python")
-    assert shown(
-        f"{start}from vcat._keeping import guard\n"
-        "print(guard.call.__code__.co_filename)\n"
-        "print(guard.__file__)\n"
-        "print(guard.__spec__.origin)\n"
-        "print(guard.__cached__)\n"
-        "print(__import__('vcat').__path__[0])\n"
-    ) == [
-        *[str(source)] * 3,
-        str(source.parent / "__pycache__" / f"guard.{tag}.pyc"),
-        str(tmp_path / "runtime/vcat"),
-    ]
-
-
-def test_its_source_is_shown_and_loaded_again(add, tmp_path):
-    """A traceback has its lines, and what is reloaded or asked to be compiled otherwise is."""
-    start = unpacked(add("vcat-core")[0], tmp_path)
-    code = (
-        f"{start}import importlib, inspect\n"
-        "from vcat._keeping import guard\n"
-        "print(inspect.getsource(guard.call).splitlines()[0])\n"
-        "print(guard.call.__doc__ is None)\n"
-        "importlib.reload(guard)\n"
-        "print(guard.call.__doc__ is None)\n"
-    )
-    source = (tmp_path / "runtime/vcat/_keeping/guard.py").read_text()
-    first = next(line for line in source.splitlines() if line.startswith("def call"))
-    assert shown(code) == [first, "False", "False"]
-    assert shown(code, "-OO") == [first, "True", "True"]
-
-
-def test_compiled_form_of_another_python_is_not_used(add, tmp_path):
-    """Of a Python with other code the source counts, as it would with a file for each module."""
-    import marshal
-
-    start = unpacked(add("vcat-core")[0], tmp_path)
-    content = tmp_path / "runtime/vcat_compiled.bin"
-    codes = marshal.loads(content.read_bytes())
-    codes["vcat.errors"] = (codes["vcat.errors"][0], b"\0" * 16 + b"\xff")
-    content.write_bytes(marshal.dumps(codes))
-    assert shown(f"{start}import vcat.errors; print(vcat.errors.FormatError.__name__)") == [
-        "FormatError"
-    ]
-
-
-def test_what_submits_jobs_and_looks_at_them_travels_as_source_only(add):
-    """Nearly no job imports it, and each makes a file for everything that travels."""
-    files, _, _ = add("vcat-core")
-    for name in ("_looking", "_shipping"):
-        inside = [each for each in files if each.startswith(f"runtime/vcat/{name}/")]
-        assert f"runtime/vcat/{name}/__init__.py" in inside
-        assert [each for each in inside if not each.endswith((".py", ".sh"))] == []
 
 
 def test_equal_runtimes_are_equal_bytes(add, tmp_path):
@@ -236,11 +105,10 @@ def test_copying_imports_nothing_heavy(add, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["content", "new file", "removed"])
-def test_a_change_of_a_plugin_is_seen(add, installed, change):
+def test_a_change_of_a_plugin_is_seen(add, packed, installed, change):
     """A distribution that was edited travels as it is now."""
     site = installed("acme-vcat", {"acme/__init__.py": "", "acme/a.py": "1"})
-    files, _, _ = add("acme-vcat")
-    assert files["runtime/acme/a.py"] == b"1"
+    assert packed(add("acme-vcat")[0])["acme/a.py"] == b"1"
     if change == "content":
         (site / "acme" / "a.py").write_text("22")
     elif change == "new file":
@@ -249,9 +117,9 @@ def test_a_change_of_a_plugin_is_seen(add, installed, change):
         record.write_text(record.read_text() + "acme/b.py,,\n")
     else:
         (site / "acme" / "a.py").unlink()
-    files, _, _ = add("acme-vcat")
-    assert files.get("runtime/acme/a.py") == {"content": b"22", "new file": b"1"}.get(change)
-    assert ("runtime/acme/b.py" in files) == (change == "new file")
+    files = packed(add("acme-vcat")[0])
+    assert files.get("acme/a.py") == {"content": b"22", "new file": b"1"}.get(change)
+    assert ("acme/b.py" in files) == (change == "new file")
 
 
 def test_what_a_plugin_requires_travels_too(installed):

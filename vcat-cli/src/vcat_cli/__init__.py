@@ -15,6 +15,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What follows ``vcat`` on the command line; by default that of this process.
     """
-    from vcat_cli.command import run_command
+    try:
+        from vcat_cli.command import run_command
 
-    return run_command(arguments)
+        return run_command(arguments)
+    except KeyboardInterrupt:  # before there was anything to do, or while an error was shown
+        return 130  # the name of which may not be imported yet

@@ -46,21 +46,38 @@ _EXAMPLES = """\
 def run_command(given: Sequence[str] | None = None) -> int:
     """Parse a command line, run its verb and return the exit code."""
     words = list(sys.argv[1:] if given is None else given)
+    try:
+        code = _run_words(words)
+        sys.stdout.flush()  # here, where a closed pipe can still be handled
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code in (BROKEN_PIPE, INTERRUPTED):
+        _let_go()
+    return code
+
+
+def _run_words(words: list[str]) -> int:
     shows_traceback = "--traceback" in words[: words.index("--") if "--" in words else None]
     try:
-        code = _run_verb(words)
-        sys.stdout.flush()  # here, where a closed pipe can still be handled
+        return _run_verb(words)
     except VcatError as error:
         if shows_traceback:
             raise
         return report(error)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return code
+
+
+def _let_go() -> None:
+    """Drop what nobody reads any more; Python would complain of it when it flushes at exit.
+
+    Ctrl-C ends all of `vcat logs -f JOB | grep loss`, so that the reader may be gone then too.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def verb_parser(verb: str) -> Parser:

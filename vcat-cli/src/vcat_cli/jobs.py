@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import vcat
+from vcat_cli.problem import DONE, FAILED, say
 from vcat_cli.usage import UsageError
 
 TYPE_CHECKING = False
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from vcat._looking.deployment import Deployment
 
+#: What means the newest job.
 NEWEST = "@"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -33,16 +35,34 @@ def named_job(name: str) -> Deployment:
 
     Raises:
         UnknownJobError: There is none, or more than one.
-        UsageError: No job can have that name, or the newest is asked for and there is none.
+        UsageError: No job can have that name.
     """
-    if name == NEWEST:
-        newest = vcat.list_jobs(1)
-        if not newest:
-            raise UsageError("there is no job yet; `vcat run SCRIPT` submits those of a script")
-        name = newest[0].job_name
-    if not _NAME.fullmatch(name):
+    if name != NEWEST and not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a job; give a name as `vcat ls` shows it, the"
             f" beginning of one, or {NEWEST} for the newest job"
         )
     return vcat.get_job(name)
+
+
+def looked_at(name: str) -> Deployment:
+    """Return the job that answers to *name*, whose deployment holds up nobody who looks at it.
+
+    Raises:
+        UnknownJobError: As :func:`named_job`.
+        UsageError: As :func:`named_job`.
+    """
+    job = named_job(name)
+    job.place.limit_patience()
+    return job
+
+
+def tell_silence(job: Deployment) -> int:
+    """Say where the deployment has not answered, and return the exit code of who has looked.
+
+    That is 1 where the job is not known to have ended: then there may be more than was shown.
+    """
+    if job.place.silence is None:
+        return DONE
+    say(f"{job.place.silence}; shown is what the archive and the listing have of {job.job_name}")
+    return DONE if job.is_job_complete() else FAILED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import islice
 
-from vcat_cli.jobs import add_job, named_job
+from vcat_cli.jobs import add_job, looked_at, tell_silence
 from vcat_cli.text import display_lines, to_json
 from vcat_cli.usage import UsageError, advice, count
 
@@ -42,13 +42,13 @@ def add_arguments(parser: Any) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Show the log of a job."""
-    job = named_job(arguments.job)
+    job = looked_at(arguments.job)
     if arguments.json and arguments.stage is not None:
         raise UsageError("logs: --stage does not go with --json; see `vcat logs --help`")
     if arguments.json:
         for each in _events(job, arguments):
             print(each, flush=arguments.follow)
-        return 0
+        return tell_silence(job)
     if arguments.stage is not None:
         _check_stage(job, arguments.stage)
     part = {"follow": arguments.follow, "stage": arguments.stage, "tail": arguments.lines}
@@ -56,10 +56,10 @@ def execute(arguments: Namespace) -> int:
         for piece in job.log_bytes(**part):
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
-        return 0
+        return tell_silence(job)
     for lines in job.log_text(**part):
         print(display_lines(lines), end="", flush=True)
-    return 0
+    return tell_silence(job)
 
 
 def _check_stage(job: Deployment, wanted: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vcat.errors import VcatError
 from vcat_cli.content import write_content
-from vcat_cli.jobs import add_job, named_job
+from vcat_cli.jobs import add_job, looked_at, tell_silence
 from vcat_cli.text import display, lines, to_json
 from vcat_cli.usage import UsageError, advice
 
@@ -65,7 +65,16 @@ def execute(arguments: Namespace) -> int:
     """Show a job or one thing of it."""
     view = next((each for each in _VIEWS if getattr(arguments, each) not in (None, False)), None)
     _check(arguments, view)
-    job = named_job(arguments.job)
+    job = looked_at(arguments.job)
+    try:
+        code = _show(job, arguments, view)
+    except VcatError:
+        tell_silence(job)
+        raise
+    return max(code, tell_silence(job))
+
+
+def _show(job: Deployment, arguments: Namespace, view: str | None) -> int:
     if view == "artifact":
         return _show_artifact(job, arguments)
     if view == "result":

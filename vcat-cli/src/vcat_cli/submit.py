@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import vcat
+from vcat.errors import CommandError
 from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE
 from vcat_cli.run import see_to_end
@@ -53,7 +54,10 @@ def execute(arguments: Namespace) -> int:
     if not arguments.argv:
         raise UsageError("submit: COMMAND is missing; it follows --, see `vcat submit --help`")
     params = once_each("submit", arguments.params)
-    job = vcat.submit_command(arguments.argv, arguments.name, params, arguments.timeout)
+    try:
+        job = vcat.submit_command(arguments.argv, arguments.name, params, arguments.timeout)
+    except CommandError as error:
+        raise UsageError(f"submit: {error}") from error
     tell(job, as_json=arguments.json)
     return see_to_end([job]) if arguments.follow else DONE
 

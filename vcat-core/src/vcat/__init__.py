@@ -67,7 +67,7 @@ def get_job(name: str) -> Deployment:
     """Return the deployment of a job that any process submitted.
 
     Args:
-        name: The name of the job, or the beginning of it where that is unique.
+        name: The name of the job, or the beginning of it where that is unique; ``@`` is the newest.
 
     Raises:
         UnknownJobError: No job, or more than one, answers to *name*.
@@ -190,7 +190,8 @@ def submit_command(
         timeout: After how many seconds the command is ended and the job fails.
 
     Raises:
-        GraphError: There is no command, or a job called *job_name* is there.
+        GraphError: *argv* is empty, or a job called *job_name* is there.
+        CommandError: The deployment knows that no job would find the command.
         ConfigError: The configuration of this directory is wrong.
         BundleError: The directory cannot be bundled.
     """

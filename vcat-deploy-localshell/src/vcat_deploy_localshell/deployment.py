@@ -13,6 +13,10 @@ from vcat_deploy_localshell import process, record, state, submission
 from vcat_deploy_localshell.place import Place
 from vcat_deploy_localshell.process import Process
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class LocalShellJobDeployment(Configured, DeploymentBackend):
     """Run jobs by ``bash`` on this machine, each in a fresh directory and under a supervisor.
@@ -70,6 +74,15 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
                 f"LocalShellJobDeployment: python: {self.python!r} cannot be executed; name an"
                 " interpreter, or leave it out for the one that submits"
             )
+
+    def seek_command(self, name: str, environment: Mapping[str, str]) -> str | None:
+        """Return ``None`` if a command is on the ``PATH`` of jobs, else what that is."""
+        paths = os.get_exec_path({**os.environ, **environment})
+        for directory in paths:  # a relative one begins in the job's copy of where this stands
+            path = os.path.join(directory, name)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                return None
+        return f"PATH ({os.pathsep.join(paths)})"
 
     def submit(self, bundle: Bundle) -> str:
         """Move the bundle into a fresh directory and start it under a supervisor.

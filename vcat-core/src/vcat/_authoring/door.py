@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from vcat._authoring.calls import Calls
     from vcat._authoring.planning import Planner
     from vcat._authoring.stage import Stage
     from vcat._looking.deployment import Deployment
@@ -64,10 +65,12 @@ def plan(planner: Planner, end: Stage, params: dict[str, Any], job_name: str | N
     return explained
 
 
-def check(end: Stage, params: dict[str, Any], job_name: str | None, script: str) -> list[Finding]:
+def check(
+    end: Stage, params: dict[str, Any], job_name: str | None, script: str, calls: Calls
+) -> list[Finding]:
     """Return what a job of the graph that ends in *end* would fail of."""
     checking = import_module("vcat._shipping.checking")
-    found: list[Finding] = checking.check(end, params, job_name, script)
+    found: list[Finding] = checking.check(end, params, job_name, script, calls)
     return found
 
 
@@ -102,3 +105,8 @@ def sender(spool: str) -> Any:
     if spool not in _senders:
         _senders[spool] = import_module("vcat._running.process.spool").Sender(spool)
     return _senders[spool]
+
+
+def nobody() -> Any:
+    """Return who takes what is reported where neither a stage nor a command of a job runs."""
+    return import_module("vcat._running.unheard").unheard

@@ -74,17 +74,21 @@ class Checker(Planner):
     Attributes:
         found: What jobs of the script would fail of, each once.
         count: How many pipelines the script would run.
+        calls: Where it calls its stage functions.
     """
 
     def __init__(self, script: str, params: dict[str, Any]) -> None:
+        from vcat._authoring.calls import Calls
+
         super().__init__(script, params, None)
+        self.calls = Calls()
         self.found: dict[Finding, None] = {}
         self.count = 0
 
     def run(self, end: Stage, params: dict[str, Any], job_name: str | None) -> PlannedDeployment:
         """Check what ``run`` would submit."""
         self.count += 1
-        found = door.check(end, params | self.params, job_name, self.script)
+        found = door.check(end, params | self.params, job_name, self.script, self.calls)
         self.found |= dict.fromkeys(found)
         return PlannedDeployment(self, job_name or f"checked-{self.count}")
 

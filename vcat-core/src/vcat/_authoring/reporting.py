@@ -2,15 +2,14 @@
 
 The functions here belong to the script; who listens is set by the engine. One stage runs at a time
 in a thread, and as a rule in a process: threads that a stage starts report too, which a context
-variable would lose.
+variable would lose. Where nobody listens, in a script that is run bare or a function that is called
+alone, what is reported is checked all the same, and dropped with one warning.
 """
 
 from __future__ import annotations
 
 import os
 from _thread import get_ident
-
-from vcat.errors import VcatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,27 +54,18 @@ def log_metric(name: str, value: float, step: int | None = None) -> None:
         step: Which of a series of values this is, an epoch for example.
 
     Raises:
-        VcatError: No stage is running in this process, and it is none of a command that is a job.
         TypeError: *value* is not a number.
     """
     _heard("log_metric", name).metric(name, _number(name, value), step)
 
 
 def log_param(name: str, value: Any) -> None:
-    """Record an input worth remembering; kept as JSON where it can be, else as its ``repr``.
-
-    Raises:
-        VcatError: No stage is running in this process, and it is none of a command that is a job.
-    """
+    """Record an input worth remembering; kept as JSON where it can be, else as its ``repr``."""
     _heard("log_param", name).param(name, value)
 
 
 def set_tag(name: str, value: str = "") -> None:
-    """Label the job.
-
-    Raises:
-        VcatError: No stage is running in this process, and it is none of a command that is a job.
-    """
+    """Label the job."""
     _heard("set_tag", name).tag(name, str(value))
 
 
@@ -90,8 +80,8 @@ def log_artifact(path: Any, name: str | None = None) -> None:
             none is given.
 
     Raises:
-        VcatError: No stage is running in this process, and it is none of a command that is a job.
         OSError: The file cannot be read.
+        VcatError: It is a directory, or *name* cannot be the name of an artifact.
     """
     _heard("log_artifact", name if name is not None else "").artifact(path, name)
 
@@ -102,15 +92,10 @@ def _heard(function: str, name: str) -> Listener:
     listener = _listeners.get(get_ident()) or next(reversed(_listeners.values()), None)
     if listener is not None:
         return listener
-    spool = os.environ.get(SPOOL)
-    if spool is None:
-        raise VcatError(
-            f"{function}(): no stage is running in this process; call it in a function that is a"
-            " stage of the pipeline, or in a command that `vcat submit` runs"
-        )
-    from vcat._authoring.door import sender
+    from vcat._authoring.door import nobody, sender
 
-    told: Listener = sender(spool)
+    spool = os.environ.get(SPOOL)
+    told: Listener = nobody() if spool is None else sender(spool)
     return told
 
 

@@ -56,7 +56,7 @@ def check_script(
 ) -> Checker:
     """Run a script without its stages and check its jobs; see :func:`vcat.check_script`."""
     checker = Checker(os.path.abspath(path), dict(params or {}))
-    with suppress(PlanEnd), door.planned(checker):
+    with suppress(PlanEnd), door.planned(checker), checker.calls:
         _execute(path, arguments)
     return checker
 

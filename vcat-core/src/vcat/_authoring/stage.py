@@ -14,7 +14,7 @@ from vcat.errors import GraphError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, ClassVar
 
 
 _PLAIN = StageOptions()
@@ -136,6 +136,9 @@ class Stage(Strict, Pipeline):
 class StageFunction:
     """A function whose calls are stages; ``.function`` calls it directly."""
 
+    #: Told of every stage that is made by a call, while a script is checked.
+    told: ClassVar[Callable[[Stage], None] | None] = None
+
     def __init__(self, function: Callable[..., Any], options: StageOptions) -> None:
         if not callable(function):
             raise GraphError(
@@ -154,7 +157,10 @@ class StageFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Stage:
         check_arguments(self.function, self.__name__, args, kwargs)
-        return Stage(self.function, args, kwargs, self.options)
+        made = Stage(self.function, args, kwargs, self.options)
+        if StageFunction.told is not None:
+            StageFunction.told(made)
+        return made
 
     def map(self, *sequences: Any, **fixed: Any) -> Stage:
         """Return a stage that calls the function once for every item of a sequence.
@@ -174,7 +180,10 @@ class StageFunction:
         label = f"stage {self.__name__!r}{place_of(self.function)}"
         zipped = sequences_of(label, sequences)
         check_arguments(self.function, self.__name__, zipped, fixed)
-        return Stage(self.function, zipped, fixed, self.options)
+        made = Stage(self.function, zipped, fixed, self.options)
+        if StageFunction.told is not None:
+            StageFunction.told(made)
+        return made
 
     def __repr__(self) -> str:
         return f"<stage function {self.__name__!r}{place_of(self.function)}>"

@@ -85,12 +85,8 @@ class JobArchive:
         except FormatError as error:
             raise FormatError(f"{name} of job {self.job_name}: {error}") from None
 
-    def store_log(self, name: str, data: bytes) -> None:
-        """Keep ``output.log`` or ``events.jsonl``."""
-        self._store("stage_log", name, data)
-
     def store_log_parts(self, name: str, parts: Iterable[bytes]) -> None:
-        """Keep a log that comes in *parts*, joined in memory only where it has to be."""
+        """Keep a log, its *parts* joined in memory only where they have to be."""
         backend, name = self._archives.stage_log, _PREFIX["stage_log"] + name
         if isinstance(backend, SupportsParts):
             call(backend, "store_parts", self.job_name, name, parts)

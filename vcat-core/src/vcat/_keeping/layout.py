@@ -30,50 +30,73 @@ class Serialized:
         parts: The bytes, one part after the other; buffers of the value itself among them, so they
             are to be used before the value changes.
         size: How many bytes all parts have.
+        told: How many of them, from the first on, say what the value is; the rest are its buffers.
         named: The classes and functions that the bytes name without having their code in them.
     """
 
-    __slots__ = ("named", "parts", "size")
+    __slots__ = ("named", "parts", "size", "told")
 
-    def __init__(self, parts: list[Data], named: Sequence[Any] = ()) -> None:
+    def __init__(
+        self, parts: list[Data], named: Sequence[Any] = (), *, told: int | None = None
+    ) -> None:
         self.parts = parts
         self.named = named
         self.size = sum(len(each) for each in parts)
+        self.told = self.size if told is None else told
+
+    def telling(self) -> Sequence[Data]:
+        """Return the parts that say what the value is."""
+        count = told = 0
+        while told < self.told:
+            told += len(self.parts[count])
+            count += 1
+        return self.parts[:count]
 
     def joined(self) -> Data:
         """Return the bytes in one piece."""
         return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
 
-def lay_out(pickle: Data, buffers: Sequence[memoryview], named: Sequence[Any] = ()) -> Serialized:
-    """Return *pickle* and *buffers*, which are flat and contiguous, as they are stored."""
+def lay_out(
+    pickle: list[Data], buffers: Sequence[memoryview], named: Sequence[Any] = ()
+) -> Serialized:
+    """Return the parts of a pickle and *buffers*, flat and contiguous, as they are stored."""
     if not buffers:
-        return Serialized([pickle], named)
-    words = [len(buffers), len(pickle)]
+        return Serialized(pickle, named)
+    size = sum(map(len, pickle))
+    words = [len(buffers), size]
     for each in buffers:
         words += [each.nbytes, int(each.readonly)]
     head = MAGIC + b"".join(word.to_bytes(_WORD, "little") for word in words)
-    parts: list[Data] = [head, pickle]
-    place = len(head) + len(pickle)
+    parts: list[Data] = [head, *pickle]
+    told = place = len(head) + size
     for each in buffers:
         gap = -place % _ALIGNMENT
         parts += [bytes(gap), each]
         place += gap + each.nbytes
-    return Serialized(parts, named)
+    return Serialized(parts, named, told=told)
 
 
-def take_apart(data: Data) -> tuple[Data, list[Any]]:
+def take_apart(data: Data, told: int | None = None) -> tuple[Data, list[Any]]:
     """Return the pickle in *data* and its buffers.
 
     The buffers are views of *data* where that can be written, so that nothing is copied; of bytes
     that cannot be they are copies, but for those that were read-only from the beginning.
 
+    Args:
+        data: The bytes.
+        told: How many of them are known to be right, from the first on; all if not given. The
+            pickle is not beyond them.
+
     Raises:
         FormatError: The sizes in it do not add up.
     """
-    if data[: len(MAGIC)] != MAGIC:
-        return data, []
     view = memoryview(data)
+    known = len(view) if told is None else told
+    if data[: len(MAGIC)] != MAGIC:
+        if known != len(view):
+            raise _torn()
+        return data, []
     place = len(MAGIC)
 
     def word() -> int:
@@ -82,7 +105,7 @@ def take_apart(data: Data) -> tuple[Data, list[Any]]:
         return int.from_bytes(view[place - _WORD : place], "little")
 
     count, size = word(), word()
-    if count * 2 * _WORD > len(view):
+    if place + count * 2 * _WORD + size > known:
         raise _torn()
     table = [(word(), word()) for _ in range(count)]
     pickle = view[place : place + size]

@@ -11,15 +11,18 @@ from vcat._keeping.archive import JobArchive, log_name
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
 from vcat._keeping.guard import call
+from vcat._looking.artifact import artifacts_in, read_artifact
 from vcat._looking.failure import exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import JobFile, single_lines, whole_lines
+from vcat._looking.overtime import explain_overtime
+from vcat._looking.patience import NoAnswerError
 from vcat._looking.place import Place
 from vcat._looking.settling import LOG, counted, is_settled, settle, settled_row
-from vcat._looking.state import ABANDONED, judge, not_handed_over
+from vcat._looking.state import ABANDONED, SILENT, judge, not_handed_over, unanswered
 from vcat._looking.submitter import is_expected
 from vcat._looking.watch import Watcher
-from vcat.errors import FormatError, UnknownJobError, VcatError
+from vcat.errors import UnknownJobError, VcatError
 from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord, StageRecord
 
 if TYPE_CHECKING:
@@ -205,7 +208,7 @@ class Deployment:
     def events(self, follow: bool = False) -> Iterator[dict[str, Any]]:  # noqa: FBT001, FBT002  # as logs()
         """Yield the job's events so far, or with ``follow=True`` until it ends."""
         if follow:
-            return self.feed.follow(self.is_job_complete)
+            return self.feed.follow(lambda: self._is_over(None))
         return iter(list(self.feed.read()))
 
     def metrics(self) -> dict[str, float]:
@@ -261,7 +264,7 @@ class Deployment:
 
     def artifacts(self) -> list[str]:
         """Return the names of the artifacts that the job has logged so far."""
-        return sorted(self._artifacts())
+        return sorted(artifacts_in(self.feed.read()))
 
     def artifact(self, name: str) -> bytes:
         """Return the content of an artifact.
@@ -270,19 +273,7 @@ class Deployment:
             LookupError: The job has none of that name.
             FormatError: It is damaged.
         """
-        from vcat._keeping.digest import matches
-
-        known = self._artifacts()
-        data = self._archive.fetch_artifact(name) if name in known else None
-        if data is None:
-            has = ", ".join(repr(each) for each in sorted(known)) or "none"
-            raise LookupError(f"job {self.job_name} has no artifact {name!r}; it has {has}")
-        if not matches(data, known[name]["digest"]):
-            raise FormatError(
-                f"artifact {name!r} of job {self.job_name} is damaged: its digest is not"
-                f" {known[name]['digest']}"
-            )
-        return data
+        return read_artifact(self._archive, self.feed.read(), name)
 
     def provenance(self) -> dict[str, Any] | None:
         """Return where the results come from, once the job has ended; ``None`` before that."""
@@ -325,12 +316,21 @@ class Deployment:
         # but one where it has not ended yet has still to say how it does.
         if row.state in TERMINAL_STATES and status.state in TERMINAL_STATES:
             return row
+        if status.reason == SILENT:
+            return row if row.state in TERMINAL_STATES else row._replace(reason=SILENT)
         return counted(settled_row(row, status), self.place, self.feed)
 
     def status(self) -> DeploymentStatus:
         """Return the state with its reason, exit code and times."""
         if self._ended is not None:
             return self._ended
+        try:
+            return self._asked()
+        except NoAnswerError:
+            row = call(self.configuration.listing, "get", self.job_name)
+            return unanswered(self._archive.fetch_document("outcome"), row)
+
+    def _asked(self) -> DeploymentStatus:
         handed_over, expected = self.place.is_handed_over(), None
         deployed = self.place.status()
         if deployed is not None and deployed.state not in TERMINAL_STATES:
@@ -341,7 +341,8 @@ class Deployment:
         if deployed is None:
             row = call(self.configuration.listing, "get", self.job_name)
         if deployed is not None or handed_over or outcome is not None:
-            self._ended = status = judge(deployed, outcome, row)
+            status = judge(deployed, outcome, row)
+            self._ended = status = explain_overtime(status, outcome, self._archive, self.feed)
         else:
             status = not_handed_over(row, expected=expected)
         if deployed is not None or status.reason == ABANDONED:
@@ -363,11 +364,15 @@ class Deployment:
     def _is_over(self, number: int | None) -> bool:
         if self.is_job_complete():
             return True
+        if self.place.silence is not None:
+            raise NoAnswerError(
+                f"{self.place.silence}; whether more comes of job {self.job_name} is not known, so"
+                " it cannot be followed: try again later, or do not follow"
+            )
         return number is not None and self.stages()[number].ended_at is not None
 
     def _log_file(self, stage: Stage | str | None) -> JobFile:
-        name = LOG if stage is None else log_name(self._number(stage))
-        return JobFile(self.place, name)
+        return JobFile(self.place, LOG if stage is None else log_name(self._number(stage)))
 
     def definition(self) -> dict[str, Any]:
         """Return what the job was to do."""
@@ -378,10 +383,6 @@ class Deployment:
 
     def _outcome(self) -> dict[str, Any] | None:
         return self._archive.fetch_document("outcome") or self.place.document("outcome")
-
-    def _artifacts(self) -> dict[str, dict[str, Any]]:
-        events = (each for each in self.feed.read() if each["event"] == "artifact")
-        return {each["name"]: each for each in events if {"name", "digest"} <= each.keys()}
 
     def _number(self, stage: Stage | str) -> int:
         if self._graph is not None and id(stage) in self._graph.number:

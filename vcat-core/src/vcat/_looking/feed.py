@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.event import FILE, read_events
 from vcat._looking.log import PIECE, POLL
+from vcat._looking.patience import NoAnswerError
 
 if TYPE_CHECKING:
     from vcat._looking.place import Place
@@ -51,10 +52,13 @@ class EventFeed:
     def _next(self) -> bytes | None:
         if self._whole:
             return None
-        data = self._place.read(FILE, self._position, PIECE)
-        if data or (data is not None and self._position > 0):
-            return data
-        # Where it ran there is nothing of it, or not any more.
+        try:
+            data = self._place.read(FILE, self._position, PIECE)
+            if data or (data is not None and self._position > 0):
+                return data
+        except NoAnswerError:
+            pass
+        # Where it ran there is nothing of it, or not any more, or nobody says.
         archived = self._place.archive.fetch_log(FILE)
         if archived is None:
             return None

@@ -3,68 +3,37 @@
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock, start_new_thread
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vcat._keeping.guard import call, iterate
 from vcat._looking.deployment import Deployment
-from vcat._looking.settling import is_settled
+from vcat._looking.patience import Patience
 from vcat._plugins.configuration import load
 from vcat.errors import UnknownJobError, VcatError
-from vcat.records import JOB_NAME, TERMINAL_STATES, JobRecord
+from vcat.records import JOB_NAME, JobRecord
 
 if TYPE_CHECKING:
     from vcat._plugins.configuration import Configuration
 
-#: How long a deployment may take to say how one job is, in seconds; then no other is asked for.
-PATIENCE = 10.0
+#: What means the newest job, and can be the name of none.
+NEWEST = "@"
 
 
 def jobs(limit: int | None = None) -> list[JobRecord]:
     """Return the records of jobs, newest first; see :func:`vcat.list_jobs`."""
     configuration = load(os.getcwd())
     rows = iterate(configuration.listing, "records")
-    asking = _Asking(configuration)
-    return [asking.current(each) for each in islice(rows, limit)]
+    with Patience() as patience:  # one for all: after one silence nobody waits for another
+        return [_current(each, configuration, patience) for each in islice(rows, limit)]
 
 
-class _Asking:
-    """Rows as they are now, asked for in a thread: no deployment holds up who lists the others.
-
-    Args:
-        configuration: Where the jobs are.
-    """
-
-    def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
-        self._answers = True
-
-    def current(self, row: JobRecord) -> JobRecord:
-        """Return *row* with the state the job has now, or as listed where nobody says."""
-        if row.state == "unreadable" or is_settled(row):
-            return row
-        found: list[JobRecord] = []
-        if self._answers:
-            over = allocate_lock()
-            over.acquire()
-            start_new_thread(self._ask, (row, found, over))
-            self._answers = over.acquire(timeout=PATIENCE)
-        if not self._answers and row.state not in TERMINAL_STATES:
-            return row._replace(reason="its deployment does not answer")
-        return found[0] if found else row
-
-    def _ask(self, row: JobRecord, found: list[JobRecord], over: Any) -> None:
-        try:
-            found.append(_current(row, self._configuration))
-        finally:
-            over.release()
-
-
-def _current(row: JobRecord, configuration: Configuration) -> JobRecord:
+def _current(row: JobRecord, configuration: Configuration, patience: Patience) -> JobRecord:
     """Return *row* with the state the job has now: one that was killed could not list its end."""
     try:
-        return Deployment(configuration, row.job_name).current(row)
+        job = Deployment(configuration, row.job_name)
+        job.place.limit_patience(patience)
+        return job.current(row)
     except VcatError:
         return row
 
@@ -72,6 +41,13 @@ def _current(row: JobRecord, configuration: Configuration) -> JobRecord:
 def find(name: str) -> Deployment:
     """Return the deployment of a listed job; see :func:`vcat.get_job`."""
     configuration = load(os.getcwd())
+    if name == NEWEST:
+        newest = next(iterate(configuration.listing, "records"), None)
+        if newest is None:
+            raise UnknownJobError(
+                "there is no job yet; `vcat run SCRIPT` submits those of a script"
+            )
+        name = newest.job_name
     record = call(configuration.listing, "get", name) if JOB_NAME.fullmatch(name) else None
     if record is None:
         rows = iterate(configuration.listing, "records")

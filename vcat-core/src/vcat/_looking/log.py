@@ -11,6 +11,8 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from vcat._looking.patience import NoAnswerError
+
 if TYPE_CHECKING:
     from vcat._looking.place import Place
 
@@ -161,13 +163,23 @@ class JobFile:
 
     def _read(self, start: int, size: int = PIECE) -> bytes | None:
         if self._archived is None:
-            data = self._place.read(self._name, start, size)
-            if data or (data is not None and start > 0):
-                return data
-            # Where it ran there is nothing of it, or not any more.
-            self._archived = self._place.archive.fetch_log(self._name)
+            silence, data = None, None
+            try:
+                data = self._place.read(self._name, start, size)
+                if data or (data is not None and start > 0):
+                    return data
+            except NoAnswerError as error:
+                silence = error
+            # Where it ran there is nothing of it, or not any more, or nobody says.
+            archive = self._place.archive
+            self._archived = archive.fetch_log(self._name)
             if self._archived is None:
-                return data
+                if silence is None:
+                    return data
+                raise NoAnswerError(
+                    f"{silence}, and {self._name} of job {archive.job_name} is not in its archive"
+                    " yet; try again later"
+                )
         start = max(0, len(self._archived) + start) if start < 0 else start
         return self._archived[start : start + size]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.archive import MAX_JSON, parse_document
 from vcat._keeping.guard import call
+from vcat._looking.patience import Patience
 from vcat.abc import SupportsFind, SupportsGaps, SupportsKill
 from vcat.errors import FormatError
 
@@ -27,6 +28,22 @@ class Place:
         self.archive = archive
         self._backend = backend
         self._id = deployment_id
+        self._patience: Patience | None = None
+
+    def limit_patience(self, patience: Patience | None = None) -> None:
+        """Wait for no answer of the deployment longer than who only looks does.
+
+        From then on whatever asks it may raise :class:`~vcat._looking.patience.NoAnswerError`.
+
+        Args:
+            patience: That of jobs looked at together; one of its own if not given.
+        """
+        self._patience = patience or Patience()
+
+    @property
+    def silence(self) -> str | None:
+        """What the deployment has not answered in time; ``None`` where it has always."""
+        return None if self._patience is None else self._patience.silence
 
     def id(self) -> str | None:
         """Return what the deployment calls the job; ``None`` where it does not know it (yet)."""
@@ -36,7 +53,7 @@ class Place:
         # is found now is not kept: a job that cannot be started in the end is taken back.
         name = self.archive.job_name
         if isinstance(self._backend, SupportsFind):
-            found: str | None = call(self._backend, "find", name)
+            found: str | None = self._call("find", name)
             return found
         return name if self._knows(name) else None
 
@@ -93,13 +110,20 @@ class Place:
         if (known := self.id()) is None:
             return None
         try:
-            return call(self._backend, operation, known, *args)
+            return self._call(operation, known, *args)
         except LookupError:
             return None
 
+    def _call(self, operation: str, *args: Any) -> Any:
+        if self._patience is None:
+            return call(self._backend, operation, *args)
+        return self._patience.ask(
+            self._backend, operation, lambda: call(self._backend, operation, *args)
+        )
+
     def _knows(self, name: str) -> bool:
         try:
-            call(self._backend, "status", name)
+            self._call("status", name)
         except LookupError:
             return False
         return True

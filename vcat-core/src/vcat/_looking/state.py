@@ -13,6 +13,9 @@ ABANDONED = "the process that submitted it ended before it was handed over"
 #: How long handing over may take, in seconds: the largest bundle over the slowest line.
 _HANDING_OVER = 3600.0
 
+#: The reason of a state that only the listing tells.
+SILENT = "its deployment does not answer"
+
 #: The exit codes of a job that SIGINT or SIGTERM has ended.
 _ASKED_TO_END = (130, 143)
 
@@ -69,6 +72,16 @@ def _unknown(outcome: dict[str, Any] | None, row: JobRecord | None) -> Deploymen
         "lost",
         reason="the deployment that the configuration names does not know it and it left no result",
     )
+
+
+def unanswered(outcome: dict[str, Any] | None, row: JobRecord | None) -> DeploymentStatus:
+    """Return the state of a job whose deployment says nothing, as its archive and *row* have it."""
+    if row is not None and row.state in TERMINAL_STATES:
+        return DeploymentStatus(row.state, row.exit_code, row.reason, row.started_at, row.ended_at)
+    if outcome is not None and (outcome["state"] != "completed" or outcome["result"]):
+        return _ended(outcome)
+    state, started_at = ("queued", None) if row is None else (row.state, row.started_at)
+    return DeploymentStatus(state, reason=SILENT, started_at=started_at)
 
 
 def not_handed_over(row: JobRecord | None, *, expected: bool | None) -> DeploymentStatus:

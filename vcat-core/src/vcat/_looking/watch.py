@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vcat._looking.log import POLL, JobFile, whole_lines
+from vcat._looking.patience import Answer
 from vcat._looking.settling import LOG, tally
 from vcat.errors import VcatError
 from vcat.records import TERMINAL_STATES
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vcat._looking.deployment import Deployment
-    from vcat._looking.place import Place
     from vcat._looking.progress import Durations, Progress
     from vcat._looking.screen import Screen
     from vcat.records import JobRecord
@@ -106,34 +106,6 @@ class Watcher:
         return measure(job.feed.read(), *self._read)
 
 
-class _End:
-    """The end of a job, waited for in a thread: no deployment holds up who waits with a limit."""
-
-    def __init__(self, place: Place, timeout: float | None) -> None:
-        self._place = place
-        self._error: BaseException | None = None
-        self._over = allocate_lock()
-        self._over.acquire()
-        start_new_thread(self._wait, (timeout,))
-
-    def comes_within(self, seconds: float) -> bool:
-        """Return whether the deployment has stopped waiting, for whatever reason, by then."""
-        if not self._over.acquire(timeout=max(0.0, seconds)):
-            return False
-        self._over.release()
-        if self._error is not None:
-            raise self._error
-        return True
-
-    def _wait(self, timeout: float | None) -> None:
-        try:
-            self._place.wait(timeout)
-        except BaseException as error:  # noqa: BLE001  # it is raised where somebody waits
-            self._error = error
-        finally:
-            self._over.release()
-
-
 def watch(
     job: Deployment,
     screen: Screen,
@@ -150,7 +122,7 @@ def watch(
         lines: Texts of whole lines of its log, and ``None`` whenever there is none yet.
         show: Called with each.
     """
-    end: _End | None = None
+    end: Answer | None = None
     cost = 0.0
     try:
         while True:
@@ -165,7 +137,8 @@ def watch(
             if left <= 0:
                 return False
             if end is None:
-                end = _End(job.place, None if deadline is None else left)
+                limit = None if deadline is None else left
+                end = Answer(partial(job.place.wait, limit))
             elif screen.interval is not None:
                 began = time.monotonic()
                 with suppress(VcatError):  # a store that cannot be read now must not end the wait

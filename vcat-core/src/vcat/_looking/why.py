@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.event import to_json
 from vcat._looking.history import DEPTH, History, Stages, is_item, items_in, stages_of
 from vcat._looking.jobs import find
+from vcat._looking.patience import Patience
 from vcat._looking.reason import Comparison, Reason, file_reason, mapping, text, texts
 from vcat._plugins.configuration import load
 from vcat.records import StageRecord
+
+if TYPE_CHECKING:
+    from vcat._looking.deployment import Deployment
 
 #: Of more stages of one name than this, those that nothing tells apart are compared in order.
 _MOST_ALIKE = 50
@@ -87,6 +91,12 @@ class Plan(NamedTuple):
 def explain_job(name: str) -> JobExplanation:
     """Return why the stages of a job ran; see :func:`vcat.explain_job`."""
     job = find(name)
+    with Patience() as patience:
+        job.place.limit_patience(patience)
+        return _explain_job(job)
+
+
+def _explain_job(job: Deployment) -> JobExplanation:
     record = job.record()
     document = job.provenance()
     history = History(load(os.getcwd()), record.project, record.script, record)
@@ -97,6 +107,8 @@ def explain_job(name: str) -> JobExplanation:
     else:
         stages = explain(document, history)
     problems = history.problems
+    if job.place.silence is not None:
+        problems = [job.place.silence, *problems]
     return JobExplanation(record.job_name, record.state, complete, stages, problems)
 
 

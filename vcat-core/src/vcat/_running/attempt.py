@@ -6,7 +6,7 @@ from os import getpid
 from typing import TYPE_CHECKING, Any
 
 from vcat._running.process import seed as seeding
-from vcat._running.process.interruption import check_interruption, is_interrupted
+from vcat._running.process.interruption import check_interruption, is_interrupted, is_job
 from vcat._running.result import check_result
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def attempt(
         else:
             from vcat._running.process.timeout import limited  # signals and threads cost start-up
 
-            with limited(timeout):
+            with limited(timeout, ends_process=is_job()):
                 value = stage.function(*args, **kwargs)
     except BaseException as error:
         if getpid() != pid:

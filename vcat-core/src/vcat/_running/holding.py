@@ -39,12 +39,14 @@ class Held(NamedTuple):
         entry: What is filed there.
         path: Which item of the filed value it is, of which item, and so on; empty for the whole.
         file: The file that has the filed value, where that is not with the cache.
+        told: How many bytes of the file its digest is of; ``None`` for all.
     """
 
     key: Key | None
     entry: Entry
     path: tuple[Any, ...] = ()
     file: str = ""
+    told: int | None = None
 
 
 class _Gone:
@@ -154,7 +156,7 @@ class Values:
         if held is None:
             raise LostValueError(number, "its value was dropped")
         try:
-            value = loads(self._data(held), held.entry.value.digest)
+            value = loads(self._data(held), held.entry.value.digest, held.told)
             for item in held.path:
                 value = value[item]
         except Exception as error:  # a class that has gone raises anything

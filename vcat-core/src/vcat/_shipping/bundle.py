@@ -18,14 +18,14 @@ from vcat._shipping.name import check_job_name
 from vcat._shipping.output import Output
 from vcat._shipping.part import PartInfo, PartWriter
 from vcat._shipping.project import add_project
-from vcat._shipping.runtime import LAUNCHER, REQUIREMENTS, add_runtime
+from vcat._shipping.runtime import LAUNCHER, REQUIREMENTS, add_runtime, unpack_own
 from vcat._shipping.shelf import Placed
 from vcat._shipping.tree import BYTE_LIMIT, FILE_LIMIT, Tree, scan
 from vcat.errors import BundleError
 from vcat.records import Bundle
 
 _PRIVATE_PREFIX = "vcat-bundle-"
-_LAUNCHER_FILES = ("main.py", "run.sh")
+_LAUNCHER_FILES = ("main.py", "run.sh", "unpacking.py")
 _NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _PIECE = 1 << 20
 
@@ -70,6 +70,7 @@ def write_bundle(
         FormatError: *source* is not what a job archives.
     """
     check_job_name(job_name)
+    unpack_own()
     directory = os.path.abspath(project)
     path = os.path.join(os.path.dirname(directory), f"{job_name}.tgz")
     tree = None
@@ -102,7 +103,11 @@ def write_bundle(
         job_name=job_name,
         path=output.path,
         size=output.size,
-        files={**launcher, "bundle.digest": manifest.build_digest(first)},
+        files={
+            **launcher,
+            "unpacking.pyc": shipped.unpacking,
+            "bundle.digest": manifest.build_digest(first),
+        },
         environment=dict(environment),
         python=sys.executable,
     )

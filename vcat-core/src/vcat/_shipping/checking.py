@@ -12,6 +12,7 @@ from vcat._authoring.graph import Graph
 from vcat._keeping.definition import describe_graph
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
+from vcat._shipping.absence import Absence
 from vcat._shipping.bundle import remove
 from vcat._shipping.explanation import Explanation
 from vcat._shipping.finding import Finding
@@ -26,23 +27,27 @@ from vcat.errors import BundleError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from vcat import Stage
+    from vcat._authoring.calls import Calls
     from vcat._plugins.configuration import Configuration
     from vcat._shipping.tree import Tree
 
 
-def check(end: Stage, given: dict[str, Any], job_name: str | None, script: str) -> list[Finding]:
+def check(
+    end: Stage, given: dict[str, Any], job_name: str | None, script: str, calls: Calls
+) -> list[Finding]:
     """Return all that a job of the graph that ends in *end* would fail of, each once."""
-    checking = _Checking(script, _line_of(script))
+    checking = _Checking(script, _line_of(script), calls)
     checking.check(end, given, job_name)
     return list(dict.fromkeys(checking.found))
 
 
 class _Checking:
-    def __init__(self, script: str, line: int) -> None:
+    def __init__(self, script: str, line: int, calls: Calls) -> None:
         self.found: list[Finding] = []
         self._project = os.getcwd()
         self._script = script
         self._line = line
+        self._calls = calls
 
     def check(self, end: Stage, given: dict[str, Any], job_name: str | None) -> None:
         try:
@@ -53,24 +58,26 @@ class _Checking:
         try:
             parameters = graph.fill_parameters(given)
         except VcatError as error:
-            self._add(error)
+            self._add_parameters(error, graph)
             parameters = {}
         configuration, name = self._configuration(job_name)
         sendable = _Sendable(graph)
         self._check_pickles(sendable, parameters)
         needs = needs_of(graph, self._project, self._script)
         self._check_main(needs)
-        tree = self._tree(configuration)
+        stores: list[str] = []
+        tree = self._tree(configuration, stores)
         if tree is None:
             return
         sent = {os.fsdecode(each.path) for each in tree.entries}
-        literals = Literals(self._project, self._script, sent)
+        absence = Absence(self._project, sent, stores)
+        literals = Literals(self._project, self._script, sent, absence)
         for stage in graph.stages:
-            self.found += literals.of_stage(stage, self._place(stage))
+            self.found += literals.of_stage(stage, self._place(stage), self._call(stage))
         for each, value in parameters.items():
             self.found += literals.of_value(value, each, f"hyperparameter {each!r}", "")
         if configuration is not None:
-            self._try(sendable, parameters, name, configuration, needs, sent)
+            self._try(sendable, parameters, name, configuration, needs, absence)
 
     def _configuration(self, job_name: str | None) -> tuple[Configuration | None, str]:
         try:
@@ -98,7 +105,9 @@ class _Checking:
                 try:
                     describe_graph(graph.only(number), {}, self._project)
                 except UnpicklableError as error:
-                    self.found.append(Finding(self._place(stage), str(error)))
+                    of_argument = str(error).startswith(f"{stage.label}: ")
+                    place = self._call(stage) if of_argument else self._place(stage)
+                    self.found.append(Finding(place, str(error)))
                     if not graph.leave_out(number, self._project):
                         break
                 else:
@@ -138,11 +147,11 @@ class _Checking:
                 text = f"starts processes, which may run the script anew and submit jobs; {remedy}"
                 self.found.append(Finding(place, text, is_warning=True))
 
-    def _tree(self, configuration: Configuration | None) -> Tree | None:
+    def _tree(self, configuration: Configuration | None, stores: list[str]) -> Tree | None:
+        """Return what would be sent, and add the stores that would not to *stores*."""
         try:
-            stores = []
             if configuration is not None:
-                stores = stores_in(self._project, configuration.freeze()["backends"])
+                stores += stores_in(self._project, configuration.freeze()["backends"])
             tree = scan(self._project, exclude=stores)
         except BundleError as error:
             first, *lines = str(error).split("\n")
@@ -166,7 +175,7 @@ class _Checking:
         name: str,
         configuration: Configuration,
         needs: Needs,
-        sent: set[str],
+        absence: Absence,
     ) -> None:
         try:
             job = make_job(graph, parameters, name, configuration)  # type: ignore[arg-type]  # as much of a graph as it takes
@@ -184,15 +193,30 @@ class _Checking:
         except VcatError as error:
             self._add(error)
             return
-        explanation = Explanation(self._project, python, sent, needs, job.definition)
+        explanation = Explanation(self._project, python, absence, needs, job.definition)
         self.found += explanation.of(answer)
 
     def _place(self, stage: Stage) -> str:
-        if stage.place is None:
-            return ""
-        file, line = stage.place
+        return "" if stage.place is None else self._shown(*stage.place)
+
+    def _call(self, stage: Stage) -> str:
+        """Return where a stage was given its arguments, else where its function is."""
+        place = self._calls.place(stage)
+        return self._place(stage) if place is None else self._shown(*place)
+
+    def _shown(self, file: str, line: int) -> str:
         inside = file.startswith(self._project + os.sep)
         return f"{file[len(self._project) + 1 :] if inside else file}:{line}"
+
+    def _add_parameters(self, error: VcatError, graph: Graph) -> None:
+        """Add what is wrong with hyperparameters, each where a stage is given it."""
+        calls = {
+            f"run(): hyperparameter {name!r} ": self._call(graph.stages[number])
+            for name, (_, number) in graph.parameters.items()
+        }
+        for line in str(error).split("\n"):
+            place = next((calls[each] for each in calls if line.startswith(each)), "")
+            self.found.append(Finding(place, line))
 
     def _add(self, error: VcatError) -> None:
         self.found += [Finding("", each) for each in str(error).split("\n")]

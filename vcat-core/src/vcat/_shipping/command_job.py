@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Sequence
-from typing import Any
+from shutil import which
+from typing import TYPE_CHECKING, Any
 
 from vcat import run_command, stage
 from vcat._authoring.graph import Graph
@@ -14,7 +16,11 @@ from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
 from vcat._shipping.handover import Submission, choose_name, hand_over
 from vcat._shipping.submission import define, new_record
-from vcat.errors import GraphError
+from vcat.abc import SupportsCommands
+from vcat.errors import CommandError, GraphError
+
+if TYPE_CHECKING:
+    from vcat._plugins.configuration import Configuration
 
 _INTERPRETERS = ("python", "python3")
 
@@ -27,6 +33,8 @@ def submit_command(
     project = os.getcwd()
     configuration = load(project)
     call(configuration.deployment, "check")
+    if os.sep not in words[0] and words[0] not in _INTERPRETERS:
+        _check_command(words[0], configuration)
     name = choose_name("submit_command", job_name, _stem(words), configuration)
     command = stage(run_command, name="command", cache=False)
     graph = Graph.ending_in(command(words) if timeout is None else command(words, timeout))
@@ -55,6 +63,33 @@ def _checked(argv: Sequence[str], timeout: float | None) -> list[str]:
             f"submit_command(): timeout {timeout!r} is not a number of seconds above 0"
         )
     return words
+
+
+def _check_command(name: str, configuration: Configuration) -> None:
+    """Refuse a command that no job would find; warn of one that may be there and is not here.
+
+    Raises:
+        CommandError: The deployment knows that there is no such command.
+    """
+    deployment, environment = configuration.deployment, configuration.environment
+    who = type(deployment).__name__
+    if not isinstance(deployment, SupportsCommands):
+        if which(name) is None:
+            warnings.warn(
+                f"vcat: there is no command {name!r} on PATH here; {who} does not say whether there"
+                " is one where it runs jobs",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return
+    place = call(deployment, "seek_command", name, environment)
+    if place is not None:
+        remedy = "install it, or correct the name"
+        if os.path.isfile(name):
+            remedy = f"it is a file of the project, so write ./{name}"
+        raise CommandError(
+            f"there is no command {name!r} on {place}, where jobs of {who} look for it; {remedy}"
+        )
 
 
 def _stem(words: list[str]) -> str:

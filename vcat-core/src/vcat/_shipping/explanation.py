@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.module import find_module
 from vcat._shipping.finding import Finding
-from vcat._shipping.literals import left_out
 
 if TYPE_CHECKING:
+    from vcat._shipping.absence import Absence
     from vcat._shipping.needs import Needs
     from vcat._shipping.trial import Answer
 
@@ -23,7 +23,7 @@ class Explanation:
     Args:
         project: The project directory.
         python: The interpreter of the trial.
-        sent: The names of all files and directories in the bundle.
+        absence: Says why something of the project is not in the bundle.
         needs: What the graph needs.
         definition: The definition of the job.
     """
@@ -32,13 +32,13 @@ class Explanation:
         self,
         project: str,
         python: str,
-        sent: Collection[str],
+        absence: Absence,
         needs: Needs,
         definition: dict[str, Any],
     ) -> None:
         self._project = project
         self._python = python
-        self._sent = sent
+        self._absence = absence
         self._needs = needs
         self._definition = definition
 
@@ -87,11 +87,13 @@ class Explanation:
 
     def _missing(self, name: str, place: str) -> Finding:
         what, file = f"module {name!r}", find_module(name)
+        if place in self._needs.users:
+            what += f", which {self._needs.users[place]} uses,"
         if file is None or file == "built-in":
             return Finding(place, f"{what} is neither here nor where the job runs; install it")
         if file.startswith(self._project + os.sep):
-            remedy = left_out(file[len(self._project) + 1 :], self._sent)
-            return Finding(place, f"{what} is not in the bundle: {remedy}")
+            why = self._absence.of(file[len(self._project) + 1 :])
+            return Finding(place, f"{what} is not in the bundle: {why}")
         if any(each in file.split(os.sep) for each in _INSTALLED):
             distribution = _distribution(name)
             return Finding(

@@ -99,6 +99,30 @@ class IgnoreRules:
         return bool(self._git and _last_match(self._git, path, directory=directory))
 
 
+def find_line(
+    directory: str, name: str, content: bytes, path: str, *, is_directory: bool
+) -> tuple[int, str, bool] | None:
+    """Return the line of an ignore file that decides on a path: number, text, whether it ignores.
+
+    For whoever explains: each line is parsed by itself.
+
+    Args:
+        directory: Where the file lies, relative to the project.
+        name: One of :data:`FILES`.
+        content: What is in it.
+        path: The path, relative to the project.
+        is_directory: Whether that is a directory.
+    """
+    lines = content.decode("utf-8-sig", "surrogateescape").splitlines()
+    for number in range(len(lines), 0, -1):
+        line = lines[number - 1]
+        rules = _parsed(directory, name, line.encode("utf-8", "surrogateescape"))
+        ignores = _last_match((rules,), path, directory=is_directory)
+        if ignores is not None:
+            return number, line.strip(), ignores
+    return None
+
+
 def _parsed(directory: str, name: str, content: bytes) -> Rules:
     from pathspec import GitIgnoreSpec
 

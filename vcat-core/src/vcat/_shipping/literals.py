@@ -15,25 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from vcat import Stage
+    from vcat._shipping.absence import Absence
 
 _LONGEST = 1_000
 _ITEMS = 1_000
 _LISTED = 10  # so many of one argument are listed; who has more than that sees the pattern
-
-
-def left_out(path: str, sent: Collection[str]) -> str:
-    """Return what to do where *path*, of the project, is not among what was *sent*.
-
-    Nothing below an ignored directory is looked at: it is the directory that has to come back.
-    """
-    parts = path.split("/")
-    tops = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
-    top = next((each for each in tops if each not in sent), path)
-    slash = "/" if os.path.isdir(top) else ""
-    return (
-        f"an ignore rule, a default or a store leaves {top} out; a line '!/{top}{slash}' in"
-        " .vcatignore brings back what rules leave out"
-    )
 
 
 class Literals:
@@ -43,18 +29,26 @@ class Literals:
         project: The project directory.
         script: The file of the script.
         sent: The names of all files and directories in the bundle, relative to the project.
+        absence: Says why others are not.
     """
 
-    def __init__(self, project: str, script: str, sent: Collection[str]) -> None:
+    def __init__(self, project: str, script: str, sent: Collection[str], absence: Absence) -> None:
         self._project = project
         self._beside = os.path.dirname(script)
         self._sent = sent
+        self._absence = absence
 
-    def of_stage(self, stage: Stage, place: str) -> Iterator[Finding]:
-        """Yield what is to be said of the arguments and the body of a stage."""
+    def of_stage(self, stage: Stage, place: str, call: str) -> Iterator[Finding]:
+        """Yield what is to be said of the arguments and the body of a stage.
+
+        Args:
+            stage: The stage.
+            place: Where its function is.
+            call: Where it was given its arguments.
+        """
         names = _names(stage)
         for name, value in [*zip(names, stage.args, strict=False), *(stage.kwargs or {}).items()]:
-            yield from self.of_value(value, name, f"stage {stage.name!r}: argument {name!r}", place)
+            yield from self.of_value(value, name, f"{stage.label}: argument {name!r}", call)
         code = code_of(stage.function)
         for text in _texts_in(code) if code is not None else ():
             problem = self._problem(text, is_path=False)
@@ -102,7 +96,7 @@ class Literals:
         if inside in self._sent or inside == os.curdir:
             return None
         return (
-            f"{path!r}, which is there and not in the bundle: {left_out(inside, self._sent)}",
+            f"{path!r}, which is there and not in the bundle: {self._absence.of(inside)}",
             False,
         )
 

@@ -34,6 +34,8 @@ class Needs(NamedTuple):
     Attributes:
         modules: The modules that are neither Python's nor vcat's, each with the place that first
             names it.
+        users: Who uses the module that such a place names, ``fit() (train.py:7)``, where that is a
+            function and not an import.
         own: Those of them that lie in the project.
         main: Places that import ``__main__``.
         script: Places that import the script as a module.
@@ -41,6 +43,7 @@ class Needs(NamedTuple):
     """
 
     modules: dict[str, str]
+    users: dict[str, str]
     own: list[str]
     main: list[str]
     script: list[str]
@@ -65,7 +68,7 @@ def needs_of(graph: Graph, project: str, script: str) -> Needs:
 
 class _Walk:
     def __init__(self, project: str, script: str) -> None:
-        self.needs = Needs({}, [], [], [], [])
+        self.needs = Needs({}, {}, [], [], [], [])
         self._project = project
         self._script = script
         self._seen: set[int] = set()
@@ -123,8 +126,14 @@ class _Walk:
         home = function.__globals__.get("__name__")
         if home not in (None, "__main__"):
             self._need(str(home), own)
-        cells = [_content(each) for each in function.__closure__ or ()]
-        return [(each, own) for each in [*reached_globals(function).values(), *cells]]
+        parts = [(_content(each), own) for each in function.__closure__ or ()]
+        for name, each in reached_globals(function).items():
+            line = None if code is None else _line_of_use(code, name)
+            used = own if code is None or line is None else self.place(code.co_filename, line)
+            if used != own:
+                self.needs.users[used] = f"{function.__name__}() ({own})"
+            parts.append((each, used))
+        return parts
 
     def _need(self, module: str, place: str) -> None:
         top = module.partition(".")[0]
@@ -182,6 +191,18 @@ def _last_line(code: CodeType) -> int:
     lines = [line for _, _, line in code.co_lines() if line]
     inner = [each for each in code.co_consts if isinstance(each, CodeType)]
     return max([code.co_firstlineno, *lines, *map(_last_line, inner)])
+
+
+def _line_of_use(code: CodeType, name: str) -> int | None:
+    """Return the first line of a function that reads a global; ``None`` where none says so."""
+    from dis import get_instructions
+
+    for each in get_instructions(code):
+        if each.argval == name and each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            lines = (line for start, end, line in code.co_lines() if start <= each.offset < end)
+            return next(lines, None)
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    return next((line for each in inner if (line := _line_of_use(each, name)) is not None), None)
 
 
 def _content(cell: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 
-from vcat._shipping.launcher.main import (
+from vcat._shipping.launcher.unpacking import (
     BLOCK,
     ENTRY_LIMIT,
     PIECE,

@@ -19,7 +19,8 @@ _PATIENCE = 120
 _PROGRAM = """
 import os, sys
 sys.path[0] = sys.argv[1]
-import main
+from main import load
+main = load()
 del sys.modules["main"]
 try:
     main.prepare("check")

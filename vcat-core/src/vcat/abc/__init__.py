@@ -15,6 +15,7 @@ from vcat.abc.backend import Configured, Data, parse_size, unobserved
 from vcat.abc.job import (
     DeploymentBackend,
     ExecutorBackend,
+    SupportsCommands,
     SupportsFind,
     SupportsGaps,
     SupportsKill,
@@ -46,6 +47,7 @@ __all__ = [
     "SupportsBlobs",
     "SupportsClaims",
     "SupportsCollection",
+    "SupportsCommands",
     "SupportsFind",
     "SupportsGaps",
     "SupportsKill",

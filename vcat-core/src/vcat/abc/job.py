@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from vcat.records import TERMINAL_STATES, Bundle, DeploymentStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from concurrent.futures import Future
 
 
@@ -102,6 +103,26 @@ class SupportsGaps(Protocol):
         """Return where the bytes of a file begin and end that have not been kept, if any.
 
         They count in the positions of :meth:`DeploymentBackend.read`, which gives zeros for them.
+        """
+
+
+@runtime_checkable
+class SupportsCommands(Protocol):
+    """What a deployment can do that knows, before a job is submitted, which commands it will find.
+
+    Without it a job finds out when it runs, and whoever submits it is warned where this machine has
+    no such command.
+    """
+
+    def seek_command(self, name: str, environment: Mapping[str, str]) -> str | None:
+        """Return ``None`` if a job can run a command, else where it would look for it in vain.
+
+        Args:
+            name: The command, without a slash.
+            environment: The variables that the configuration sets for jobs.
+
+        Returns:
+            A place as messages have it: ``PATH (/usr/bin:/bin)``.
         """
 
 

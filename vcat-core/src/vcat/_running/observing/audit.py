@@ -10,6 +10,7 @@ import os
 import sys
 from _thread import get_ident
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.guard import at_work
@@ -33,13 +34,17 @@ def watch(observation: Observation) -> None:
     global _hooked
     if not _hooked:
         sys.addaudithook(_hook)  # for ever: a hook cannot be taken away
+        # What a forked process does is told to nobody who could keep it; and to look at it there
+        # may need what a thread held that has not come along, such as the import of a module.
+        os.register_at_fork(after_in_child=_watching.clear)
         _hooked = True
     _watching.append((get_ident(), observation))
 
 
 def unwatch(observation: Observation) -> None:
     """Tell *observation* nothing more."""
-    _watching.remove((get_ident(), observation))
+    with suppress(ValueError):  # in a process that was forked meanwhile
+        _watching.remove((get_ident(), observation))
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:

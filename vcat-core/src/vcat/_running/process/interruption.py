@@ -53,6 +53,10 @@ class Interruption:
             return None
         return f"ended by signal {self.number} ({signal.Signals(self.number).name})"
 
+    def is_of_job(self) -> bool:
+        """Return whether this is minded by a job in its own process."""
+        return not self._ends_when_idle and self._pid == os.getpid()
+
     def watch(self) -> None:
         """Be told of signals from now on, whatever a stage has set; only in the main thread."""
         global _watching
@@ -140,6 +144,12 @@ def _let_go() -> None:
     if _watching is not None:
         _watching.stop()
     _let_through()
+
+
+def is_job() -> bool:
+    """Return whether this process is a job, and no worker of one, and none that it has forked."""
+    watching = _watching
+    return watching is not None and watching.is_of_job()
 
 
 def check_interruption() -> None:

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+#: So many seconds after its time a process is ended whose call has not ended.
+GRACE = 5.0
+
 _AGAIN = 0.1
+
+#: What waits no longer than this has waited for nothing.
+_AT_ONCE = 1e-6
+
+_LOG = 2  # standard error, wherever a stage has put `sys.stderr`
+
+#: When this process is ended, by :func:`time.monotonic`; ``None`` where nothing ends it.
+_end: float | None = None
 
 
 @contextmanager
-def limited(seconds: float) -> Iterator[None]:
+def limited(seconds: float, *, ends_process: bool = False) -> Iterator[None]:
     """Raise ``TimeoutError`` in the block after *seconds*.
 
     By a signal to this process, so it works in the main thread only, and interrupts Python code and
-    waiting system calls; native code that never returns to Python is interrupted when it does.
+    waiting system calls; native code that never returns to Python is interrupted when it does. What
+    is limited already stays so: the earlier end counts.
+
+    Args:
+        seconds: How many.
+        ends_process: Whether a block that goes on regardless is ended :data:`GRACE` seconds later
+            with its process, by exit code 1 and without any cleaning up, when standard error has
+            been told what each thread was doing.
 
     Raises:
         TimeoutError: The block took longer.
@@ -26,14 +46,24 @@ def limited(seconds: float) -> Iterator[None]:
         raise RuntimeError("a stage with timeout= runs in the main thread of a process only")
 
     done = False
+    deadline = time.monotonic() + seconds
 
-    def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  # a handler's signature
-        if not done:
+    def stop(signum: int, frame: FrameType | None) -> None:
+        if done:
+            return
+        if callable(before) and time.monotonic() < deadline:
+            before(signum, frame)  # the time of what this is part of is over
+        else:
             raise TimeoutError(f"timed out after {seconds:g} seconds")
 
     before = signal.signal(signal.SIGALRM, stop)
+    left, again = signal.getitimer(signal.ITIMER_REAL)
+    outer = deadline - seconds + left
     # Again and again, because code that catches everything swallows the first one.
-    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, left or seconds), _AGAIN)
+    outer_end = _end
+    if ends_process:
+        _end_at(min(deadline + GRACE, outer_end or deadline + GRACE))
     try:
         yield
     finally:
@@ -42,3 +72,19 @@ def limited(seconds: float) -> Iterator[None]:
                 done = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if ends_process:
+            _end_at(outer_end)
+        if left:
+            rest = max(outer - time.monotonic(), _AT_ONCE)
+            signal.setitimer(signal.ITIMER_REAL, rest, again)
+
+
+def _end_at(end: float | None) -> None:
+    """Have a thread that needs no interpreter end the process at some time, or not any more."""
+    global _end
+    _end = end
+    if end is None:
+        faulthandler.cancel_dump_traceback_later()
+    else:
+        rest = max(end - time.monotonic(), _AT_ONCE)
+        faulthandler.dump_traceback_later(rest, file=_LOG, exit=True)

@@ -15,7 +15,7 @@ from vcat._running.record.provenance import describe_code, describe_key
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vcat._keeping.archive import JobArchive
     from vcat._keeping.entry import Entry
@@ -153,12 +153,16 @@ class Journal:
 
     def _keep_log(self, number: int, *, ran: bool = True) -> None:
         """Archive what a stage has printed; the job's own output has it too."""
-        printed = None if self._logs is None else self._logs.end(number, ran=ran)
-        if printed is not None:
-            try:
-                self._archive.store_log(log_name(number), printed)
-            except VcatError as error:
-                self.warn(f"what stage {number} printed is in the job's output only: {error}")
+        if self._logs is None:
+            return
+
+        def keep(parts: Iterator[bytes]) -> None:
+            self._archive.store_log_parts(log_name(number), parts)
+
+        try:
+            self._logs.end(number, keep, ran=ran)
+        except VcatError as error:
+            self.warn(f"what stage {number} printed is in the job's output only: {error}")
 
     def _say(self, text: str) -> None:
         """Print what is no stage's own."""

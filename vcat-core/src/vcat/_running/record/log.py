@@ -67,13 +67,14 @@ def _read(fd: int) -> Iterator[bytes]:
         hole = os.lseek(fd, 0, os.SEEK_HOLE)
         data = os.lseek(fd, hole, os.SEEK_DATA)
         head, tail = min(head, hole), max(tail if size > MAX_SIZE else 0, data)
-    yield from _range(fd, 0, head)
+    yield from read_range(fd, 0, head)
     if head < tail:
         yield b"\n[vcat: %d bytes left out]\n" % (tail - head)
-        yield from _range(fd, tail, size)
+        yield from read_range(fd, tail, size)
 
 
-def _range(fd: int, start: int, end: int) -> Iterator[bytes]:
+def read_range(fd: int, start: int, end: int) -> Iterator[bytes]:
+    """Yield what an open file has from *start* to *end*, as far as it goes, piece by piece."""
     while start < end and (piece := os.pread(fd, min(end - start, _PIECE), start)):
         yield piece
         start += len(piece)

@@ -10,13 +10,16 @@ import os
 import sys
 from _thread import RLock
 from collections import deque
-from contextlib import suppress
-from typing import Any
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.archive import log_name
-from vcat._running.record.log import identity
+from vcat._running.record.log import identity, read_range
 from vcat._running.stream import Front
 from vcat.abc import unobserved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 #: Of one stage, so many bytes are kept from the beginning, and so many from the end.
 HEAD, TAIL = 64 << 20, 1 << 20
@@ -54,9 +57,7 @@ class StageLog:
         """Take what is printed; whole lines are in the file at once."""
         if not text:
             return
-        if self._pid != os.getpid():  # of a fork: what its parent has begun is the parent's
-            self._pid, self._pending, self._lock = os.getpid(), "", RLock()
-        with self._lock:
+        with self._own_lock():
             if self._heading:
                 text, self._heading = self._heading + text, ""
             self._pending += text
@@ -66,7 +67,7 @@ class StageLog:
 
     def flush(self) -> None:
         """Put into the file what is there of a line."""
-        with self._lock:
+        with self._own_lock():
             text, self._pending = self._pending, ""
             if not text:
                 return
@@ -76,22 +77,35 @@ class StageLog:
             if data:
                 self._keep_tail(data)
 
-    def close(self) -> bytes | None:
-        """End the file and return what is in it; ``None`` where nothing was printed."""
+    def close(self, keep: Callable[[Iterator[bytes]], None] | None = None) -> bool:
+        """End the file; return whether anything was printed.
+
+        Args:
+            keep: Is given what is in it, piece by piece, where there is anything.
+        """
         self.flush()
         tail = b"".join(self._tail)
         if self._left_out:
             tail = b"\n[vcat: %d bytes left out]\n" % self._left_out + tail
-        content = tail if self._identity is None else self._read() + tail
-        with suppress(OSError):  # it is in the archive at least
-            if tail and self._open():
-                os.write(self._fd, tail)
-        with suppress(OSError):
-            if self._open(again=False):
-                os.close(self._fd)
-        self._fd, self._room = -1, 0
-        self._tail.clear()
-        return content or None
+        is_there = self._identity is not None or bool(tail)
+        try:
+            if is_there and keep is not None:
+                keep(self._parts(tail))
+        finally:
+            with suppress(OSError):  # it is in the archive at least
+                if tail and self._open():
+                    os.write(self._fd, tail)
+            with suppress(OSError):
+                if self._open(again=False):
+                    os.close(self._fd)
+            self._fd, self._room = -1, 0
+            self._tail.clear()
+        return is_there
+
+    def _own_lock(self) -> RLock:
+        if self._pid != os.getpid():  # of a fork: what its parent has begun is the parent's
+            self._pid, self._pending, self._lock = os.getpid(), "", RLock()
+        return self._lock
 
     def _append(self, data: bytes) -> int:
         """Write *data* to the file as far as it goes; return how much of it went."""
@@ -131,19 +145,12 @@ class StageLog:
         self._identity = identity(self._fd)
         return True
 
-    def _read(self) -> bytes:
-        if not self._open():
-            return b""
-        pieces, start = [], 0
-        with suppress(OSError):
-            while piece := os.pread(self._fd, 1 << 20, start):
-                if start + len(piece) > HEAD:
-                    piece = piece[: HEAD - start]
-                pieces.append(piece)
-                start += len(piece)
-                if start >= HEAD:
-                    break
-        return b"".join(pieces)
+    def _parts(self, tail: bytes) -> Iterator[bytes]:
+        if self._identity is not None and self._open():
+            with suppress(OSError):
+                yield from read_range(self._fd, 0, HEAD)
+        if tail:
+            yield tail
 
 
 class StageLogs:
@@ -200,23 +207,33 @@ class StageLogs:
         if self._log is not None:
             self._log.flush()
 
-    def end(self, number: int, *, ran: bool = True) -> bytes | None:
-        """Return all that a stage has printed, if anything.
+    def end(
+        self,
+        number: int,
+        keep: Callable[[Iterator[bytes]], None] | None = None,
+        *,
+        ran: bool = True,
+    ) -> None:
+        """Let what is printed from now on be of no stage.
 
         Args:
-            number: The stage.
+            number: The stage that has ended.
+            keep: Is given all that it has printed, piece by piece, if anything.
             ran: Whether it may have run in another process.
         """
         if self._log is not None and number == self._number:
             log, self._log = self._log, None
-            content = log.close()
-            if content is not None:
-                return content
-        if not ran:
-            return None
-        with suppress(OSError), open(os.path.join(self._directory, log_name(number)), "rb") as file:
-            return file.read(HEAD + 2 * TAIL)
-        return None
+            if log.close(keep):
+                return
+        if keep is None or not ran:
+            return
+        with ExitStack() as stack:
+            try:
+                path = os.path.join(self._directory, log_name(number))
+                file = stack.enter_context(open(path, "rb", 0))
+            except OSError:
+                return
+            keep(read_range(file.fileno(), 0, HEAD + 2 * TAIL))
 
 
 class _Stream(Front):

@@ -8,6 +8,7 @@ from _heapq import heappop, heappush
 from _queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
+from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
 from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_memory
 from vcat._running.workers.exchange import Exchange, pack, unpack
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
     from vcat._running.results.filing import Filing
     from vcat.abc import Workers
-
-#: How many seconds a stage that has had its time may take to end before its process is killed.
-GRACE = 5.0
 
 #: How many seconds stages may take to clean up when the job is asked to end; deployments give the
 #: whole job not much longer.

@@ -37,6 +37,7 @@ class Piece(NamedTuple):
         data: The bytes, where they are few.
         file: The file that has them.
         key: What the cache has them under, as a blob.
+        told: How many of them, from the first on, the digest is of; ``None`` for all.
     """
 
     digest: str
@@ -44,6 +45,7 @@ class Piece(NamedTuple):
     data: bytes | None = None
     file: str = ""
     key: str = ""
+    told: int | None = None
 
 
 class Slot:
@@ -94,14 +96,31 @@ def unpack(data: bytes) -> Any:
     return message
 
 
-def write(directory: str, name: str, data: Serialized) -> Piece:
-    """Return *data* for another process: as it is where it is small, else in a new file."""
+def write(directory: str, name: str, data: Serialized, *, whole: bool = False) -> Piece:
+    """Return *data* for another process: as it is where it is small, else in a new file.
+
+    What is unpickled of it is always checked where it is read. The large buffers beside the pickle
+    are so only if *whole* is wanted: they run nothing, and the file is gone with the run, so who
+    looks into them for damage would look for a broken machine, at the price of writing them again.
+
+    Args:
+        directory: Where a file is made.
+        name: What its name begins with.
+        data: The bytes.
+        whole: Whether the digest has to be that of all bytes.
+
+    Raises:
+        OSError: It cannot be written, or there is no room.
+    """
     if data.size <= SMALL:
         joined = bytes(data.joined())
         return Piece(digest(joined), data.size, joined)
     path = os.path.join(directory, f"{name}-{os.urandom(6).hex()}")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        if not whole and data.told < data.size:
+            _write(descriptor, data.parts)
+            return Piece(digest_parts(data.telling()), data.size, file=path, told=data.told)
         if data.size < _LARGE:
             _write(descriptor, data.parts)
             return Piece(digest_parts(data.parts), data.size, file=path)

@@ -47,7 +47,7 @@ class Passing:
         """
         content = Content(VALUE, "", piece.size, piece.digest, piece.data)
         entry = Entry(output, "", "", [], {}, [content])
-        self._values.hold(number, Held(key, entry, (), piece.file), loaded=False)
+        self._values.hold(number, Held(key, entry, (), piece.file, piece.told), loaded=False)
         self.count(number)
 
     def hold_item(self, number: int, whole: int, item: Any, output: str) -> bool:
@@ -185,7 +185,8 @@ class Packing:
         content = held.entry.value
         if content.data is None:
             key = "" if held.key is None else held.key.hex
-            return number, Piece(content.digest, content.size, None, held.file, key), held.path
+            piece = Piece(content.digest, content.size, None, held.file, key, held.told)
+            return number, piece, held.path
         return number, Piece(content.digest, content.size, content.data), held.path
 
     def _slot(self, promise: Any) -> Any:

@@ -159,7 +159,7 @@ class Worker:
     ) -> Answer:
         for given in task.inputs:
             exchange.inputs[given[0]] = self._input(*given)
-        args, kwargs = loads(self._data(task.arguments), task.arguments.digest)
+        args, kwargs = self._loaded(task.arguments)
         if task.began:
             os.close(os.open(task.began, os.O_WRONLY | os.O_CREAT, 0o600))
         before = listen(reports)
@@ -213,7 +213,8 @@ class Worker:
         if data.size > exchange.SMALL and _is_item(stage, task) and not task.is_lasting:
             piece = Piece(digest_parts(data.parts) if task.counts else "", data.size)
         else:
-            piece = exchange.write(self._told.scratch, str(task.number), data)
+            whole = task.counts or task.is_lasting
+            piece = exchange.write(self._told.scratch, str(task.number), data, whole=whole)
         output = ""
         if task.counts and cache is not None:
             try:
@@ -246,7 +247,7 @@ class Worker:
     def _stage(self, piece: Piece) -> Stage:
         known = self._stages.get(piece.digest)
         if known is None:
-            function, options = loads(self._data(piece), piece.digest)
+            function, options = self._loaded(piece)
             known = self._stages[piece.digest] = Stage(function, (), None, options)
         return known
 
@@ -254,12 +255,15 @@ class Worker:
         if piece is None:
             return [self._input(*each) for each in path]
         try:
-            value = loads(self._data(piece), piece.digest)
+            value = self._loaded(piece)
             for each in path:
                 value = value[each]
         except Exception as error:  # a class that has gone raises anything
             raise LostValueError(number, f"{type(error).__name__}: {error}") from error
         return value
+
+    def _loaded(self, piece: Piece) -> Any:
+        return loads(self._data(piece), piece.digest, piece.told)
 
     def _data(self, piece: Piece) -> Any:
         if piece.data is not None:

@@ -1,7 +1,7 @@
-"""Import what travels compiled from the one file that has all of it.
+"""Import what travels packed: compiled forms from one file, sources from another.
 
 A job that makes a file for each module it may import spends more on that than on running a short
-stage. The sources are files as ever; only what Python would look for in ``__pycache__`` is not.
+stage. Where the files would be, the first of each package leads here.
 This is ``runtime/vcat_compiled.py`` in a bundle and needs nothing but Python.
 """
 
@@ -11,7 +11,9 @@ import gc
 import marshal
 import os
 import sys
+from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
+from zipimport import zipimporter
 
 TYPE_CHECKING = False  # typing is not worth its import here
 if TYPE_CHECKING:
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONTENT = os.path.join(HERE, "vcat_compiled.bin")
+SOURCES = os.path.join(HERE, "vcat_sources.zip")
 
 
 class Loader(SourceFileLoader):
-    """Load a module from its source, whose compiled form is known already."""
+    """Load a module from its compiled form where there is one, else from its source."""
 
     def __init__(self, name: str, path: str, codes: dict[str, tuple[str, bytes]]) -> None:
         super().__init__(name, path)
@@ -34,16 +37,23 @@ class Loader(SourceFileLoader):
         return {"mtime": 0, "size": 0}
 
     def get_data(self, path: str) -> bytes:
-        """Return the compiled form when asked for the file in which it would be."""
+        """Return the compiled form when asked for the file in which it would be, or the source."""
         if path.endswith(f".{sys.implementation.cache_tag}.pyc"):  # not that of python -O
-            _, code = self._codes.pop(self.name, ("", b""))
-            if code:
+            inside, code = self._codes[self.name]
+            if code:  # for the first time: what is loaded again is so because it was edited
+                self._codes[self.name] = inside, b""
                 return code
-        return super().get_data(path)
+        try:
+            return zipimporter(SOURCES).get_data(os.path.relpath(path, HERE))
+        except OSError:  # one that has a file
+            return super().get_data(path)
+
+    def set_data(self, path: str, data: object, **_: int) -> None:
+        """Leave no compiled form behind: nobody would look for it."""
 
 
 class Finder:
-    """Find the modules whose compiled forms have not been used."""
+    """Find the modules that are in the two files."""
 
     def __init__(self, codes: dict[str, tuple[str, bytes]]) -> None:
         self._codes = codes
@@ -54,7 +64,7 @@ class Finder:
         path: Sequence[str] | None = None,  # noqa: ARG002  # importlib's protocol
         target: ModuleType | None = None,  # noqa: ARG002  # as above
     ) -> ModuleSpec | None:
-        """Return what the import system would find at the same place, with another loader."""
+        """Return what the import system would find if each module had its file."""
         if name not in self._codes:
             return None
         file = os.path.join(HERE, self._codes[name][0])
@@ -73,9 +83,33 @@ def install() -> None:
     Until the job begins no garbage is looked for: all that is imported stays.
     """
     gc.disable()
-    with open(CONTENT, "rb") as file:
-        codes = marshal.load(file)  # noqa: S302  # the bundle has been verified
-    sys.meta_path.insert(0, Finder(codes))
+    _install()
+
+
+def stand_in(package: str) -> None:
+    """Import *package*, in place of the file that is all there is of it in its directory.
+
+    So it is imported by processes whose path leads here, such as those of ``multiprocessing``.
+    """
+    if not any(isinstance(each, Finder) for each in sys.meta_path):
+        _install()
+    del sys.modules[package]
+    import_module(package)
+
+
+def unpack() -> None:
+    """Write the files that travel packed to where they belong, for a job that submits another."""
+    import zipfile
+
+    with zipfile.ZipFile(SOURCES) as archive:
+        # The first of each package comes last: where it does not lead here, all else is there.
+        for name in sorted(archive.namelist(), key=lambda name: name.count("/") == 1):
+            path = os.path.join(HERE, name)
+            aside = f"{path}.{os.urandom(8).hex()}"
+            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(archive.read(name))
+            os.rename(aside, path)  # another process may be doing the same
 
 
 def begin(module: str, function: str, argument: bytes) -> None:
@@ -87,7 +121,11 @@ def begin(module: str, function: str, argument: bytes) -> None:
         argument: What it is given.
     """
     install()
-    from importlib import import_module
-
     getattr(import_module(module), function)(argument)
     gc.enable()
+
+
+def _install() -> None:
+    with open(CONTENT, "rb") as file:
+        codes = marshal.load(file)  # noqa: S302  # the bundle has been verified
+    sys.meta_path.insert(0, Finder(codes))

@@ -66,7 +66,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def storm(session: nox.Session) -> None:
-    """Kill whoever has to do with a job at random moments, hundreds of times."""
+    """Kill whoever has to do with a job at random moments, hundreds of times; pass on 3 GB."""
     _install(session, "test", "array", "fast", editable=True)
     session.run("python", "-m", "pytest", "-m", "storm", *session.posargs, env=ENVIRONMENT)
 

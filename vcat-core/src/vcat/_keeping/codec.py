@@ -19,7 +19,6 @@ from vcat._keeping import rebuild
 from vcat._keeping.culprit import find_culprit
 from vcat._keeping.digest import Bytes, matches
 from vcat._keeping.layout import LEAST, Data, Serialized, lay_out, take_apart
-from vcat._keeping.memory_file import MemoryFile
 from vcat.errors import FormatError, GraphError, UnpicklableError
 
 PROTOCOL = 5
@@ -122,6 +121,8 @@ def _read(data: Bytes, told: int | None = None) -> Any:
     rebuild.begin()
     pickle, buffers = take_apart(data, told)
     if isinstance(pickle, memoryview) and len(pickle) >= _LARGE:
+        from vcat._keeping.memory_file import MemoryFile  # a start does not pay for it
+
         return _Unpickler(MemoryFile(pickle), buffers=buffers).load()
     return _Unpickler(io.BytesIO(pickle), buffers=buffers).load()
 

@@ -58,11 +58,11 @@ class Refusing(right.RightDeployment):
 
 
 class Blocking(right.RightDeployment):
-    """Waits for the job before it returns from ``submit``; gives up in the end."""
+    """Waits for the job before it returns from ``submit``; it gives up in the end."""
 
     def submit(self, bundle: Bundle) -> str:
         job_id = super().submit(bundle)
-        self.wait(job_id, 2)
+        self.wait(job_id, 5)
         return job_id
 
     settings = {"patience": 1.0}

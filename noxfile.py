@@ -39,6 +39,8 @@ PACKAGES = tuple(
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")["dependency-groups"]
 # Without the bytecode, every start of a process measures and pays the compiler.
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": None}
+# The slow tests stay last: they are given out one by one, in the order in which they stand.
+TWO_PROCESSES = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
 
 
 @nox.session
@@ -52,7 +54,8 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every check: lint, layering, types, then all tests, the slow ones last.
 
-    With arguments, ``nox -s tests -- tests/core -k graph``, only pytest, with them.
+    With arguments, ``nox -s tests -- tests/core -k graph``, only pytest, with them and in one
+    process; without, tests run in two, because most of them wait for jobs.
     """
     _install(
         session, "lint", "types", "test", "array", "example", "fast", "progress", editable=True
@@ -60,15 +63,20 @@ def tests(session: nox.Session) -> None:
     if not session.posargs:
         _lint(session)
         _types(session)
-    where = session.posargs or ["-m", "not storm"]
+    where = session.posargs or ["-m", "not storm", *TWO_PROCESSES]
     session.run("python", "-m", "pytest", *where, env=ENVIRONMENT)
 
 
 @nox.session
 def storm(session: nox.Session) -> None:
-    """Kill whoever has to do with a job at random moments, hundreds of times."""
+    """Kill whoever has to do with a job at random moments, hundreds of times.
+
+    And pass on values of 3 GB, and let every wrong backend take all the tests of its suite.
+    """
     _install(session, "test", "array", "fast", editable=True)
-    session.run("python", "-m", "pytest", "-m", "storm", *session.posargs, env=ENVIRONMENT)
+    # A test of these may take longer than what hangs elsewhere.
+    where = ["-m", "storm", "-o", "faulthandler_timeout=3600", *session.posargs]
+    session.run("python", "-m", "pytest", *where, env=ENVIRONMENT)
 
 
 @nox.session
@@ -111,8 +119,8 @@ def minimums(session: nox.Session) -> None:
     requirements = [each for group in ("test", "array", "example") for each in GROUPS[group]]
     session.install(*requirements, *sources, "-c", str(CONSTRAINTS))
     session.run("python", "-m", "pip", "check")
-    where = session.posargs or ["--ignore=tests/packaging", "-k", "not cancer", "-m", "not storm"]
-    session.run("python", "-m", "pytest", *where, env=ENVIRONMENT)
+    chosen = ["--ignore=tests/packaging", "-k", "not cancer", "-m", "not storm", *TWO_PROCESSES]
+    session.run("python", "-m", "pytest", *session.posargs or chosen, env=ENVIRONMENT)
 
 
 @nox.session
@@ -131,7 +139,7 @@ def packaging(session: nox.Session) -> None:
     session.install(*GROUPS["example"])
     _run_example(session, "cancer")
     session.install(*GROUPS["test"])
-    where = session.posargs or ["tests/packaging", "tests/conformance"]
+    where = session.posargs or ["tests/packaging", "tests/conformance", "-m", "not storm"]
     session.run("python", "-m", "pytest", *where, env=ENVIRONMENT)
 
 

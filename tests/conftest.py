@@ -35,6 +35,20 @@ def _own_directory(
     monkeypatch.delenv("VCAT_CONFIG", raising=False)
 
 
+@pytest.fixture
+def is_alive():
+    """Tell whether a process is there and has not ended; a zombie has."""
+
+    def is_alive(pid):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                return file.read().rpartition(")")[2].split()[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    return is_alive
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests marked ``slow`` last, so that most mistakes show within seconds.

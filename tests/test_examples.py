@@ -15,7 +15,7 @@ import pytest
 
 _EXAMPLES = Path(__file__).parents[1] / "examples"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("examples")]
 
 
 class Example:

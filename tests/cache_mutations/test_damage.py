@@ -8,7 +8,10 @@ from mutations.damage import DAMAGES, PROJECTS, SWAPPED, fault, outcomes
 _NEWER = "it says a newer format"
 
 
-@pytest.fixture(scope="module", params=PROJECTS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(each, marks=pytest.mark.xdist_group(each)) for each in PROJECTS],
+)
 def damaged(request):
     """Return a project and what its damaged stores led to, by damage."""
     return request.param, outcomes(request.param)

@@ -45,6 +45,7 @@ def naive(request) -> dict[str, object]:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("edits")
 @pytest.mark.parametrize("case", CASES, ids=[each.name for each in CASES])
 def test_edit(case, runs):
     """What is printed is right, and bodies run exactly when they must."""
@@ -54,6 +55,7 @@ def test_edit(case, runs):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("edits under the naive key")
 @pytest.mark.parametrize("case", _KEYED, ids=[each.name for each in _KEYED])
 def test_case_is_not_empty(case, naive):
     """Source text and repr of the arguments get every case wrong that does not say why not."""

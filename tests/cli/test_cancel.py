@@ -45,7 +45,7 @@ CONFIGURATION = """
 
 
 @pytest.fixture
-def submit(tmp_path):
+def submit(tmp_path, is_alive):
     """Submit jobs; return the numbers of their processes, by name."""
     (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT))
     (tmp_path / "a.config.yaml").write_text(textwrap.dedent(CONFIGURATION))
@@ -65,17 +65,8 @@ def submit(tmp_path):
             os.kill(pid, signal.SIGKILL)
 
 
-def is_alive(pid):
-    """Whether a process is there and has not ended."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.slow
-def test_several_jobs_end_and_one_has_already(submit, process):
+def test_several_jobs_end_and_one_has_already(submit, process, is_alive):
     """Each is said, what had ended is no error, and a second time all had."""
     pids = submit("first", "second", "done")
     ended = process("cancel", "first", "sec", "done", "first")
@@ -96,7 +87,7 @@ def test_several_jobs_end_and_one_has_already(submit, process):
     )
 
 
-def test_nothing_happens_where_one_is_unknown(submit, process):
+def test_nothing_happens_where_one_is_unknown(submit, process, is_alive):
     """All names are looked up before the first job ends."""
     pids = submit("first")
     ended = process("cancel", "first", "nothing")
@@ -107,7 +98,7 @@ def test_nothing_happens_where_one_is_unknown(submit, process):
     assert not is_alive(pids["first"])
 
 
-def test_ctrl_c_kills_what_takes_its_time(submit):
+def test_ctrl_c_kills_what_takes_its_time(submit, is_alive):
     """A job that ignores being asked has ten minutes, and none after Ctrl-C."""
     pids = submit("deaf")
     command = [sys.executable, "-m", "vcat_cli", "cancel", "deaf"]
@@ -126,7 +117,8 @@ def test_ctrl_c_kills_what_takes_its_time(submit):
 
 def test_a_job_without_a_deployment_cannot_be_cancelled(command, make_job):
     """One that is listed as running, and that nobody knows any more, is lost and not cancelled."""
-    make_job("train-1", state="running", ended_at=None)
+    archive = make_job("train-1", state="running", ended_at=None)
+    archive.store_document("deployment", {"id": "train-1"})
     make_job("train-2", state="failed")
     ended = command("cancel", "train-1", "train-2")
     assert (ended.code, ended.out) == (

@@ -73,15 +73,6 @@ def names_in(err):
     return re.findall(r"^submitted (\S+)$", err, re.M)
 
 
-def is_alive(pid):
-    """Whether a process is there and has not ended."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
 def test_a_job_is_followed_to_its_end(run, process):
     """A script that only submits: its job's log is shown, waited for, and read from elsewhere."""
     ended = run('work(C=Hyperparameter("C", default=2)).run()\nprint("script over", flush=True)')
@@ -262,7 +253,7 @@ def test_following_from_another_process(start, process, tmp_path):
     assert (running.returncode, following.returncode, events.returncode) == (0, 0, 0)
 
 
-def test_one_interrupt_cancels(start, process):
+def test_one_interrupt_cancels(start, process, is_alive):
     """Ctrl-C cancels the job, says so, and ends with 130; nothing of the job is left."""
     running = start(
         """
@@ -289,7 +280,7 @@ def test_one_interrupt_cancels(start, process):
     assert json.loads(process("ls", "--json").out)[0]["state"] == "cancelled"
 
 
-def test_two_interrupts_kill(start, process):
+def test_two_interrupts_kill(start, process, is_alive):
     """A second Ctrl-C does not wait for a job that does not heed the first; nothing survives it."""
     running = start(
         """

@@ -126,6 +126,33 @@ def test_a_job_killed_with_its_supervisor_is_lost(jobs):
     assert jobs.deployment.status(job) == status
 
 
+@pytest.mark.parametrize("way", ["timeout", "shell", "signal"])
+def test_a_job_that_was_being_ended_when_its_supervisor_was_killed_is_what_it_was_to_be(jobs, way):
+    """The signal that the job gets, and tells of, is not all that is to be told."""
+    timeout = 0.5 if way == "timeout" else None
+    job = jobs.submit(
+        "trap 'reach asked; await gate; exit 143' TERM; note $$; while :; do sleep 0.01; done",
+        timeout=timeout,
+        grace=30,
+    )
+    (pid,) = jobs.pids(1)
+    if way == "shell":
+        os.kill(jobs.shell(job), signal.SIGKILL)
+    if way == "signal":
+        os.kill(jobs.supervisor(job), signal.SIGTERM)
+    jobs.await_file("asked")
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    assert jobs.deployment.status(job).state == "running"
+    (jobs.shared / "gate").touch()
+    status = jobs.ended(job)
+    assert not jobs.is_alive(pid)
+    assert (status.state, status.exit_code, status.reason) == {
+        "timeout": ("timed out", 143, "took longer than its timeout of 0.5 seconds"),
+        "shell": ("failed", None, "run.sh was killed by signal 9 (SIGKILL)"),
+        "signal": ("failed", 143, "ended by signal 15 (SIGTERM)"),
+    }[way]
+
+
 def test_a_lost_job_stays_lost(jobs):
     """What was found out once is written down, whatever appears later."""
     job = jobs.submit("note $$; note $PPID; await never")

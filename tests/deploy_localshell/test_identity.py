@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vcat.errors import BackendError
+from vcat_deploy_localshell import tree
 
 
 @pytest.fixture
@@ -124,18 +125,36 @@ import conftest
 jobs = conftest.Jobs.__new__(conftest.Jobs)
 jobs.tmp_path, jobs.shared = Path({tmp!r}), Path({shared!r})
 deployment = conftest.LocalShellJobDeployment({path!r})
+{before}
 deployment.submit(jobs.bundle("reach begun; await gate", "inside"))
 time.sleep(600)
 """
 
+#: Comes so far in handing over, and no further.
+PLACED = """
+from vcat_deploy_localshell import submission
+def wait(*_):
+    (jobs.shared / "begun").touch()
+    time.sleep(600)
+submission._start = wait
+"""
 
-def unshared(jobs):
+#: Starts a supervisor that gives no sign of life.
+SLOW = """
+from vcat_deploy_localshell import submission
+begun = str(jobs.shared / "begun")
+submission._CODE = f"import time; open({begun!r}, 'w'); time.sleep(600)"
+"""
+
+
+def unshared(jobs, before=""):
     """A job that runs in a namespace of processes of its own, and the first process of that."""
     code = SUBMIT.format(
         here=os.path.dirname(__file__),
         tmp=str(jobs.tmp_path),
         shared=str(jobs.shared),
         path=str(jobs.path),
+        before=before,
     )
     command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", sys.executable]
     if subprocess.run([*command, "-c", ""], capture_output=True, check=False).returncode != 0:
@@ -173,3 +192,46 @@ def test_a_job_in_a_container_ends_as_it_says(jobs):
     finally:
         container.kill()
         container.wait()
+
+
+def test_a_job_that_is_handed_over_in_a_container_is_queued(jobs):
+    """Seen from outside as well, where the number of its submitter says nothing."""
+    container = unshared(jobs, PLACED)
+    try:
+        status = jobs.deployment.status("inside")
+        assert (status.state, status.reason) == ("queued", "it is being handed over")
+    finally:
+        container.kill()
+        container.wait()
+    jobs.await_that(lambda: jobs.deployment.status("inside").state != "queued", "its end")
+    status = jobs.deployment.status("inside")
+    assert (status.state, status.reason) == (
+        "lost",
+        "the process that submitted it ended before it could be started",
+    )
+
+
+def test_a_supervisor_in_a_container_that_has_yet_to_begin_is_not_lost(jobs, monkeypatch):
+    """It is given time for its first sign of life."""
+    container = unshared(jobs, SLOW)
+    try:
+        claim = jobs.control("inside") / "supervisor.json"
+        jobs.await_that(claim.exists, "the record of its supervisor")
+        monkeypatch.setattr(tree.Tree, "living", lambda _: set())  # as seen by another container
+        assert jobs.deployment.status("inside").state == "running"
+        change(jobs, "inside", started_at=time.time() - 61)
+        assert jobs.deployment.status("inside").state == "lost"
+    finally:
+        container.kill()
+        container.wait()
+    monkeypatch.undo()
+    jobs.await_that(lambda: jobs.living() == [], "the end of its processes")
+
+
+def test_a_job_that_was_given_up_is_lost_in_other_containers_too(jobs):
+    """Nobody will begin, however young the record is."""
+    job = jobs.submit("true")
+    jobs.ended(job)
+    (jobs.control(job) / "beat").unlink()
+    change(jobs, job, pid=0, namespace="pid:[1]", started_at=time.time())
+    assert jobs.deployment.status(job).state == "completed"

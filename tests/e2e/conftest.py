@@ -15,4 +15,6 @@ _spec.loader.exec_module(_module)
 @pytest.fixture
 def project(tmp_path):
     """An empty project directory with a private parent."""
-    return _module.Project(tmp_path / "home")
+    project = _module.Project(tmp_path / "home")
+    yield project
+    project.end()

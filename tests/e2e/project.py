@@ -15,6 +15,7 @@ class Project:
         self.parent = parent
         self.directory = parent / name
         self.directory.mkdir(parents=True)
+        self._started: list[subprocess.Popen[str]] = []
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the project, dedented."""
@@ -37,6 +38,25 @@ class Project:
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
         return done
+
+    def start(self, script: str, **variables: str) -> subprocess.Popen[str]:
+        """Start a script of the project with more variables; what still runs ends with the test."""
+        process = subprocess.Popen(
+            [sys.executable, script],
+            cwd=self.directory,
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Kill what was started and still runs."""
+        for each in self._started:
+            each.kill()
+            each.communicate()
 
     def ask(self, code: str, **options):
         """Run code in a fresh process that has imported vcat; return what it printed as JSON."""

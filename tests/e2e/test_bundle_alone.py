@@ -195,3 +195,75 @@ def test_workers_import_as_the_job_does(project):
     assert done.stdout == "('vcat_compiled', True) ('vcat_compiled', True)\n"
     made = (project.parent / "jobs" / "several" / "runtime" / "vcat").rglob("*.pyc")
     assert list(made) == []
+
+
+def test_a_job_that_writes_into_its_runtime_harms_itself_at_most(project):
+    """What a job unpacks is its own: another one, and one after it, run what was sent with them."""
+    project.write(
+        "vandal.py",
+        """\
+        import os, sys
+        from pathlib import Path
+        from vcat import *
+
+        @stage(cache=False)
+        def harm(name):
+            runtime = Path(sys.path[0])
+            assert runtime.parts[-2:] == (name, "runtime")
+            for path in runtime.rglob("*"):
+                if path.is_file():
+                    path.write_bytes(b"raise SystemExit('harmed')")
+            return name
+
+        @stage(cache=False)
+        def look(before):
+            import vcat, zipfile
+            with zipfile.ZipFile(Path(sys.path[0]) / "vcat_sources.zip") as archive:
+                return before, archive.testzip()
+
+        if __name__ == "__main__":
+            other = look(1).run(job_name="other")
+            harmed = harm("harmed").run(job_name="harmed")
+            print(harmed.fetch_job_results(), harmed.get_job_status())
+            print(other.fetch_job_results(), other.get_job_status())
+            after = look(2).run(job_name="after")
+            print(after.fetch_job_results(), after.get_job_status())
+        """,
+    )
+    assert project.run("vandal.py").stdout.splitlines() == [
+        "harmed completed",
+        "(1, None) completed",
+        "(2, None) completed",
+    ]
+
+
+def test_a_process_that_a_stage_starts_imports_vcat(project):
+    """A pool of multiprocessing, which has nothing but the job's path, finds the job's vcat."""
+    project.write(
+        "pooled.py",
+        """\
+        import multiprocessing, sys
+        from vcat import *
+
+        import part
+
+        @stage(cache=False)
+        def fit():
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                return pool.apply(part.look, ())
+
+        if __name__ == "__main__":
+            print(fit().run(job_name="pooled").fetch_job_results())
+        """,
+    )
+    project.write(
+        "part.py",
+        """\
+        def look():
+            import gc, sys, vcat
+            here = sys.path[0]
+            is_its_own = vcat.__file__ == here + "/vcat/__init__.py" and "/jobs/pooled/" in here
+            return is_its_own, callable(vcat.stage), gc.isenabled()
+        """,
+    )
+    assert project.run("pooled.py").stdout == "(True, True, True)\n"

@@ -52,28 +52,12 @@ def environment(tmp_path):
 
 
 @pytest.fixture
-def start(project, environment):
-    """Start the script; whatever still runs at the end of the test is killed."""
-    started = []
+def start(project, tmp_path):
+    """Start the script."""
     project.write("work.py", WORK)
     project.write("vcat.config.yaml", CONFIG)
-
-    def start(**variables):
-        process = subprocess.Popen(
-            [sys.executable, "work.py"],
-            cwd=project.directory,
-            env=environment | variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for each in started:
-        each.kill()
-        each.communicate()
+    counter = str(tmp_path / "counter")
+    return lambda **variables: project.start("work.py", COUNTER=counter, **variables)
 
 
 @pytest.fixture

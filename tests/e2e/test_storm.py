@@ -68,22 +68,22 @@ import vcat_backend_localfs
 import vcat_deploy_localshell.deployment
 from vcat import *
 
-# Has this process killed so many seconds after it has begun to hand a job over.
-def strike(seconds):
-    give = vcat._shipping.handover._give
+# Has this process killed so many seconds after it has begun to list a job, or to hand it over.
+def strike(begun, seconds):
+    call = vcat._shipping.handover.call
 
-    def begin(*given):
+    def calling(backend, operation, *given):
         own = os.pidfd_open(os.getpid())
-        if os.fork() == 0:
+        if operation == begun and os.fork() == 0:
             time.sleep(seconds)
             try:
                 signal.pidfd_send_signal(own, 9)
             finally:
                 os._exit(0)
         os.close(own)
-        return give(*given)
+        return call(backend, operation, *given)
 
-    vcat._shipping.handover._give = begin
+    vcat._shipping.handover.call = calling
 
 print("ready", flush=True)
 for line in sys.stdin:
@@ -108,7 +108,7 @@ for line in sys.stdin:
                 os.write(write, json.dumps(namespace["answer"](*request["given"])).encode())
             else:
                 if request["strike"] is not None:
-                    strike(request["strike"])
+                    strike(*request["strike"])
                 sys.argv = ["train.py", *request["given"]]
                 sys.path.insert(0, request["directory"])
                 runpy.run_path("train.py", run_name="__main__")
@@ -190,6 +190,7 @@ ABANDONED = "the process that submitted it ended before it was handed over"
 KILLED = (
     r"killed by signal 9 \(SIGKILL\)",
     r"run\.sh was killed by signal 9 \(SIGKILL\)",
+    r"(ItemsError: \d of \d items failed; item \d: )?"
     r"WorkerEndedError: its process was killed by signal 9 \(SIGKILL\)",
 )
 
@@ -232,8 +233,10 @@ class Lane:
         project, name = self.projects[number % 2], f"job-{number}"
         mark, count = f"{self.parent}-{number}", 2 + number % 5
         early = self.dice.random() < 0.3  # its submitter is struck while it hands the job over
-        strike = self.dice.random() * self.dice.choice([0.01, 0.03, 0.1]) if early else None
-        submitter = int(self.send(project, mark, given=[name, str(count)], strike=strike))
+        begun = self.dice.choice(["put", "submit", "submit"])
+        strike = (begun, self.dice.random() * self.dice.choice([0.003, 0.01, 0.04]))
+        given = [name, str(count)]
+        submitter = int(self.send(project, mark, given=given, strike=strike if early else None))
         struck = set()
         try:
             if self.dice.random() < 0.85:  # the others are struck while they are bundled
@@ -435,7 +438,11 @@ def test_whoever_is_killed_no_job_is_in_a_false_state(tmp_path, lanes, rounds):
         return lane.seen
 
     with ThreadPoolExecutor(lanes) as pool:
-        seen = sum(pool.map(play, range(lanes)), Counter())
+        played = [pool.submit(play, number) for number in range(lanes)]
+    for each in played:
+        if each.exception() is not None:  # all are shown, the first is raised below
+            print(each.exception())
+    seen = sum((each.result() for each in played), Counter())
     print(dict(seen))
     assert seen.total() == lanes * rounds
     if rounds > 5:

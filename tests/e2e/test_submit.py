@@ -49,15 +49,6 @@ def await_file(path):
     return path.read_text()
 
 
-def is_alive(pid):
-    """Whether a process is there and has not ended."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 TRAIN = """
     import sys
     from vcat import *
@@ -280,7 +271,7 @@ def test_a_command_that_takes_too_long_is_ended(project):
     assert raised == f"{reason}\nin stage 'command' of job slow\nfull log: vcat logs slow"
 
 
-def test_cancelling_the_job_ends_the_command(project):
+def test_cancelling_the_job_ends_the_command(project, is_alive):
     """The command is among the processes of the job, and what it started is too."""
     pid = project.parent / "pid"
     text = f"sleep 600 & echo $! > {pid}.new; mv {pid}.new {pid}; wait"
@@ -508,7 +499,7 @@ def test_command_lines_that_make_no_sense(project, words, problem):
         ("['a', 1]", "1 cannot be a word of a command; give texts without a NUL"),
         ("['a'], timeout=0", "timeout 0 is not a number of seconds above 0"),
         (
-            "['a'], job_name='$(x)'",
+            "['true'], job_name='$(x)'",
             "job_name '$(x)': a job's name is letters, digits, '.', '_' and '-', begins with a"
             " letter or a digit and has at most 100 of them",
         ),

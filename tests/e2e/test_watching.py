@@ -79,15 +79,6 @@ def pid_of(project):
     return project.ask(code)
 
 
-def is_alive(pid):
-    """Whether a process is there and has not ended."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.slow
 def test_two_processes_attach_and_have_all_the_first_one_had(project, tmp_path):
     """The submitter is gone; two others watch the same job at once, to its end."""
@@ -158,7 +149,7 @@ def test_the_last_line_on_a_terminal(project, tmp_path):
     assert re.search(rf"\x1b\[(K|2K){end}$", shown)
 
 
-def test_ctrl_c_under_vcat_run_cancels(project, tmp_path):
+def test_ctrl_c_under_vcat_run_cancels(project, tmp_path, is_alive):
     """On a terminal the whole foreground group is interrupted; the job ends with its processes."""
     project.write("train.py", SCRIPT)
     command = [sys.executable, "-m", "vcat_cli", "run", "train.py", str(tmp_path / "go")]
@@ -175,7 +166,7 @@ def test_ctrl_c_under_vcat_run_cancels(project, tmp_path):
     assert project.ask(listed) == [["cancelled", 1]]
 
 
-def test_ctrl_c_twice_under_vcat_run_kills(project):
+def test_ctrl_c_twice_under_vcat_run_kills(project, is_alive):
     """A job that ignores being asked, and a child in a session of its own, are gone at once."""
     project.write(
         "train.py",

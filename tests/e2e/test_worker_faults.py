@@ -5,8 +5,6 @@ The numbers are those of the catalogue.
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -46,27 +44,10 @@ RIGHT = (0, f"{sum(range(1000))}\n", "")
 
 @pytest.fixture
 def start(project):
-    """Start the script; whatever still runs at the end of the test is killed."""
-    started = []
+    """Start the script."""
     project.write("work.py", WORK)
     project.write("vcat.config.yaml", CONFIGURATION.replace("LEASE", "1.5"))
-
-    def start(sleep):
-        process = subprocess.Popen(
-            [sys.executable, "work.py"],
-            cwd=project.directory,
-            env=os.environ | {"SLEEP": str(sleep)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for each in started:
-        each.kill()
-        each.communicate()
+    return lambda sleep: project.start("work.py", SLEEP=str(sleep))
 
 
 @pytest.fixture

@@ -323,6 +323,9 @@ class RightDeployment(DeploymentBackend):
         for pid in self.processes(directory):
             self.kill(pid)
 
+    def find(self, job_name: str) -> str | None:
+        return job_name if (Path(self.path) / job_name).is_dir() else None
+
     def gap(self, job_id: str, name: str) -> tuple[int, int] | None:
         self.directory(job_id)
         return None

@@ -58,11 +58,11 @@ class Refusing(right.RightDeployment):
 
 
 class Blocking(right.RightDeployment):
-    """Waits for the job before it returns from ``submit``; gives up in the end."""
+    """Waits for the job before it returns from ``submit``; it gives up in the end."""
 
     def submit(self, bundle: Bundle) -> str:
         job_id = super().submit(bundle)
-        self.wait(job_id, 2)
+        self.wait(job_id, 5)
         return job_id
 
     settings = {"patience": 1.0}
@@ -323,6 +323,15 @@ class Gappy(right.RightDeployment):
         return len(right.content(self.directory(job_id) / name) or b""), 1 << 30
 
     fails = {"test_short_log_has_no_gap"}
+
+
+class Inventing(right.RightDeployment):
+    """Takes every name for that of a job."""
+
+    def find(self, job_name: str) -> str | None:
+        return job_name
+
+    fails = {"test_find_knows_what_was_submitted"}
 
 
 class OneGroup(right.RightDeployment):

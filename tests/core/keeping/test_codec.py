@@ -1,5 +1,6 @@
 """Values travel between processes: functions of the script by value, everything else by name."""
 
+import socket
 import subprocess
 import sys
 import textwrap
@@ -226,6 +227,8 @@ LOCK = "cannot pickle '_thread.lock' object"
         ((1, {threading.Lock(): 2}), f"[1].key({{}}): {LOCK}"),
         (closing_over(Holder()), f" -> variable 'value'.lock: {LOCK}"),
         (generator(), "cannot pickle 'generator' object"),
+        ({"to": socket.socket.__new__(socket.socket)}, "['to']: cannot pickle 'socket' object"),
+        ([threading.Thread()], "[0]._{} object"),
         ([sys.stdout], "[0]: cannot pickle '{}"),  # the rest differs between Pythons
     ],
 )

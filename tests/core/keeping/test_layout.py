@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -115,13 +116,49 @@ def test_what_the_bytes_name_is_known():
 def test_every_layout_is_taken_apart(pickle, buffers):
     """Sizes, order and alignment survive, of empty buffers too."""
     pickle = b"\x80\x05" + pickle
-    serialized = lay_out(pickle, [memoryview(each) for each in buffers])
+    serialized = lay_out([pickle[:2], pickle[2:]], [memoryview(each) for each in buffers])
     data = bytearray(serialized.joined())
     assert len(data) == serialized.size
     found, taken = take_apart(data)
     assert bytes(found) == pickle
     assert [bytes(each) for each in taken] == buffers
     assert digest_parts(serialized.parts) == digest(data)
+
+
+class Held:
+    """Pickled by dill where a script defines it, as any class."""
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+@pytest.mark.parametrize("by_dill", [False, True])
+def test_large_bytes_are_not_copied(monkeypatch, kind, by_dill):
+    """They are written from where they are, and what is small around them in few parts."""
+    if by_dill:
+        monkeypatch.setattr(Held, "__module__", "__main__")
+    large, held = kind(3 << 20), Held()
+    held.many, held.large, held.more = list(range(50_000)), large, [["x"] * 9] * 9_000
+    serialized = serialize(held)
+    assert sum(each is large for each in serialized.parts) == 1
+    assert len(serialized.parts) < 20
+    data = memoryview(serialized.joined())
+    found = loads(data, digest(data))
+    assert (found.many, found.large, found.more) == (held.many, large, held.more)
+    assert type(found.large) is kind
+
+
+def test_a_large_pickle_that_is_mapped_is_read_where_it_is():
+    """Only a piece of it is in memory twice; lines of old opcodes are read as well."""
+    data = bytes(serialize([bytes(8 << 20), "text"]).joined())
+    tracemalloc.start()
+    try:
+        found = loads(memoryview(data), digest(data))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == [bytes(8 << 20), "text"]
+    assert peak < 9 << 20
+    old = b"(" + b"I1\n" * 400_000 + b"l."
+    assert loads(memoryview(old), digest(old)) == [1] * 400_000
 
 
 @pytest.mark.parametrize("cut", [1, 8, 9, 23, 31, 40, -1])

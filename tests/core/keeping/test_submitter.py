@@ -87,3 +87,41 @@ def test_without_a_boot_id_nothing_is_proved(monkeypatch):
     monkeypatch.setattr(submitter, "_boot_id", lambda: "")
     assert describe_submitter() is None
     assert has_ended(named) is None
+
+
+def test_a_system_without_proc_is_asked_in_its_own_way(monkeypatch):
+    """There, a process is its number and the time that ps tells, in one language and one zone."""
+    table = {("ps", str(os.getpid())): "S+   Thu Nov 26 04:17:01 2026", ("sysctl", "boot"): "B-1"}
+
+    def run(command, *rest):
+        return table.get((command, "boot" if command == "sysctl" else rest[-1]), "")
+
+    def without_proc(*_, **__):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(submitter, "open", without_proc, raising=False)
+    monkeypatch.setattr(submitter.os.path, "exists", lambda _: False)
+    monkeypatch.setattr(submitter.os, "readlink", without_proc)
+    monkeypatch.setattr(submitter, "_run", run)
+    named = describe_submitter()
+    assert named == {
+        "pid": os.getpid(),
+        "started": "Thu Nov 26 04:17:01 2026",
+        "boot_id": "B-1",
+        "namespace": "",
+        "host": os.uname().nodename,
+    }
+    assert has_ended(named) is False
+    table[("ps", str(os.getpid()))] = "Z    Thu Nov 26 04:17:01 2026"
+    assert has_ended(named) is True
+    table.clear()
+    assert has_ended(named) is None
+
+
+def test_what_the_system_says_is_the_same_in_every_language_and_zone(monkeypatch):
+    """Whoever looks may have another one than whoever submitted; no command is no answer."""
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert submitter._run("env").splitlines().count("TZ=UTC0") == 1
+    assert submitter._run("env").splitlines().count("LC_ALL=C") == 1
+    assert submitter._run("no-such-command-anywhere") == ""

@@ -13,24 +13,7 @@ import pytest
 from blake3 import blake3
 
 from vcat._keys import bulk
-from vcat._keys.value import digest, encode
-
-
-class Collected:
-    """Takes bytes as a hash object does."""
-
-    def __init__(self):
-        self.data = b""
-
-    def update(self, data):
-        self.data += data
-
-
-def written(value):
-    """Return the bytes of a value."""
-    out = Collected()
-    encode(value, out)
-    return out.data
+from vcat._keys.value import digest
 
 
 def n8(number):
@@ -48,7 +31,7 @@ def without_blake3(monkeypatch):
 LARGE = bytes(range(256)) * 4096
 
 
-def test_content_of_a_mebibyte_counts_by_its_digest():
+def test_content_of_a_mebibyte_counts_by_its_digest(written):
     """From 1 MiB on it is ``B``, size, algorithm and digest, below it the bytes themselves."""
     named = b"s" + n8(6) + b"blake3" + blake3(LARGE).digest()
     assert written(LARGE)[:99] == b"B" + n8(1 << 20) + named
@@ -56,7 +39,7 @@ def test_content_of_a_mebibyte_counts_by_its_digest():
     assert (below[:9], len(below)) == (b"b" + n8((1 << 20) - 1), (1 << 20) + 8)
 
 
-def test_without_blake3_it_is_sha256(without_blake3):
+def test_without_blake3_it_is_sha256(without_blake3, written):
     """What an installation has not is not asked for; the digest says by what it was made."""
     named = b"s" + n8(6) + b"sha256" + hashlib.sha256(LARGE).digest()
     assert written(LARGE)[:99] == b"B" + n8(1 << 20) + named

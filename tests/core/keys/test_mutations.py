@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("keys of edits")
+
 HERE = Path(__file__).parent
 TABLE = runpy.run_path(str(HERE / "cases.py"))
 CASES, CHANGED, KEPT = TABLE["CASES"], TABLE["CHANGED"], TABLE["KEPT"]

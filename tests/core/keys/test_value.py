@@ -8,7 +8,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcat._keys.value import digest, encode
+from vcat._keys.value import digest
 
 scalars = st.one_of(
     st.none(),
@@ -81,29 +81,12 @@ def test_long_values_are_written_in_blocks():
     assert len({digest(each) for each in (long, [*long, []], [[], *long], [*long, ()])}) == 4
 
 
-class Collected:
-    """Takes bytes as a hash object does."""
-
-    def __init__(self):
-        self.data = b""
-
-    def update(self, data):
-        self.data += data
-
-
-def written(value):
-    """Return the bytes of a value."""
-    out = Collected()
-    encode(value, out)
-    return out.data
-
-
 def n8(number):
     """Return a count as ``docs/formats.md`` has it."""
     return number.to_bytes(8, "little")
 
 
-def test_bytes_are_those_of_the_format():
+def test_bytes_are_those_of_the_format(written):
     """What is written is what ``docs/formats.md`` says, blocks and nesting included."""
     ring = []
     ring.append(ring)

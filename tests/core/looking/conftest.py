@@ -9,7 +9,7 @@ import pytest
 from vcat._keeping.archive import JobArchive
 from vcat._looking.place import Place
 from vcat.abc import ArchiveBackend, DeploymentBackend
-from vcat.records import DeploymentStatus
+from vcat.records import DeploymentStatus, JobRecord
 
 
 class Memory(ArchiveBackend):
@@ -64,6 +64,21 @@ class Jobs(DeploymentBackend):
         return self.gaps.get(name)
 
 
+class Listing:
+    """A listing of one row that counts what is written."""
+
+    def __init__(self):
+        self.row = JobRecord("job", "running", 99.0, started_at=100.5, stages=2)
+        self.written = 0
+
+    def get(self, job_name):
+        return self.row
+
+    def put(self, row):
+        self.written += 1
+        self.row = row
+
+
 @pytest.fixture
 def backend():
     """The deployment."""
@@ -74,6 +89,12 @@ def backend():
 def memory():
     """The archive."""
     return Memory()
+
+
+@pytest.fixture
+def listing():
+    """The listing, in which the job runs."""
+    return Listing()
 
 
 @pytest.fixture

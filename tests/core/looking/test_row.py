@@ -9,30 +9,9 @@ import pytest
 from vcat._keeping.codec import dumps
 from vcat._keeping.digest import digest
 from vcat._looking.deployment import Deployment
-from vcat.records import DeploymentStatus, JobRecord
+from vcat.records import DeploymentStatus
 
 NAMES = ("stage_log", "persisted_data", "provenance", "job_source", "artifact", "miscellaneous")
-
-
-class Listing:
-    """A listing of one row that counts what is written."""
-
-    def __init__(self):
-        self.row = JobRecord("job", "running", 99.0, started_at=100.0, stages=1)
-        self.written = 0
-
-    def get(self, job_name):
-        return self.row
-
-    def put(self, row):
-        self.written += 1
-        self.row = row
-
-
-@pytest.fixture
-def listing():
-    """The listing."""
-    return Listing()
 
 
 @pytest.fixture

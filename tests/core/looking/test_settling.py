@@ -17,26 +17,6 @@ from vcat.records import DeploymentStatus, JobRecord
 KILLED = DeploymentStatus("failed", 137, "killed by signal 9 (SIGKILL)", 100.0, 105.0)
 
 
-class Listing:
-    """A listing of one row that counts what is written."""
-
-    def __init__(self, row):
-        self.row = row
-        self.written = 0
-
-    def get(self, job_name):
-        return self.row
-
-    def put(self, row):
-        self.written += 1
-        self.row = row
-
-
-@pytest.fixture
-def listing():
-    return Listing(JobRecord("job", "running", 99.0, started_at=100.5, stages=2))
-
-
 @pytest.fixture
 def killed(backend, place):
     """A job that was killed in its second stage."""

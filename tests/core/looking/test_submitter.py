@@ -138,3 +138,19 @@ def test_another_deployment_proves_nothing(case):
         "nobody has handed it over within an hour: whoever submitted it was killed"
     )
     assert case.rows["job"].state == "queued"
+
+
+def test_one_that_has_begun_and_that_its_deployment_has_no_more_does_not_run_for_ever(case):
+    """Whoever submitted it need not be known for that; it is not put down, as always then."""
+    case.ended = None
+    case.rows["job"] = case.rows["job"]._replace(state="running", started_at=100.0)
+    before = case.rows["job"]
+    assert case.job.status() == DeploymentStatus(
+        "lost",
+        reason="the deployment that the configuration names does not know it and it left no result",
+    )
+    assert case.rows["job"] == before
+    case.define(MEANT_FOR | {"keywords": {"path": "/other"}})
+    assert case.job.get_job_status() == "running"
+    case.known = "id"
+    assert case.job.status() == RUNNING

@@ -50,15 +50,11 @@ def _imported(tmp_path_factory):
 
 
 @pytest.fixture
-def project(_imported, tmp_path, monkeypatch):
-    """Return an empty project with a file ``data/a.txt``, which is where we stand."""
+def project(_imported, project, tmp_path, monkeypatch):
+    """Return the project; beside it is counted how often bodies run."""
     (tmp_path / "counter").touch()
     monkeypatch.setenv("COUNTER", str(tmp_path / "counter"))
-    place = tmp_path / "project"
-    (place / "data").mkdir(parents=True)
-    (place / "data" / "a.txt").write_text("one")
-    monkeypatch.chdir(place)
-    return place
+    return project
 
 
 def run(body: str, *, tick: int | None = None) -> Outcome:

@@ -28,16 +28,6 @@ from vcat._running.observing.observation import Observation
 from vcat.abc import unobserved
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """Return a project with a file ``data/a.txt``, which is where we stand."""
-    place = tmp_path / "project"
-    (place / "data").mkdir(parents=True)
-    (place / "data" / "a.txt").write_text("one")
-    monkeypatch.chdir(place)
-    return place
-
-
 def observe(project, work) -> Observation:
     with Observation(str(project)) as observation:
         work()

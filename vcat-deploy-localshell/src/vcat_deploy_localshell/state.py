@@ -18,6 +18,9 @@ from vcat_deploy_localshell.tree import Tree
 #: After how many seconds without a sign of life a job of another machine is lost.
 LEASE = 600.0
 
+#: After how many seconds a supervisor of another container has begun, if it ever does.
+START = 60.0
+
 
 class Life:
     """Whether the supervisor of a job lives, and where.
@@ -42,7 +45,7 @@ class Life:
             self.process = own if process.is_alive(own) else None
             self.is_alive = self.process is not None
         elif self.same_boot:  # in a container: the lock is the kernel's, not the container's
-            self.is_alive = _is_locked(place.record(record.BEAT))
+            self.is_alive = _is_locked(place.record(record.BEAT)) or _begins(place, claim)
         else:
             self.silent = max(0.0, time.time() - _last_sign(place))
             self.is_alive = not self.restarted and self.silent < LEASE
@@ -82,10 +85,17 @@ def _look_unclaimed(place: Place) -> DeploymentStatus:
     job = read_json(place.record(record.JOB))
     if job is None:
         raise LookupError(f"no job {place.job_id!r} in {place.path}")
-    if is_same(job):
+    if _is_submitted(place, job):
         return DeploymentStatus("queued", reason="it is being handed over")
     abandon(place)
     return look(place)
+
+
+def _is_submitted(place: Place, job: dict[str, Any]) -> bool:
+    """Return whether the process that submits a job is alive, as far as can be told here."""
+    if job["boot_id"] == process.boot_id() and job["namespace"] != process.namespace():
+        return _is_locked(place.record(record.JOB))
+    return is_same(job)
 
 
 def is_same(named: dict[str, Any]) -> bool:
@@ -138,6 +148,9 @@ def _judge(place: Place, life: Life) -> tuple[str, int | None, str | None]:
     code = record.read_exit_code(place.directory)
     if os.path.exists(place.record(record.CANCEL)):
         return "cancelled", code, None
+    ending = read_json(place.record(record.ENDING))
+    if ending is not None:  # the supervisor has begun to end it
+        return ending["state"], code, ending["reason"]
     if code is not None:
         return ("completed", 0, None) if code == 0 else ("failed", code, reason.explain(code))
     return "lost", None, reason.RESTARTED if life.restarted else reason.KILLED
@@ -202,6 +215,12 @@ def reap(pid: int) -> None:
         return
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
+
+
+def _begins(place: Place, claim: dict[str, Any]) -> bool:
+    """Return whether a supervisor may not have come to its first sign of life yet."""
+    begun = os.path.exists(place.record(record.BEAT))
+    return claim["pid"] != 0 and not begun and time.time() - claim["started_at"] < START
 
 
 def _is_locked(path: str) -> bool:

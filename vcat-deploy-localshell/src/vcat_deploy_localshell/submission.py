@@ -39,8 +39,19 @@ def submit(bundle: Bundle, place: Place, python: str | None, limits: dict[str, A
     bash = find_bash()
     make_private(place.path)
     mark = os.urandom(16).hex()
-    if not _make_control(bundle, place, mark, limits):
+    lock = _make_control(bundle, place, mark, limits)
+    if lock is None:
         return
+    try:
+        _place(bundle, place, bash, python, mark, limits)
+    finally:
+        os.close(lock)
+
+
+def _place(
+    bundle: Bundle, place: Place, bash: str, python: str | None, mark: str, limits: dict[str, Any]
+) -> None:
+    """Fill the directory of a job and start it there, or leave nothing of it."""
     try:
         os.mkdir(place.directory, 0o700)
     except BaseException:
@@ -75,8 +86,13 @@ def find_bash() -> str:
     )
 
 
-def _make_control(bundle: Bundle, place: Place, mark: str, limits: dict[str, Any]) -> bool:
-    """Make the directory of the records, complete from the first; return whether it is new."""
+def _make_control(bundle: Bundle, place: Place, mark: str, limits: dict[str, Any]) -> int | None:
+    """Make the directory of the records, complete from the first; ``None`` if it is not new.
+
+    Returns:
+        A lock to be held while the job is handed over. It tells other containers, to which the
+        number of this process says nothing, that it lives.
+    """
     own = process.find(os.getpid()) or Process(os.getpid())
     document = state.describe(own, time.time(), mark) | {
         "job_name": bundle.job_name,
@@ -85,13 +101,17 @@ def _make_control(bundle: Bundle, place: Place, mark: str, limits: dict[str, Any
     }
     aside = os.path.join(os.path.dirname(place.control), f".{os.urandom(8).hex()}")
     os.mkdir(aside, 0o700)
+    lock = -1
     try:
         _write(os.path.join(aside, record.JOB), record.encode(document))
+        lock = _lock(os.path.join(aside, record.JOB))
         for name in ("output.log", "supervisor.log"):
             _write(os.path.join(aside, name), b"")
         # A directory with anything in it is not replaced by another one.
         os.rename(aside, place.control)
     except OSError:
+        if lock >= 0:
+            os.close(lock)
         _remove_tree(aside)
         known = state.read_json(place.record(record.JOB))
         if known is None:
@@ -101,8 +121,17 @@ def _make_control(bundle: Bundle, place: Place, mark: str, limits: dict[str, Any
                 f"LocalShellJobDeployment: there is another job {bundle.job_name!r} in"
                 f" {place.path}; give this one another name"
             ) from None
-        return False
-    return True
+        return None
+    return lock
+
+
+def _lock(path: str) -> int:
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with suppress(OSError):  # a file system without locks, which cannot be asked for one either
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
 
 
 def _digest(bundle: Bundle) -> str:

@@ -139,8 +139,9 @@ class Supervisor:
         except StartError as error:
             state, why, left = "failed", str(error), []
         except BaseException as error:  # noqa: BLE001  # it has to say that it failed as well
-            self._end()
             state, why = "failed", f"its supervisor failed: {type(error).__name__}: {error}"
+            self._announce(state, why)
+            self._end()
             left = self.survivors
         self._write_end(state, why, left)
 
@@ -193,16 +194,18 @@ class Supervisor:
         while self.status is None:
             now = time.monotonic()
             if self.timeout is not None and now - began >= self.timeout:
+                self._announce("timed out", reason.overdue(self.timeout))
                 self._end()
                 return "timed out", reason.overdue(self.timeout)
             if self.timeout is not None:
                 pause = min(pause, began + self.timeout - now)
             number = self._pause(pause)
             if number in _ASKED and self.status is None:
-                cancelled = os.path.exists(self._path(record.CANCEL))
-                self._end(_signal.SIGTERM if cancelled else number)
-                if cancelled:
+                if os.path.exists(self._path(record.CANCEL)):
+                    self._end()
                     return "cancelled", None
+                self._announce("failed", f"ended by {reason.signalled(number)}")
+                self._end(number)
                 return "failed", f"ended by {reason.signalled(number)}"
             now = time.monotonic()
             if now - beaten >= BEAT:
@@ -214,6 +217,14 @@ class Supervisor:
             pause = LOOK if self.log is None else min(LOOK, self.log.cut())
         return None, None
 
+    def _announce(self, state: str, why: str | None) -> None:
+        """Write down why the job is ended: what it then says itself is not all the truth."""
+        document = {"format": record.FORMAT, "state": state, "reason": why}
+        try:  # noqa: SIM105  # contextlib is not worth its import here
+            record.replace(self._path(record.ENDING), record.encode(document))
+        except OSError:  # the disk is full, and this process will most likely live to say it
+            pass
+
     def _end(self, number: int = _signal.SIGTERM) -> None:
         """End the job with all its processes."""
         self.survivors = _names(self.tree.end(self.grace, self._pause, number))
@@ -224,6 +235,7 @@ class Supervisor:
         if self.is_reaper and not _has_children():
             return []
         if self._exit_code() is None:  # run.sh was killed: it is the job that it has left behind
+            self._announce(*self._judge())
             self._end()
             return self.survivors
         deadline = time.monotonic() + SETTLE

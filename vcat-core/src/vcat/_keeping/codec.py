@@ -18,10 +18,13 @@ from vcat import StageFunction
 from vcat._keeping import rebuild
 from vcat._keeping.culprit import find_culprit
 from vcat._keeping.digest import Bytes, matches
-from vcat._keeping.layout import LEAST, Serialized, lay_out, take_apart
+from vcat._keeping.layout import LEAST, Data, Serialized, lay_out, take_apart
 from vcat.errors import FormatError, GraphError, UnpicklableError
 
 PROTOCOL = 5
+
+#: From here on a copy more is worth a call more.
+_LARGE = 1 << 20
 
 
 class _NeedsDill(Exception):  # noqa: N818  # not an error: it changes the way
@@ -54,11 +57,11 @@ def dumps(value: object) -> bytes:
         UnpicklableError: It cannot be serialised. The message is the path to the culprit inside
             *value*, ``['callbacks'][2].lock: cannot pickle '_thread.lock' object``.
     """
-    return _told(value, None)
+    return b"".join(_told(value, None))
 
 
 def serialize(value: object) -> Serialized:
-    """Return *value* as :func:`loads` reads it, its large buffers where they lie, not copied.
+    """Return *value* as :func:`loads` reads it, its large parts where they lie, not copied.
 
     Raises:
         UnpicklableError: As :func:`dumps` does.
@@ -77,7 +80,7 @@ def serialize(value: object) -> Serialized:
         return False
 
     pickle = _told(value, _Beside(buffers, apart, named))
-    return lay_out(pickle, buffers, named)
+    return lay_out(_gathered(pickle), buffers, named)
 
 
 def loads(data: Bytes, expected: str, told: int | None = None) -> Any:
@@ -117,6 +120,10 @@ def check_readable(serialized: Serialized) -> None:
 def _read(data: Bytes, told: int | None = None) -> Any:
     rebuild.begin()
     pickle, buffers = take_apart(data, told)
+    if isinstance(pickle, memoryview) and len(pickle) >= _LARGE:
+        from vcat._keeping.memory_file import MemoryFile  # a start does not pay for it
+
+        return _Unpickler(MemoryFile(pickle), buffers=buffers).load()
     return _Unpickler(io.BytesIO(pickle), buffers=buffers).load()
 
 
@@ -137,7 +144,35 @@ class _Beside(NamedTuple):
 _FUNCTIONS = frozenset({FunctionType, BuiltinFunctionType})
 
 
-def _told(value: object, beside: _Beside | None) -> bytes:
+class _Pieces(list[Any]):
+    """The file that a pickle is written to; what is large is not copied on its way here."""
+
+    write = list.append
+
+
+def _gathered(pieces: list[Data]) -> list[Data]:
+    """Return the bytes of *pieces*, used up by it, in so few that each is worth a call."""
+    if len(pieces) == 1:
+        return pieces
+    gathered: list[Data] = []
+    small: list[Data] = []
+    size = 0
+    pieces.reverse()
+    while pieces:
+        piece = pieces.pop()
+        if len(piece) < _LARGE:
+            small.append(piece)
+            size += len(piece)
+        if small and (size >= _LARGE or not pieces or len(piece) >= _LARGE):
+            gathered.append(b"".join(small))
+            small.clear()
+            size = 0
+        if len(piece) >= _LARGE:
+            gathered.append(piece)
+    return gathered
+
+
+def _told(value: object, beside: _Beside | None) -> list[Data]:
     """Return the pickle of *value*, or say which part of it is none."""
     try:
         return _dump(value, beside)
@@ -148,8 +183,8 @@ def _told(value: object, beside: _Beside | None) -> bytes:
         raise UnpicklableError(f"{path}: {reason}" if path else reason) from error
 
 
-def _dump(value: object, beside: _Beside | None = None) -> bytes:
-    out = io.BytesIO()
+def _dump(value: object, beside: _Beside | None = None) -> list[Data]:
+    out = _Pieces()
     callback = None if beside is None else beside.apart
     named: list[Any] = [] if beside is None else beside.named
     try:
@@ -157,15 +192,18 @@ def _dump(value: object, beside: _Beside | None = None) -> bytes:
         pickler.named = named
         pickler.dump(value)
     except _NeedsDill:
-        if beside is not None:
-            beside.buffers.clear()
-        named.clear()
-        out = io.BytesIO()
-        _dump_by_dill(value, out, callback, named)
-    return out.getvalue()
+        pass  # and what is raised from here on has nothing to do with it
+    else:
+        return out
+    if beside is not None:
+        beside.buffers.clear()
+    named.clear()
+    out.clear()
+    _dump_by_dill(value, out, callback, named)
+    return out
 
 
-def _dump_by_dill(value: object, out: io.BytesIO, callback: Any, named: list[Any]) -> None:
+def _dump_by_dill(value: object, out: _Pieces, callback: Any, named: list[Any]) -> None:
     import dill
 
     pickler = _strict_pickler(dill)(out, PROTOCOL, recurse=True, buffer_callback=callback)

@@ -9,6 +9,9 @@ from typing import Any
 _MAX_DEPTH = 50
 _MAX_TRIES = 2_000
 
+#: So many steps are shown of a path that leads nowhere.
+_SHOWN = 3
+
 
 def find_culprit(
     value: object, error: BaseException, dump: Callable[[object], object]
@@ -16,10 +19,13 @@ def find_culprit(
     """Return the path to the innermost part that *dump* refuses, and why.
 
     The path is written as Python reaches the part from *value*: ``['callbacks'][2].lock``; it is
-    empty where *value* itself is the culprit, or no single part is.
+    empty where *value* itself is the culprit, or no single part is, and ends with ``...`` where it
+    goes on deeper than anybody looks.
     """
-    path, tries = "", 0
-    for _ in range(_MAX_DEPTH):
+    path, tries, begin = "", 0, ""
+    for depth in range(_MAX_DEPTH):
+        if depth == _SHOWN:
+            begin = path
         for step, part in _parts(value):
             tries += 1
             if tries > _MAX_TRIES:
@@ -29,8 +35,8 @@ def find_culprit(
                 path, value, error = path + step, part, failure
                 break
         else:
-            break
-    return path, reason_of(error)
+            return path, reason_of(error)
+    return f"{begin}...", reason_of(error)
 
 
 def reason_of(error: BaseException) -> str:

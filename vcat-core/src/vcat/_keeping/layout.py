@@ -46,23 +46,30 @@ class Serialized:
 
     def telling(self) -> Sequence[Data]:
         """Return the parts that say what the value is."""
-        return self.parts if self.told == self.size else self.parts[:2]
+        count = told = 0
+        while told < self.told:
+            told += len(self.parts[count])
+            count += 1
+        return self.parts[:count]
 
     def joined(self) -> Data:
         """Return the bytes in one piece."""
         return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
 
-def lay_out(pickle: Data, buffers: Sequence[memoryview], named: Sequence[Any] = ()) -> Serialized:
-    """Return *pickle* and *buffers*, which are flat and contiguous, as they are stored."""
+def lay_out(
+    pickle: list[Data], buffers: Sequence[memoryview], named: Sequence[Any] = ()
+) -> Serialized:
+    """Return the parts of a pickle and *buffers*, flat and contiguous, as they are stored."""
     if not buffers:
-        return Serialized([pickle], named)
-    words = [len(buffers), len(pickle)]
+        return Serialized(pickle, named)
+    size = sum(map(len, pickle))
+    words = [len(buffers), size]
     for each in buffers:
         words += [each.nbytes, int(each.readonly)]
     head = MAGIC + b"".join(word.to_bytes(_WORD, "little") for word in words)
-    parts: list[Data] = [head, pickle]
-    told = place = len(head) + len(pickle)
+    parts: list[Data] = [head, *pickle]
+    told = place = len(head) + size
     for each in buffers:
         gap = -place % _ALIGNMENT
         parts += [bytes(gap), each]

@@ -60,7 +60,9 @@ def _started(pid: int) -> str:
     except OSError:
         if os.path.exists("/proc/self/stat"):
             return ""
-        state, _, started = _run("ps", "-o", "stat=,lstart=", "-p", str(pid)).partition(" ")
+        state, _, started = _run("ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)).partition(
+            " "
+        )
     else:
         state, started = fields[0].decode(), fields[19].decode()
     return "ended" if state[:1] in ("Z", "X") else started.strip()

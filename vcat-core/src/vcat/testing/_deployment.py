@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vcat.abc import DeploymentBackend, SupportsGaps
+from vcat.abc import DeploymentBackend, SupportsFind, SupportsGaps
 from vcat.testing._job import ARCHIVE, MakeBundle, Submit
 from vcat.testing._job_end import JobEndTests
 from vcat.testing._process import OtherProcess
@@ -206,6 +206,19 @@ class DeploymentBackendTests(JobEndTests):
             assert final.state == "completed"
             assert other.call("read", job_id, "output.log") == b"text\n"
             assert backend.status(job_id) == final
+
+    def test_find_knows_what_was_submitted(
+        self, backend: DeploymentBackend, make_bundle: MakeBundle
+    ) -> None:
+        """A job is found by its name as soon as it is submitted, and no other job is."""
+        if not isinstance(backend, SupportsFind):
+            pytest.skip("it knows jobs by the ids that it gives them")
+        bundle = make_bundle("true")
+        assert backend.find(bundle.job_name) is None
+        job_id = backend.submit(bundle)
+        assert backend.find(bundle.job_name) == job_id
+        assert backend.wait(job_id, self.patience).state == "completed"
+        assert backend.find(bundle.job_name) == job_id
 
     @pytest.mark.parametrize("job_id", ["no-such-job", "", "../x", "0"])
     def test_unknown_id_is_a_lookup_error(self, backend: DeploymentBackend, job_id: str) -> None:

@@ -33,9 +33,9 @@ def submit_command(
     project = os.getcwd()
     configuration = load(project)
     call(configuration.deployment, "check")
+    name = choose_name("submit_command", job_name, _stem(words), configuration)
     if os.sep not in words[0] and words[0] not in _INTERPRETERS:
         _check_command(words[0], configuration)
-    name = choose_name("submit_command", job_name, _stem(words), configuration)
     command = stage(run_command, name="command", cache=False)
     graph = Graph.ending_in(command(words) if timeout is None else command(words, timeout))
     record = new_record(name, configuration, script=show_command(words), parameters=params)

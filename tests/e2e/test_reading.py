@@ -1,8 +1,11 @@
 """Reading back: from the archive alone, and never anything damaged."""
 
+import json
 import shutil
 
 import pytest
+
+from vcat._keeping.submitter import describe_submitter
 
 SCRIPT = """
     from vcat import *
@@ -181,6 +184,13 @@ def test_a_job_that_is_being_handed_over_is_queued(finished):
     document.unlink()
     outcome.unlink()
     shutil.rmtree(finished.directory / ".vcat" / "jobs")
+    (definition,) = archived.rglob("definition.json")
+    described = json.loads(definition.read_text())
+    definition.write_text(json.dumps(described | {"submitter": describe_submitter()}))
+    (row,) = (finished.directory / ".vcat" / "listing").rglob("*_job.json")
+    listed = json.loads(row.read_text())
+    assert listed["state"] == "completed"
+    row.write_text(json.dumps(listed | {"state": "queued"}))
     assert finished.ask(
         'print(json.dumps([get_job("job").get_job_status(), get_job("job").is_job_complete()]))'
     ) == ["queued", False]

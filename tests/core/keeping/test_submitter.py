@@ -54,9 +54,14 @@ def test_a_number_that_another_process_has_now_does_not_stand_for_the_first():
 
 def test_another_boot_is_proof_on_the_same_machine_only():
     """Whatever process has that number now; of other machines nothing is known."""
-    named = describe_submitter() | {"boot_id": "another"}
+    named = describe_submitter() | {"boot_id": "another", "at": 1.0}
     assert has_ended(named) is True
     assert has_ended(named | {"host": "elsewhere"}) is None
+
+
+def test_a_machine_that_has_been_up_all_the_time_is_another_one_of_the_same_name():
+    """What is said there of another boot is no proof that this machine was started again."""
+    assert has_ended(describe_submitter() | {"boot_id": "another"}) is None
 
 
 def test_another_namespace_proves_nothing():
@@ -110,6 +115,7 @@ def test_a_system_without_proc_is_asked_in_its_own_way(monkeypatch):
         "boot_id": "B-1",
         "namespace": "",
         "host": os.uname().nodename,
+        "at": named["at"],
     }
     assert has_ended(named) is False
     table[("ps", str(os.getpid()))] = "Z    Thu Nov 26 04:17:01 2026"

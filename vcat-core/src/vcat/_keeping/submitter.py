@@ -7,6 +7,7 @@ process started, the boot of its machine and the namespace of its number it name
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ def describe_submitter() -> dict[str, Any] | None:
         "boot_id": boot,
         "namespace": _namespace(),
         "host": os.uname().nodename,
+        "at": time.time(),
     }
 
 
@@ -34,7 +36,9 @@ def has_ended(named: Mapping[str, Any] | None) -> bool | None:
     if not named or not boot:
         return None
     if named["boot_id"] != boot:
-        return True if named["host"] == os.uname().nodename else None
+        # Machines may share a name: one that has been up since before is another one.
+        is_here = named["host"] == os.uname().nodename and named["at"] < _booted_at()
+        return True if is_here else None
     if named["namespace"] != _namespace():
         return None
     started = _started(named["pid"])
@@ -76,6 +80,14 @@ def _boot_id() -> str:
     except OSError:
         # Not kern.boottime, which changes whenever the clock is set.
         return _run("sysctl", "-n", "kern.bootsessionuuid")
+
+
+def _booted_at() -> float:
+    """When this machine was started; where that cannot be seen it may have been just now."""
+    try:
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    except AttributeError:  # macOS, whose machines have names of their own
+        return time.time()
 
 
 def _namespace() -> str:

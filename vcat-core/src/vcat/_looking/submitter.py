@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.guard import call
 from vcat._keeping.submitter import has_ended
 from vcat.abc import SupportsFind
+from vcat.errors import VcatError
 
 if TYPE_CHECKING:
     from vcat._looking.place import Place
@@ -25,7 +27,9 @@ def is_expected(place: Place, configuration: Configuration) -> bool | None:
     meant for. Another one may have the job under an id that was never written down.
     """
     row = call(configuration.listing, "get", place.archive.job_name)
-    definition = place.archive.fetch_document("definition") or {}
+    definition: dict[str, Any] = {}
+    with suppress(VcatError):  # a damaged one proves nothing
+        definition = place.archive.fetch_document("definition") or {}
     has_begun = row is not None and row.state in ("running", "completed")
     over = has_begun or has_ended(definition.get("submitter"))
     if not over:

@@ -34,7 +34,7 @@ SCRIPT = """
         # Not even SIGKILL ends that.
         open("{silent}/file", "rb", 0).read(1)
 
-    @stage(cache=False)
+    @stage(cache=False, timeout={timeout})
     def stuck():
         print(os.getpid(), flush=True)
         {body}()
@@ -82,9 +82,9 @@ TIMED_OUT, CANCELLED = "timed out", "cancelled"
 TIMEOUT = 10
 
 
-def start(project, where, state, body, silent=""):
+def start(project, where, state, body, silent="", limit=None):
     """Start a job with such a body; return the process that runs it when it is in there."""
-    project.write("train.py", SCRIPT.format(body=body, silent=silent))
+    project.write("train.py", SCRIPT.format(body=body, silent=silent, timeout=limit))
     timeout = str(TIMEOUT) if state == TIMED_OUT else "null"
     project.write("a.config.yaml", CONFIGURATION.replace("TIMEOUT", timeout))
     if where == WORKER:
@@ -152,6 +152,27 @@ def test_what_not_even_sigkill_ends_is_left_behind(project, silent, where, state
     pid = start(project, where, state, "read", directory)
     assert process.stdout.readline() == "reading\n"
     end(project, state)
+    until(lambda: state_of(pid) == "D")
+    process.kill()
+    until(lambda: state_of(pid) is None)
+
+
+def test_a_stage_that_not_even_sigkill_ends_fails_when_its_time_is_over(project, silent):
+    """The process of its worker is left behind, and the job says so instead of going on."""
+    directory, process = silent
+    pid = start(project, WORKER, CANCELLED, "read", directory, limit=0.5)
+    assert process.stdout.readline() == "reading\n"
+    assert project.ask(
+        """
+        job = get_job("stuck")
+        job.wait_for_deployment_to_complete(timeout=60)
+        print(json.dumps([job.status().state, job.status().reason]))
+        """
+    ) == [
+        "failed",
+        "TimeoutError: timed out after 0.5 seconds; it did not end, and its process cannot be"
+        " killed",
+    ]
     until(lambda: state_of(pid) == "D")
     process.kill()
     until(lambda: state_of(pid) is None)

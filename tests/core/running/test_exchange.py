@@ -100,3 +100,14 @@ def test_a_message_whose_file_has_gone_is_said(tmp_path):
     path = parts(data)[1]
     os.unlink(path)
     assert refused(data) == f"{path} has gone"
+
+
+def test_a_message_whose_file_is_none_any_more_is_not_read(tmp_path):
+    """It has been emptied, has gone, or has a name that no file has."""
+    data = pack([Canary(), bytes(LARGE)], str(tmp_path))
+    path = parts(data)[1]
+    os.truncate(path, 0)
+    assert refused(data) == f"{path} is empty"
+    os.unlink(path)
+    assert refused(data) == f"{path} has gone"
+    assert refused(data.replace(b"\n", b"\0\n")) == f"{path}\0 has gone"

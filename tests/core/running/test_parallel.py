@@ -13,6 +13,7 @@ import pytest
 
 from vcat._authoring.graph import Graph
 from vcat._keeping.codec import loads
+from vcat._plugins import process_pool
 from vcat._plugins.configuration import load
 from vcat._running.engine import Engine, StageFailure
 from vcat._running.opening import make_engine
@@ -319,6 +320,31 @@ end = both(flaky(), other(other(other(1))))
         ("again", 2, "second"),
     ]
     assert witness.told[0][3][:1] + witness.told[0][3][3:4] == ("completed", 3)
+
+
+def test_a_stage_whose_process_nothing_ends_is_given_up(monkeypatch):
+    """As one is that waits in the kernel for a disk; what comes next has another process."""
+    monkeypatch.setattr(crew, "GRACE", 0.2)
+    monkeypatch.setattr(process_pool._Workers, "kill", lambda self, future: None)
+    it = script("""
+@stage(cache=False, timeout=0.1)
+def deaf():
+    import signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    while True: time.sleep(1000)
+@stage(cache=False)
+def other(x): time.sleep(x)
+@stage(cache=False)
+def both(*all): return all
+end = both(deaf(), other(0), other(2))
+""")
+    witness = Witness()
+    with pytest.raises(StageFailure) as caught:
+        run(it["end"], witness)
+    assert [str(each.__cause__) for each in caught.value.failures] == [
+        "timed out after 0.1 seconds; it did not end, and its process cannot be killed"
+    ]
+    assert witness.statuses() == {0: "failed", 1: "completed", 2: "completed"}
 
 
 def test_a_stage_that_has_had_its_time_is_stopped_and_if_need_be_killed(monkeypatch):

@@ -22,6 +22,10 @@ from vcat.abc import Configured, ExecutorBackend, WorkerEndedError, Workers
 #: How many seconds a process whose end has been noticed may take until its exit code is there.
 _PATIENCE = 1.0
 
+#: How many seconds workers that have been killed may take to be gone. One that waits for a disk or
+#: a network file system inside the kernel takes as long as that.
+_LAST = 5.0
+
 
 class ProcessPoolExecutor(Configured, ExecutorBackend):
     """Call each function in one of several worker processes.
@@ -86,15 +90,17 @@ class _Workers:
                 doing.kill()
 
     def close(self) -> None:
-        """Kill all workers and wait until they are no more."""
+        """Kill all workers and wait until they are no more, but for what nothing ends."""
         with self._lock:
             self._is_closed = True
             workers = [*self._idle, *self._busy.values()]
             self._idle.clear()
             for each in workers:
                 each.kill()
+        deadline = time.monotonic() + _LAST
         for each in workers:
-            each.pool.shutdown(wait=True, cancel_futures=True)
+            has_ended = each.has_ended(max(0.0, deadline - time.monotonic()))
+            each.pool.shutdown(wait=has_ended, cancel_futures=True)
 
     def _settle(self, answer: Future[bytes], doing: _Worker, done: Future[bytes]) -> None:
         error = None if done.cancelled() else done.exception()
@@ -129,8 +135,17 @@ class _Worker:
     def kill(self) -> None:
         """End the process with all it has started."""
         process = self._context.process
-        if process is not None and process.pid is not None:
+        # The number of one that has ended may be another's by now.
+        if process is not None and process.pid is not None and process.exitcode is None:
             _kill_tree(process.pid)
+
+    def has_ended(self, seconds: float) -> bool:
+        """Return whether there is no process (any more), within some seconds."""
+        process = self._context.process
+        if process is None or process.pid is None:
+            return True
+        process.join(seconds)
+        return process.exitcode is not None
 
     def end(self) -> int | None:
         """Return how the process has ended; end it where it only seemed to have."""
@@ -141,7 +156,7 @@ class _Worker:
         while code is None and time.monotonic() < deadline:
             time.sleep(0.001)
             code = process.exitcode
-        self.kill()
+        _kill_tree(process.pid)  # also what it has left, just now
         return code
 
 

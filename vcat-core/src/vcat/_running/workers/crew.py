@@ -206,11 +206,13 @@ class Crew:
         try:
             future = self._answers.get(timeout=min(waits) if waits else None)
         except Empty:
-            self._end_late_ones()
+            yield from self._end_late_ones()
             yield from self._look_into_batches()
             return
         self._timed.pop(future, None)
-        batch = self._running.pop(future)
+        batch = self._running.pop(future, None)
+        if batch is None:  # it was given up, and has ended after all
+            return
         self._capacity.give_back(batch.calls[0].need)
         error = future.exception()
         if batch.file:
@@ -302,25 +304,32 @@ class Crew:
                 for call in batch.take_rest():
                     self._again(call)
 
-    def _end_late_ones(self) -> None:
-        """Kill the processes of stages that have had their time and do not end."""
-        for future, call in self._timed.items():
+    def _end_late_ones(self) -> Iterator[Returned]:
+        """Kill the processes of stages that have had their time and do not end.
+
+        Yield those whose processes nothing ends.
+        """
+        for future, call in list(self._timed.items()):
             try:
                 began = os.stat(call.began).st_mtime
             except OSError:  # it waits for a claim, or its inputs
                 continue
-            timeout = call.stage.options.timeout or 0.0
-            if not call.is_killed and time.time() > began + timeout + GRACE:
+            end = began + (call.stage.options.timeout or 0.0) + GRACE
+            if not call.is_killed and time.time() > end:
                 call.is_killed = True
                 self._workers.kill(future)
+            elif call.is_killed and time.time() > end + GRACE and not future.done():
+                del self._timed[future], self._running[future]
+                self._capacity.give_back(call.need)
+                yield self._returned(call, _told(call, "cannot be killed"))
 
 
 #: So many calls are passed by at the most by what there is room for.
 _PASSED = 8
 
 
-def _told(call: Call) -> TimeoutError:
+def _told(call: Call, fate: str = "was killed") -> TimeoutError:
     timeout = call.stage.options.timeout
     return TimeoutError(
-        f"timed out after {timeout:g} seconds; it did not end, and its process was killed"
+        f"timed out after {timeout:g} seconds; it did not end, and its process {fate}"
     )

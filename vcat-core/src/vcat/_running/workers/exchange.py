@@ -145,16 +145,18 @@ def map_file(path: str) -> memoryview:
     """Return the bytes of a file without copying them; what is written to them stays here.
 
     Raises:
-        FormatError: The file has gone.
+        FormatError: The file has gone, or all that was in it.
     """
     import mmap
 
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # the latter for what is no name
         raise FormatError(f"{path} has gone") from None
     try:
         return memoryview(mmap.mmap(descriptor, 0, mmap.MAP_PRIVATE, _READ_WRITE))
+    except ValueError:
+        raise FormatError(f"{path} is empty") from None
     finally:
         os.close(descriptor)
 

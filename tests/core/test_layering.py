@@ -39,7 +39,7 @@ _MAY_UNPICKLE = {
 }
 _MAY_RUN_CODE = {
     "vcat/_authoring/script.py": {"compile", "exec"},
-    "vcat/_shipping/packing.py": {"compile"},
+    "vcat/_shipping/bundling/packing.py": {"compile"},
 }
 _MAY_IMPORT_BY_NAME = {
     "vcat/_authoring/door.py",  # the doors into the other wings

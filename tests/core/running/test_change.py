@@ -12,7 +12,7 @@ from vcat._running.observing import project as places
 from vcat._running.observing.change import changes
 from vcat._running.observing.observation import Observation
 from vcat._running.observing.project import _PASSING, _PASSING_SUFFIXES
-from vcat._shipping.ignore import DEFAULT_NAMES, DEFAULT_SUFFIXES, NEVER_NAMES
+from vcat._shipping.choosing.ignore import DEFAULT_NAMES, DEFAULT_SUFFIXES, NEVER_NAMES
 
 
 def observe(project, work) -> Observation:

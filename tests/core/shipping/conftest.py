@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 import vcat._shipping
-from vcat._shipping.bundle import write_bundle
-from vcat._shipping.output import Output
-from vcat._shipping.runtime import add_runtime
-from vcat._shipping.ustar import END, entry_header, padding
+from vcat._shipping.bundling.bundle import write_bundle
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.runtime import add_runtime
+from vcat._shipping.bundling.ustar import END, entry_header, padding
 
 LAUNCHER = Path(vcat._shipping.__file__).parent / "launcher"
 

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from vcat._shipping.absence import Absence
-from vcat._shipping.tree import scan
+from vcat._shipping.checking.absence import Absence
+from vcat._shipping.choosing.tree import scan
 
 
 def absence(project, *stores):

@@ -7,9 +7,9 @@ import os
 import pytest
 
 from vcat._running.record.source import source_archive
-from vcat._shipping.archived import add_archived_project
-from vcat._shipping.output import Output
-from vcat._shipping.ustar import END
+from vcat._shipping.bundling.archived import add_archived_project
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.ustar import END
 from vcat.errors import FormatError
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from vcat._shipping import bundle as bundle_module
-from vcat._shipping.bundle import remove
+from vcat._shipping.bundling import bundle as bundle_module
+from vcat._shipping.bundling.bundle import remove
 from vcat.errors import BundleError
 
 
@@ -364,7 +364,7 @@ def test_ctrl_c(project, tmp_path):
     """A real signal in the middle of a real file leaves nothing behind."""
     (project / "data.bin").write_bytes(os.urandom(60 << 20))
     code = (
-        "import sys; from vcat._shipping.bundle import write_bundle\n"
+        "import sys; from vcat._shipping.bundling.bundle import write_bundle\n"
         "write_bundle(job_name='job', project=sys.argv[1], job_files={}, warn=print,"
         " distributions=('vcat-core',), environment={}, source_archive=sys.argv[1] + '/s.tgz')\n"
     )

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from vcat._shipping.editable import find_editable_modules
+from vcat._shipping.bundling.editable import find_editable_modules
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_without_candidates_no_metadata_is_read(project, tmp_path):
     (site / "sitecustomize.py").write_text("")
     environment = os.environ | {"PYTHONPATH": str(site)}
     code = (
-        "import sys; from vcat._shipping.editable import find_editable_modules\n"
+        "import sys; from vcat._shipping.bundling.editable import find_editable_modules\n"
         "print(find_editable_modules(sys.argv[1], ['vcat']))\n"
         "print('importlib_metadata' in sys.modules)\n"
     )

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from vcat._shipping.tree import scan
+from vcat._shipping.choosing.tree import scan
 from vcat.errors import BundleError
 
 
@@ -167,7 +167,7 @@ def test_an_ignore_file_that_is_none(project):
 def test_no_ignore_file_no_pathspec(project):
     """A project without ignore files does not pay for the import of pathspec."""
     code = (
-        "import sys; from vcat._shipping.tree import scan; scan(sys.argv[1]);"
+        "import sys; from vcat._shipping.choosing.tree import scan; scan(sys.argv[1]);"
         "sys.exit('pathspec' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(project)], check=True)

@@ -11,8 +11,8 @@ import pytest
 from vcat import stage
 from vcat._authoring.graph import Graph
 from vcat._keeping.module import find_module
-from vcat._shipping.imports import imports_in, is_guarded
-from vcat._shipping.needs import needs_of
+from vcat._shipping.checking.imports import imports_in, is_guarded
+from vcat._shipping.checking.needs import needs_of
 
 
 @pytest.mark.parametrize(

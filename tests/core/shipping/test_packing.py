@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from vcat._shipping.packing import choose_packed
+from vcat._shipping.bundling.packing import choose_packed
 
 
 @pytest.fixture
@@ -148,9 +148,9 @@ def test_what_submits_jobs_and_looks_at_them_travels_as_source_only(add, place, 
         assert f"vcat/{name}/__init__.py" in packed(files)
         assert codes[f"vcat.{name}"] == (f"vcat/{name}/__init__.py", b"")
     _, start = place(files)
-    assert shown(f"{start}{INSTALL}from vcat._shipping import part; print(part.__name__)") == [
-        "vcat._shipping.part"
-    ]
+    assert shown(
+        f"{start}{INSTALL}from vcat._shipping.bundling import part; print(part.__name__)"
+    ) == ["vcat._shipping.bundling.part"]
 
 
 def test_whoever_has_it_on_the_path_imports_it(add, place):
@@ -198,8 +198,8 @@ def test_a_package_leads_elsewhere_until_all_of_it_is_there(add, place):
     command = [sys.executable, "-I", "-S", "-c", start + stop + UNPACK]
     assert subprocess.run(command, check=False).returncode == 9
     assert (runtime / "vcat/_keeping/guard.py").exists()
-    assert shown(f"{start}from vcat._shipping import part; print(part.__name__)") == [
-        "vcat._shipping.part"
+    assert shown(f"{start}from vcat._shipping.bundling import part; print(part.__name__)") == [
+        "vcat._shipping.bundling.part"
     ]
 
 
@@ -209,8 +209,8 @@ def test_a_job_can_submit_another(add, place, packed, parts_in):
     runtime, start = place(files)
     code = (
         f"{start}{INSTALL}import os\n"
-        "from vcat._shipping.output import Output\n"
-        "from vcat._shipping.runtime import add_runtime, unpack_own\n"
+        "from vcat._shipping.bundling.output import Output\n"
+        "from vcat._shipping.bundling.runtime import add_runtime, unpack_own\n"
         "unpack_own()\n"
         f"output = Output({str(runtime.parent / 'out')!r})\n"
         "add_runtime(('vcat-core',), output)\n"

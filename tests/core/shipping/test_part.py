@@ -9,11 +9,11 @@ import tarfile
 
 import pytest
 
-from vcat._shipping import part as part_module
-from vcat._shipping.compression import choose_compression
-from vcat._shipping.output import Output
-from vcat._shipping.part import PartWriter
-from vcat._shipping.tree import scan
+from vcat._shipping.bundling import part as part_module
+from vcat._shipping.bundling.compression import choose_compression
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.part import PartWriter
+from vcat._shipping.choosing.tree import scan
 from vcat.errors import BundleError
 
 LARGE = 9 << 20  # more than is read in one piece

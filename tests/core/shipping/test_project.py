@@ -10,12 +10,12 @@ import time
 
 import pytest
 
-from vcat._shipping import part as part_module
-from vcat._shipping import project as project_module
-from vcat._shipping.output import Output
-from vcat._shipping.project import add_project
-from vcat._shipping.tree import scan
-from vcat._shipping.ustar import END
+from vcat._shipping.bundling import part as part_module
+from vcat._shipping.bundling import project as project_module
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.project import add_project
+from vcat._shipping.bundling.ustar import END
+from vcat._shipping.choosing.tree import scan
 
 OLD = time.time_ns() - 3600 * 10**9
 

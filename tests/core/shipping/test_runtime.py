@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from vcat._shipping import distribution as distribution_module
-from vcat._shipping.bundle import remove
-from vcat._shipping.distribution import find_distributions
-from vcat._shipping.output import Output
-from vcat._shipping.runtime import add_runtime
+from vcat._shipping.bundling import distribution as distribution_module
+from vcat._shipping.bundling.bundle import remove
+from vcat._shipping.bundling.distribution import find_distributions
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.runtime import add_runtime
 from vcat.errors import BundleError
 
 
@@ -58,8 +58,8 @@ def test_a_bare_python_imports_it(add, tmp_path):
 def test_equal_runtimes_are_equal_bytes(add, tmp_path):
     """Made anew, by a process with another hash seed and history, the parts are the same bytes."""
     code = (
-        "import hashlib, os, sys; from vcat._shipping.output import Output\n"
-        "from vcat._shipping.runtime import add_runtime\n"
+        "import hashlib, os, sys; from vcat._shipping.bundling.output import Output\n"
+        "from vcat._shipping.bundling.runtime import add_runtime\n"
         "output = Output(sys.argv[1]); add_runtime(('vcat-core',), output)\n"
         "print(hashlib.sha256(os.pread(output.fd, 1 << 30, 0)).hexdigest())\n"
     )
@@ -72,7 +72,10 @@ def test_equal_runtimes_are_equal_bytes(add, tmp_path):
             text=True,
             check=True,
         ).stdout
-        for seed, before in (("1", ""), ("2", "import asyncio, dill, vcat._shipping.bundle\n"))
+        for seed, before in (
+            ("1", ""),
+            ("2", "import asyncio, dill, vcat._shipping.bundling.bundle\n"),
+        )
     }
     assert len(digests) == 1
 
@@ -88,8 +91,8 @@ def test_copying_imports_nothing_heavy(add, tmp_path):
     """The way every submission takes costs none of the modules that made the parts."""
     add("vcat-core")
     code = (
-        "import sys; from vcat._shipping.output import Output\n"
-        "from vcat._shipping.runtime import add_runtime\n"
+        "import sys; from vcat._shipping.bundling.output import Output\n"
+        "from vcat._shipping.bundling.runtime import add_runtime\n"
         "add_runtime(('vcat-core',), Output(sys.argv[1]))\n"
         "heavy = {'importlib_metadata', 'importlib.metadata', 'isal', 'dill', 'yaml', 'logging',"
         " 'tempfile', 'subprocess', 'shutil', 'tarfile', 'pathspec', 'pluggy'}\n"
@@ -199,7 +202,7 @@ def test_the_second_time_little_is_imported(ship, project):
     """Submitting a small project again imports nothing that only a first time needs."""
     remove(ship())
     code = (
-        "import sys; from vcat._shipping.bundle import write_bundle\n"
+        "import sys; from vcat._shipping.bundling.bundle import write_bundle\n"
         "write_bundle(job_name='job', project=sys.argv[1], job_files={'a': b'1'}, warn=print,"
         " distributions=('vcat-core',), environment={})\n"
         "heavy = {'importlib_metadata', 'isal', 'dill', 'yaml', 'logging', 'tempfile', 'shutil',"

@@ -8,10 +8,10 @@ import stat
 
 import pytest
 
-from vcat._shipping.compression import choose_compression
-from vcat._shipping.output import Output
-from vcat._shipping.part import PartWriter
-from vcat._shipping.shelf import Placed, Shelf
+from vcat._shipping.bundling.compression import choose_compression
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.part import PartWriter
+from vcat._shipping.bundling.shelf import Placed, Shelf
 from vcat.errors import BundleError
 
 

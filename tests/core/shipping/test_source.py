@@ -9,12 +9,12 @@ import tarfile
 
 import pytest
 
-from vcat._shipping.compression import choose_compression
-from vcat._shipping.output import Output
-from vcat._shipping.part import PartWriter
-from vcat._shipping.project import add_project
+from vcat._shipping.bundling.compression import choose_compression
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.part import PartWriter
+from vcat._shipping.bundling.project import add_project
+from vcat._shipping.choosing.tree import scan
 from vcat._shipping.source import unpack_source
-from vcat._shipping.tree import scan
 from vcat.errors import FormatError
 
 

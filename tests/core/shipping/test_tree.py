@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from vcat._shipping import tree as tree_module
-from vcat._shipping.tree import scan
+from vcat._shipping.choosing import tree as tree_module
+from vcat._shipping.choosing.tree import scan
 from vcat.errors import BundleError
 
 
@@ -203,8 +203,8 @@ def test_unreadable_files_and_directories_are_listed_in_one_error(project):
     (project / "key.txt").chmod(0o200)
     code = (
         "import os, sys\n"
-        "from vcat._shipping.tree import scan\n"  # imported before the rights go
-        "import vcat._shipping.ignore, errno\n"
+        "from vcat._shipping.choosing.tree import scan\n"  # imported before the rights go
+        "import vcat._shipping.choosing.ignore, errno\n"
         "if os.geteuid() == 0:\n"
         "    os.chdir(sys.argv[1])\n"
         "    os.chroot('.')\n"  # the directories above are root's alone

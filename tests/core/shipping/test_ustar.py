@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from vcat._shipping.ustar import END, entry_header, padding
+from vcat._shipping.bundling.ustar import END, entry_header, padding
 
 NAMES = [
     b"a",

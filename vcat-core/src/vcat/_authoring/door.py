@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
     from vcat._looking.deployment import Deployment
     from vcat._looking.why import Plan
-    from vcat._shipping.finding import Finding
+    from vcat._shipping.checking.finding import Finding
 
 
 class watched:  # noqa: N801  # reads as a statement: with watched(...)
@@ -69,7 +69,7 @@ def check(
     end: Stage, params: dict[str, Any], job_name: str | None, script: str, calls: Calls
 ) -> list[Finding]:
     """Return what a job of the graph that ends in *end* would fail of."""
-    checking = import_module("vcat._shipping.checking")
+    checking = import_module("vcat._shipping.checking.check")
     found: list[Finding] = checking.check(end, params, job_name, script, calls)
     return found
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vcat._authoring.stage import Stage
     from vcat._looking.why import Plan
-    from vcat._shipping.finding import Finding
+    from vcat._shipping.checking.finding import Finding
 
 
 class PlanEnd(BaseException):

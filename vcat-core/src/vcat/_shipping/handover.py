@@ -14,7 +14,7 @@ from vcat._keeping.archive import JobArchive, format_document
 from vcat._keeping.guard import ask, call
 from vcat._keeping.submitter import describe_submitter
 from vcat._plugins.configuration import Configuration, distributions_in_use
-from vcat._shipping.bundle import remove, write_bundle
+from vcat._shipping.bundling.bundle import remove, write_bundle
 from vcat.errors import GraphError, VcatError
 from vcat.records import JOB_NAME, Bundle, JobRecord
 

@@ -11,16 +11,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from vcat._shipping import manifest
-from vcat._shipping.compression import choose_compression
-from vcat._shipping.editable import find_editable_modules
-from vcat._shipping.name import check_job_name
-from vcat._shipping.output import Output
-from vcat._shipping.part import PartInfo, PartWriter
-from vcat._shipping.project import add_project
-from vcat._shipping.runtime import LAUNCHER, REQUIREMENTS, add_runtime, unpack_own
-from vcat._shipping.shelf import Placed
-from vcat._shipping.tree import BYTE_LIMIT, FILE_LIMIT, Tree, scan
+from vcat._shipping.bundling import manifest
+from vcat._shipping.bundling.compression import choose_compression
+from vcat._shipping.bundling.editable import find_editable_modules
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.part import PartInfo, PartWriter
+from vcat._shipping.bundling.project import add_project
+from vcat._shipping.bundling.runtime import LAUNCHER, REQUIREMENTS, add_runtime, unpack_own
+from vcat._shipping.bundling.shelf import Placed
+from vcat._shipping.choosing.name import check_job_name
+from vcat._shipping.choosing.tree import BYTE_LIMIT, FILE_LIMIT, Tree, scan
 from vcat.errors import BundleError
 from vcat.records import Bundle
 
@@ -206,7 +206,9 @@ def _add_editable(
 def _add_project(tree: Tree | None, source: bytes, output: Output) -> Placed:
     if tree is not None:
         return add_project(tree, output)
-    from vcat._shipping.archived import add_archived_project  # only for a job that runs again
+    from vcat._shipping.bundling.archived import (
+        add_archived_project,  # only for a job that runs again
+    )
 
     return add_archived_project(source, output)
 

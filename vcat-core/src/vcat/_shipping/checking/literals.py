@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.signature import code_of
 from vcat._plugins.secret import secrets_in
-from vcat._shipping.finding import Finding
+from vcat._shipping.checking.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from vcat import Stage
-    from vcat._shipping.absence import Absence
+    from vcat._shipping.checking.absence import Absence
 
 _LONGEST = 1_000
 _ITEMS = 1_000

@@ -16,9 +16,9 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vcat._shipping.compression import choose_compression, no_compression
-from vcat._shipping.output import Output
-from vcat._shipping.part import PartInfo
+from vcat._shipping.bundling.compression import choose_compression, no_compression
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.part import PartInfo
 from vcat.errors import BundleError
 
 #: The version of the index; a shelf with another one counts as empty.

@@ -12,8 +12,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vcat._shipping.ignore import FILES, NEVER_MARKERS, IgnoreRules
-from vcat._shipping.name import is_ambiguous, shown
+from vcat._shipping.choosing.ignore import FILES, NEVER_MARKERS, IgnoreRules
+from vcat._shipping.choosing.name import is_ambiguous, shown
 from vcat.errors import BundleError
 
 #: More than this is taken for a mistake unless the caller says otherwise.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import zlib
 
-from vcat._shipping.output import Output
-from vcat._shipping.part import PartInfo
-from vcat._shipping.project import NAME
-from vcat._shipping.shelf import Placed
-from vcat._shipping.ustar import BLOCK, END
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.part import PartInfo
+from vcat._shipping.bundling.project import NAME
+from vcat._shipping.bundling.shelf import Placed
+from vcat._shipping.bundling.ustar import BLOCK, END
 from vcat.errors import FormatError
 
 _PIECE = 1 << 20

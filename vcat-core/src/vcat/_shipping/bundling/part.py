@@ -13,11 +13,11 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from vcat._shipping.compression import Compression, Compressor
-from vcat._shipping.name import shown
-from vcat._shipping.output import Output
-from vcat._shipping.tree import Entry, Tree
-from vcat._shipping.ustar import END, NAME_LIMIT, SIZE_LIMIT, entry_header, padding
+from vcat._shipping.bundling.compression import Compression, Compressor
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.ustar import END, NAME_LIMIT, SIZE_LIMIT, entry_header, padding
+from vcat._shipping.choosing.name import shown
+from vcat._shipping.choosing.tree import Entry, Tree
 from vcat.errors import BundleError
 
 #: A file written so shortly before it was read may change again without its times telling.

@@ -12,11 +12,11 @@ import hashlib
 import os
 import time
 
-from vcat._shipping.compression import ACCELERATION_THRESHOLD, choose_compression
-from vcat._shipping.output import Output
-from vcat._shipping.part import RACY_NS, PartWriter, ReadFile
-from vcat._shipping.shelf import Placed, Shelf, Slot
-from vcat._shipping.tree import Entry, Tree
+from vcat._shipping.bundling.compression import ACCELERATION_THRESHOLD, choose_compression
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.part import RACY_NS, PartWriter, ReadFile
+from vcat._shipping.bundling.shelf import Placed, Shelf, Slot
+from vcat._shipping.choosing.tree import Entry, Tree
 
 #: Parts of smaller projects are made as quickly as they are copied.
 REUSE_THRESHOLD = ACCELERATION_THRESHOLD

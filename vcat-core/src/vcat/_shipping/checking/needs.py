@@ -14,7 +14,7 @@ from vcat import Stage, StageFunction
 from vcat._authoring.signature import code_of
 from vcat._keeping.module import find_module
 from vcat._keeping.rebuild import importable, reached_globals
-from vcat._shipping.imports import Import, imports_in
+from vcat._shipping.checking.imports import Import, imports_in
 
 if TYPE_CHECKING:
     from vcat._authoring.graph import Graph

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.module import find_module
-from vcat._shipping.finding import Finding
+from vcat._shipping.checking.finding import Finding
 
 if TYPE_CHECKING:
-    from vcat._shipping.absence import Absence
-    from vcat._shipping.needs import Needs
-    from vcat._shipping.trial import Answer
+    from vcat._shipping.checking.absence import Absence
+    from vcat._shipping.checking.needs import Needs
+    from vcat._shipping.checking.trial import Answer
 
 _INSTALLED = ("site-packages", "dist-packages")
 

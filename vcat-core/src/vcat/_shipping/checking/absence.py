@@ -6,14 +6,14 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from vcat._shipping.ignore import (
+from vcat._shipping.choosing.ignore import (
     DEFAULT_NAMES,
     DEFAULT_SUFFIXES,
     NEVER_MARKERS,
     NEVER_NAMES,
     find_line,
 )
-from vcat._shipping.name import shown
+from vcat._shipping.choosing.name import shown
 
 _SPECIAL = "*?[\\"
 

@@ -12,24 +12,24 @@ from vcat._authoring.graph import Graph
 from vcat._keeping.definition import describe_graph
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
-from vcat._shipping.absence import Absence
-from vcat._shipping.bundle import remove
-from vcat._shipping.explanation import Explanation
-from vcat._shipping.finding import Finding
+from vcat._shipping.bundling.bundle import remove
+from vcat._shipping.checking.absence import Absence
+from vcat._shipping.checking.explanation import Explanation
+from vcat._shipping.checking.finding import Finding
+from vcat._shipping.checking.imports import is_guarded
+from vcat._shipping.checking.literals import Literals
+from vcat._shipping.checking.needs import Needs, needs_of
+from vcat._shipping.checking.trial import Answer, interpreter_of, try_bundle
+from vcat._shipping.choosing.tree import scan
 from vcat._shipping.handover import choose_name, pack, stores_in
-from vcat._shipping.imports import is_guarded
-from vcat._shipping.literals import Literals
-from vcat._shipping.needs import Needs, needs_of
 from vcat._shipping.submission import make_job, stem
-from vcat._shipping.tree import scan
-from vcat._shipping.trial import Answer, interpreter_of, try_bundle
 from vcat.errors import BundleError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from vcat import Stage
     from vcat._authoring.calls import Calls
     from vcat._plugins.configuration import Configuration
-    from vcat._shipping.tree import Tree
+    from vcat._shipping.choosing.tree import Tree
 
 
 def check(

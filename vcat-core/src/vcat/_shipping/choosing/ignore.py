@@ -13,7 +13,7 @@ import os
 import re
 from typing import NamedTuple
 
-from vcat._shipping.name import shown
+from vcat._shipping.choosing.name import shown
 from vcat.errors import BundleError
 
 #: What never travels, whatever the ignore files say: history, virtual environments and stores.

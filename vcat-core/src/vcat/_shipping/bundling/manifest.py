@@ -13,8 +13,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vcat._shipping.part import PartInfo
-from vcat._shipping.ustar import BLOCK, entry_header
+from vcat._shipping.bundling.part import PartInfo
+from vcat._shipping.bundling.ustar import BLOCK, entry_header
 
 #: The version of the bundle.
 FORMAT = 1

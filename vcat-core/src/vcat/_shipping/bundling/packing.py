@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from types import CodeType
 
-from vcat._shipping.runtime import LAUNCHER, REQUIREMENTS, RUNTIME
+from vcat._shipping.bundling.runtime import LAUNCHER, REQUIREMENTS, RUNTIME
 
 # What few jobs import compiles itself where it is imported.
 _UNCOMPILED = (

@@ -13,16 +13,16 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vcat._shipping.compression import choose_compression, no_compression
-from vcat._shipping.output import Output
-from vcat._shipping.part import PartWriter
-from vcat._shipping.shelf import Placed, Shelf, Slot
+from vcat._shipping.bundling.compression import choose_compression, no_compression
+from vcat._shipping.bundling.output import Output
+from vcat._shipping.bundling.part import PartWriter
+from vcat._shipping.bundling.shelf import Placed, Shelf, Slot
 
 _RUNTIMES_KEPT = 4
 _RECIPE = 8  # changes whenever the same distributions give other bytes than before
 
 #: Where the files are that a bare Python starts a job with.
-LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher")
+LAUNCHER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "launcher")
 
 #: The names of the two parts.
 RUNTIME = "runtime"
@@ -87,8 +87,8 @@ def _is_current(slot: Slot) -> bool:
 
 
 def _write(distributions: Sequence[str], output: Output) -> tuple[dict[str, Any], list[Placed]]:
-    from vcat._shipping.distribution import find_distributions
-    from vcat._shipping.packing import (
+    from vcat._shipping.bundling.distribution import find_distributions
+    from vcat._shipping.bundling.packing import (
         choose_packed,
         compile_requirements,
         compile_unpacking,

@@ -1,0 +1,1 @@
+"""What a job would fail of, found before it is submitted."""

@@ -70,7 +70,8 @@ def boot_id() -> str:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
     except OSError:
-        return _run("sysctl", "-n", "kern.boottime")
+        # Not kern.boottime, which changes whenever the clock is set.
+        return _run("sysctl", "-n", "kern.bootsessionuuid")
 
 
 def namespace() -> str:

@@ -147,6 +147,9 @@ class _Shared:
             self._pool.submit(worker.work, task).add_done_callback(end)
         except BrokenExecutor:
             future.set_exception(WorkerEndedError(None))
+        else:
+            # Python's pool does not look after a process that was started since it last woke up.
+            self._pool._executor_manager_thread_wakeup.wakeup()
         return future
 
     def kill(self, future: Future[bytes]) -> None:

@@ -36,7 +36,7 @@ def cancel(place: Place) -> None:
     grace = _grace(place)
     deadline = time.monotonic() + grace
     if life.process is not None:
-        _ask(life.process, grace + tree.KILLED)
+        _ask(life.process, grace + tree.HUNTED + tree.KILLED)
     if state.read_end(place) is None:
         state.job_tree(claim).end(max(0.0, deadline - time.monotonic()))
         state.look(place)
@@ -46,8 +46,8 @@ def _ask(supervisor: Process, patience: float) -> None:
     """Have the supervisor end the job; end the supervisor itself where it does not do so."""
     process.send(supervisor, signal.SIGTERM)
     process.send(supervisor, signal.SIGCONT)
-    process.wait_for_end(supervisor, patience)
     deadline = time.monotonic() + patience
+    process.wait_for_end(supervisor, patience)
     while process.is_alive(supervisor) and time.monotonic() < deadline:
         time.sleep(0.01)  # where its end cannot be waited for
     if process.is_alive(supervisor):

@@ -73,7 +73,7 @@ def storm(session: nox.Session) -> None:
 
     And pass on values of 3 GB, and let every wrong backend take all the tests of its suite.
     """
-    _install(session, "test", "array", "fast", editable=True)
+    _install(session, "test", "array", "example", "fast", editable=True)
     # A test of these may take longer than what hangs elsewhere.
     where = ["-m", "storm", "-o", "faulthandler_timeout=3600", *session.posargs]
     session.run("python", "-m", "pytest", *where, env=ENVIRONMENT)

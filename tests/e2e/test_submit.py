@@ -89,14 +89,15 @@ def test_a_command_is_a_job_like_any_other(project):
                           job.params(), steps, job.artifacts(),
                           job.artifact("plots/plot.txt").decode(), job.fetch_job_results(),
                           stage.id, stage.status, stage.file,
-                          job.provenance()["submitted"]["command"], len(job.source()) > 0]))
+                          job.provenance()["submitted"]["command"], len(job.source()) > 0,
+                          sorted(job.logs(stage="command").splitlines())]))
         """
     )
     assert told == [
         *("completed", {"loss": 1 / 3, "wild": "nan"}, {"lr": 0.1}, {"kind": "test"}),
         *("python train.py --lr 0.1", 1, {"layers": [1, {"size": 2}]}, [0, 1, 2]),
         *(["plots/plot.txt"], "a plot", 0, "command", "completed", None),
-        *(["python", "train.py", "--lr", "0.1"], True),
+        *(["python", "train.py", "--lr", "0.1"], True, ["rate 0.1", "to stderr"]),
     ]
     assert project.leftovers() == []
     assert not (project.directory / "plot.txt").exists()

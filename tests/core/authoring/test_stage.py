@@ -149,6 +149,7 @@ def test_options_give_new_stages():
         ({"outputs": True}, "stage(outputs=True): outputs is a number of values, 1 or more"),
         ({"retries": -1}, "stage(retries=-1): retries is a number of calls, 0 or more"),
         ({"timeout": 0}, "stage(timeout=0): timeout is in seconds, more than 0"),
+        ({"timeout": "60"}, "stage(timeout='60'): timeout is in seconds, more than 0"),
         ({"version": [1]}, "stage(version=[1]): version is a text or a number"),
         ({"version": True}, "stage(version=True): version is a text or a number"),
         ({"ignore": [1]}, "stage(ignore=[1]): ignore is names of parameters"),

@@ -147,6 +147,7 @@ def stubborn():
             time.sleep(60)
         except TimeoutError:
             pass
+timeout._CLEANING_UP = 0.05
 with timeout.limited(0.05, ends_process=True):
     pass
 with timeout.limited({outer}, ends_process={kills}):
@@ -179,3 +180,39 @@ def test_what_ends_late_is_not_ended_with_its_process():
     )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.splitlines()[-1] == "TimeoutError: timed out after 0.05 seconds"
+
+
+CLEANING = """
+import time
+from vcat._running.process.timeout import limited
+try:
+    with limited(0.05):
+        try:
+            time.sleep(60)
+        finally:
+            time.sleep(0.4)
+            print("cleaned up", flush=True)
+except TimeoutError as error:
+    print(error)
+"""
+
+
+def test_a_call_that_is_stopped_has_time_to_clean_up():
+    """It is not stopped again at once, in the middle of what it does about it."""
+    ended = subprocess.run(
+        [sys.executable, "-c", CLEANING], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ended.stdout == "cleaned up\ntimed out after 0.05 seconds\n"
+
+
+def test_what_a_call_returns_that_was_stopped_is_no_value():
+    """Half of a result would be taken for all of it, and be filed."""
+
+    def half():
+        with suppress(TimeoutError):
+            time.sleep(60)
+        return "half"
+
+    with pytest.raises(StageFailure) as caught:
+        run(half, Told(), timeout=1)
+    assert str(caught.value.__cause__) == "timed out after 1 second"

@@ -351,7 +351,7 @@ def test_a_stage_that_has_had_its_time_is_stopped_and_if_need_be_killed(monkeypa
     """The first by an exception in its own frames, the second with what it has started."""
     monkeypatch.setattr(crew, "GRACE", 0.2)
     it = script("""
-@stage(cache=False, timeout=0.3)
+@stage(cache=False, timeout=0.3, retries=1)
 def slow(deaf):
     if deaf:
         import signal, subprocess

@@ -228,8 +228,8 @@ def test_a_bundle_that_is_there(ship, project):
     with pytest.raises(BundleError) as caught:
         ship()
     assert str(caught.value) == (
-        f"{project.parent}/job.tgz: there is such a file already; remove it, or give the job"
-        " another name"
+        f"{project.parent}/job.tgz: there is such a file already, as a submission that was killed"
+        " leaves it; remove it, or give the job another name"
     )
     assert (project.parent / "job.tgz").read_text() == "mine"
 

@@ -72,7 +72,7 @@ class StageOptions:
             raise GraphError(
                 f"stage(retry_delay={retry_delay!r}): retry_delay is in seconds, 0 or more"
             )
-        if timeout is not None and not timeout > 0:
+        if timeout is not None and (type(timeout) not in _NUMBERS or not timeout > 0):
             raise GraphError(f"stage(timeout={timeout!r}): timeout is in seconds, more than 0")
         if seed is not None and (type(seed) is not int or not 0 <= seed < 1 << 64):
             raise GraphError(f"stage(seed={seed!r}): seed is a whole number from 0 below 2**64")

@@ -7,18 +7,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from vcat import Stage, rerun_job
-from vcat._keeping.archive import JobArchive, log_name
+from vcat._keeping.archive import JobArchive
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
 from vcat._keeping.guard import call
 from vcat._looking.artifact import artifacts_in, read_artifact
 from vcat._looking.failure import exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
-from vcat._looking.log import JobFile, single_lines, whole_lines
+from vcat._looking.log import JobFile, log_of, single_lines, whole_lines
 from vcat._looking.overtime import explain_overtime
 from vcat._looking.patience import NoAnswerError
 from vcat._looking.place import Place
-from vcat._looking.settling import LOG, counted, is_settled, settle, settled_row
+from vcat._looking.settling import counted, is_settled, settle, settled_row
 from vcat._looking.state import ABANDONED, SILENT, judge, not_handed_over, unanswered
 from vcat._looking.submitter import is_expected
 from vcat._looking.watch import Watcher
@@ -372,7 +372,7 @@ class Deployment:
         return number is not None and self.stages()[number].ended_at is not None
 
     def _log_file(self, stage: Stage | str | None) -> JobFile:
-        return JobFile(self.place, LOG if stage is None else log_name(self._number(stage)))
+        return log_of(self.place, None if stage is None else self._number(stage))
 
     def definition(self) -> dict[str, Any]:
         """Return what the job was to do."""

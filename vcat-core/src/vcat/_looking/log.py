@@ -11,10 +11,14 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from vcat._keeping.archive import log_name
 from vcat._looking.patience import NoAnswerError
 
 if TYPE_CHECKING:
     from vcat._looking.place import Place
+
+#: What the whole job prints.
+LOG = "output.log"
 
 #: How many bytes are read at a time.
 PIECE = 256 * 1024
@@ -24,6 +28,16 @@ LONGEST_LINE = 1024 * 1024
 
 #: How long a reader who has read everything waits for more, in seconds.
 POLL = 0.1
+
+
+def log_of(place: Place, number: int | None) -> JobFile:
+    """Return what a stage prints, or the whole job."""
+    if number is None:
+        return JobFile(place, LOG)
+    definition = place.archive.fetch_document("definition") or {}
+    # A command prints to the job's log itself, and is all there is in the job.
+    is_command = "command" in definition.get("submitted", {})
+    return JobFile(place, LOG if is_command else log_name(number))
 
 
 class JobFile:

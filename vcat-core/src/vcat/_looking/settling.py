@@ -15,15 +15,13 @@ from vcat._keeping.archive import log_name
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import FILE, fold_reports, fold_stages, single
 from vcat._keeping.guard import call
-from vcat._looking.log import JobFile
+from vcat._looking.log import LOG, JobFile
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
     from vcat._looking.feed import EventFeed
     from vcat._looking.place import Place
     from vcat.records import DeploymentStatus, JobRecord
-
-LOG = "output.log"
 
 #: Of a longer log so much of its head and as much of its tail is archived, as jobs do themselves.
 _HALF = 32 * 1024 * 1024

@@ -7,9 +7,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vcat._looking.log import POLL, JobFile, whole_lines
+from vcat._looking.log import LOG, POLL, JobFile, whole_lines
 from vcat._looking.patience import Answer
-from vcat._looking.settling import LOG, tally
+from vcat._looking.settling import tally
 from vcat.errors import VcatError
 from vcat.records import TERMINAL_STATES
 

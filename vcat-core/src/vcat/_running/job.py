@@ -197,16 +197,21 @@ class _RunningJob:
     def _describe(self, failed: StageFailure, *, is_one: bool) -> dict[str, Any]:
         cause = failed.__cause__ or failed
         if not is_one:
-            _print(f"vcat: {failed.stage.label} failed:\n")
+            _print(f"vcat: {self._label(failed)} failed:\n")
         # A command is all that such a job is, and its time that of the job.
         if "command" in self.definition["submitted"]:
             self.timed_out = getattr(cause, "timed_out", False)
         _print(traceback_of(cause))
         described = describe_failure(cause, self.places)
         # The items of a map have no ids of their own, and are told of with the map.
-        described["stage"] = self.definition["stages"][failed.number]["id"]
-        described["label"] = failed.stage.label
+        described["stage"] = self.ids[failed.number]
+        described["label"] = self._label(failed)
         return described
+
+    def _label(self, failed: StageFailure) -> str:
+        """Return how messages name a stage, by the id by which it is asked for."""
+        stage = failed.stage
+        return stage.label.replace(repr(stage.name), repr(self.ids[failed.number]), 1)
 
     def _cache(self, graph: Graph) -> ResultCache | None:
         if not graph.needs_cache(self.configuration.default_cache_enabled):

@@ -13,7 +13,9 @@ from types import FrameType
 #: So many seconds after its time a process is ended whose call has not ended.
 GRACE = 5.0
 
-_AGAIN = 0.1
+#: A call that has been stopped has so many seconds to clean up; then it is stopped again, and soon
+#: again, because code that catches everything swallows the first one.
+_CLEANING_UP, _AGAIN = 3.0, 0.1
 
 #: What waits no longer than this has waited for nothing.
 _AT_ONCE = 1e-6
@@ -29,8 +31,9 @@ def limited(seconds: float, *, ends_process: bool = False) -> Iterator[None]:
     """Raise ``TimeoutError`` in the block after *seconds*.
 
     By a signal to this process, so it works in the main thread only, and interrupts Python code and
-    waiting system calls; native code that never returns to Python is interrupted when it does. What
-    is limited already stays so: the earlier end counts.
+    waiting system calls; native code that never returns to Python is interrupted when it does. Who
+    goes on regardless hears of it again after three seconds, and whatever the block comes to then,
+    it has not come to it in time. What is limited already stays so: the earlier end counts.
 
     Args:
         seconds: How many.
@@ -45,27 +48,31 @@ def limited(seconds: float, *, ends_process: bool = False) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("a stage with timeout= runs in the main thread of a process only")
 
-    done = False
+    done = is_over = False
     deadline = time.monotonic() + seconds
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        nonlocal is_over
         if done:
             return
         if callable(before) and time.monotonic() < deadline:
             before(signum, frame)  # the time of what this is part of is over
         else:
-            raise TimeoutError(f"timed out after {seconds:g} seconds")
+            is_over = True
+            signal.setitimer(signal.ITIMER_REAL, _CLEANING_UP, _AGAIN)
+            raise TimeoutError(said_of(seconds))
 
     before = signal.signal(signal.SIGALRM, stop)
     left, again = signal.getitimer(signal.ITIMER_REAL)
     outer = deadline - seconds + left
-    # Again and again, because code that catches everything swallows the first one.
     signal.setitimer(signal.ITIMER_REAL, min(seconds, left or seconds), _AGAIN)
     outer_end = _end
     if ends_process:
         _end_at(min(deadline + GRACE, outer_end or deadline + GRACE))
     try:
         yield
+        if is_over:  # and was swallowed: what was given up half-way is no value
+            raise TimeoutError(said_of(seconds))
     finally:
         while not done:
             with suppress(TimeoutError):  # it may ring once more right here
@@ -77,6 +84,11 @@ def limited(seconds: float, *, ends_process: bool = False) -> Iterator[None]:
         if left:
             rest = max(outer - time.monotonic(), _AT_ONCE)
             signal.setitimer(signal.ITIMER_REAL, rest, again)
+
+
+def said_of(seconds: float) -> str:
+    """Return what a call is said to have done that took longer than it may."""
+    return f"timed out after {seconds:g} second{'s' * (seconds != 1)}"
 
 
 def _end_at(end: float | None) -> None:

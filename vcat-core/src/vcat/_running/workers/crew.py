@@ -8,7 +8,7 @@ from _heapq import heappop, heappush
 from _queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
-from vcat._running.process.timeout import GRACE
+from vcat._running.process.timeout import GRACE, said_of
 from vcat._running.workers.batch import Batch
 from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_memory
 from vcat._running.workers.exchange import Exchange, pack, unpack
@@ -259,6 +259,7 @@ class Crew:
         need, tasks, sent = calls[0].need, [], []
         for call in calls:
             call.attempts += 1
+            call.is_killed = False
             task = self._make(call)
             if task is not None:
                 tasks.append(tuple(task))
@@ -329,7 +330,5 @@ _PASSED = 8
 
 
 def _told(call: Call, fate: str = "was killed") -> TimeoutError:
-    timeout = call.stage.options.timeout
-    return TimeoutError(
-        f"timed out after {timeout:g} seconds; it did not end, and its process {fate}"
-    )
+    said = said_of(call.stage.options.timeout or 0.0)
+    return TimeoutError(f"{said}; it did not end, and its process {fate}")

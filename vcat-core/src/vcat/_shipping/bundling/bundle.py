@@ -136,7 +136,8 @@ def _create(path: str, scratch: str | None, needed: int) -> Output:
         return Output(path, needed)
     except FileExistsError:
         raise BundleError(
-            f"{path}: there is such a file already; remove it, or give the job another name"
+            f"{path}: there is such a file already, as a submission that was killed leaves it;"
+            " remove it, or give the job another name"
         ) from None
     except OSError as error:
         if error.errno not in _NOT_WRITABLE:

@@ -1,6 +1,7 @@
 """Processes: which is meant, and in which order they are asked to end."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -61,3 +62,24 @@ def test_parents_are_asked_before_their_children(monkeypatch):
     tree.signal(set(chain), 15)
 
     assert asked == numbers
+
+
+def test_a_process_that_becomes_another_program_is_found(tmp_path):
+    """It shows no variables for a moment, and would be left behind when its job is ended."""
+    script = tmp_path / "again"
+    script.write_text('exec /bin/sh "$0"\n')
+    mark = os.urandom(16).hex()
+    shell = subprocess.Popen(
+        ["/bin/sh", "-c", f'/bin/sh "{script}" & echo $!'],
+        env={MARK: mark},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    pid = int(shell.stdout.readline())
+    try:
+        shell.wait(60)
+        job = tree.Tree(mark, shell.pid)
+        assert [{each.pid for each in job.living()} for _ in range(200)] == [{pid}] * 200
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        shell.stdout.close()

@@ -139,6 +139,16 @@ def mark_of(pid: int) -> str | None:
     return mark.decode("ascii") if whole else None
 
 
+def may_bear(pid: int, mark: str) -> bool:
+    """Return whether a process of this user bears a mark, or shows no variables at all (yet)."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            variables = file.read()
+    except OSError:
+        return False
+    return not variables or f"{MARK}={mark}".encode() in variables.split(b"\0")
+
+
 def send(process: Process, number: int) -> None:
     """Send a signal to *process*, and to no other that has its number by now."""
     try:

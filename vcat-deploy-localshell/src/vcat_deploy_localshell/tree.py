@@ -44,7 +44,7 @@ class Tree:
         """Return the job's processes that have not ended, without its supervisor."""
         found = self._search()
         for _ in range(_SEARCHES):
-            if found or not self._has_children():
+            if found or not self._may_have_more():
                 break
             found = self._search()
         return found
@@ -125,6 +125,18 @@ class Tree:
             for each in new:
                 if process.mark_of(each) in (None, self.mark):
                     process.kill_child(each)
+
+    def _may_have_more(self) -> bool:
+        """Return whether there are processes that may turn out to be the job's."""
+        if self.supervisor is not None:
+            return self._has_children()
+        # One that becomes another program at this moment shows no variables, and so no mark.
+        return any(
+            each.session == self.session
+            and not each.has_ended()
+            and process.may_bear(each.pid, self.mark)
+            for each in process.table()
+        )
 
     def _has_children(self) -> bool:
         """Return whether the supervisor has children of the job that have not ended."""

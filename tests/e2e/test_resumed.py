@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -55,6 +56,7 @@ def test_an_interrupted_job_leaves_the_cache_intact(project, tmp_path, times, gr
     )
     assert process.stdout.readline() == "adding\n"
     for heard in ("cancelling", "killing")[:times]:
+        time.sleep(0.3)  # what arrives just before whoever waits does so does not wake it
         os.killpg(process.pid, signal.SIGINT)
         while heard not in process.stderr.readline():
             assert process.poll() is None

@@ -127,12 +127,7 @@ def mark_of(pid: int) -> str | None:
 
     Nor has it one where that cannot be seen: another user's process, or another system than Linux.
     """
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            variables = file.read()
-    except OSError:
-        return None
-    _, _, rest = (b"\0" + variables).partition(b"\0" + MARK.encode() + b"=")
+    _, _, rest = (b"\0" + (_variables(pid) or b"")).partition(b"\0" + MARK.encode() + b"=")
     mark = rest.partition(b"\0")[0]
     # A program that shows its progress as its title writes over its variables.
     whole = len(mark) == 32 and not mark.strip(b"0123456789abcdef")
@@ -141,12 +136,19 @@ def mark_of(pid: int) -> str | None:
 
 def may_bear(pid: int, mark: str) -> bool:
     """Return whether a process of this user bears a mark, or shows no variables at all (yet)."""
+    variables = _variables(pid)
+    return variables == b"" or (
+        variables is not None and f"{MARK}={mark}".encode() in variables.split(b"\0")
+    )
+
+
+def _variables(pid: int) -> bytes | None:
+    """Return the variables of a process; ``None`` where that cannot be seen."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            variables = file.read()
+            return file.read()
     except OSError:
-        return False
-    return not variables or f"{MARK}={mark}".encode() in variables.split(b"\0")
+        return None
 
 
 def send(process: Process, number: int) -> None:

@@ -156,11 +156,7 @@ class StageFunction:
         self.__doc__ = getattr(function, "__doc__", None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Stage:
-        check_arguments(self.function, self.__name__, args, kwargs)
-        made = Stage(self.function, args, kwargs, self.options)
-        if StageFunction.told is not None:
-            StageFunction.told(made)
-        return made
+        return self._made(args, kwargs)
 
     def map(self, *sequences: Any, **fixed: Any) -> Stage:
         """Return a stage that calls the function once for every item of a sequence.
@@ -179,8 +175,11 @@ class StageFunction:
         """
         label = f"stage {self.__name__!r}{place_of(self.function)}"
         zipped = sequences_of(label, sequences)
-        check_arguments(self.function, self.__name__, zipped, fixed)
-        made = Stage(self.function, zipped, fixed, self.options)
+        return self._made(zipped, fixed)
+
+    def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Stage:
+        check_arguments(self.function, self.__name__, args, kwargs)
+        made = Stage(self.function, args, kwargs, self.options)
         if StageFunction.told is not None:
             StageFunction.told(made)
         return made

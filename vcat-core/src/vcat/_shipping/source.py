@@ -6,14 +6,12 @@ import os
 import tempfile
 
 from vcat._shipping.launcher.unpacking import (
-    BLOCK,
     ENTRY_LIMIT,
-    PIECE,
     SIZE_LIMIT,
     Content,
     RefusedError,
     read_entry,
-    write_file,
+    write_entry,
 )
 from vcat.errors import FormatError
 
@@ -57,17 +55,12 @@ class _Source(Content):
 def _unpack(content: _Source, root: int) -> None:
     entries = 0
     while not content.has_ended():
-        name, kind, executable, size = read_entry(content)
+        name, *_ = entry = read_entry(content)
         entries += 1
         if entries > ENTRY_LIMIT:
             raise RefusedError(f"it has more than {ENTRY_LIMIT:,} entries")
         if name.split(b"/")[0] != _TOP:
             raise RefusedError(f"it has an entry outside of the project: {name!r}")
-        if kind == b"5":
-            os.mkdir(name, 0o700, dir_fd=root)
-        else:
-            pieces = [content.take(size)] if size < PIECE else content.pieces(size)
-            write_file(root, name, 0o700 if executable else 0o600, pieces)
-            content.take(-size % BLOCK)
+        write_entry(content, root, entry)
     if not entries:
         raise RefusedError("there is nothing in it")

@@ -291,19 +291,14 @@ def unpack_part(root: int, fd: int, start: int, part: dict[str, Any]) -> None:
     label, entries = part["name"], 0
     content = Content(fd, label, start + part["offset"], part["size"], part["content_size"])
     while not content.is_exhausted():
-        name, kind, executable, size = read_entry(content)
+        name, *_ = entry = read_entry(content)
         entries += 1
         if entries > part["entries"]:
             raise RefusedError(f"part {label} has more entries than bundle.json says")
         if not (name + b"/").startswith(label.encode() + b"/"):
             raise RefusedError(f"part {label} has an entry outside of it: {name!r}")
         try:
-            if kind == b"5":
-                os.mkdir(name, 0o700, dir_fd=root)
-            else:
-                pieces = [content.take(size)] if size < PIECE else content.pieces(size)
-                write_file(root, name, 0o700 if executable else 0o600, pieces)
-                content.take(-size % BLOCK)
+            write_entry(content, root, entry)
         except FileExistsError:
             raise RefusedError(f"{name!r} is there twice, as this file system sees it") from None
         except (FileNotFoundError, NotADirectoryError):
@@ -338,6 +333,17 @@ def read_entry(content: Content) -> tuple[bytes, bytes, bool, int]:
     name = name[:-1] if kind == b"5" else name
     check_name(name)
     return name, kind, mode == b"0000755\0", size
+
+
+def write_entry(content: Content, root: int, entry: tuple[bytes, bytes, bool, int]) -> None:
+    """Write the entry that has just been read below *root*, and take its content."""
+    name, kind, executable, size = entry
+    if kind == b"5":
+        os.mkdir(name, 0o700, dir_fd=root)
+    else:
+        pieces = [content.take(size)] if size < PIECE else content.pieces(size)
+        write_file(root, name, 0o700 if executable else 0o600, pieces)
+        content.take(-size % BLOCK)
 
 
 def read_header(content: Content) -> tuple[bytes, bytes, int, bytes]:

@@ -292,3 +292,73 @@ def test_stages_in_workers_are_ended_too(project):
     assert read["complete"] is True
     assert read["stages"] == [["wait", "failed"], ["wait#2", "failed"], ["both", "not run"]]
     assert read["logs"] == [f"begun {each}\ncleaned up {each}\n" for each in "ab"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "number"), [("SIGTERM", 15), ("SIGINT", 2)])
+def test_a_worker_that_is_ended_alone_is_no_end_of_the_job(project, name, number):
+    """Its stage has failed, is called again where it may be, and what else runs goes on."""
+    project.write(
+        "my.config.yaml",
+        """\
+        execution_implementation:
+          executor_type: vcat.ProcessPoolExecutor
+          constructor_keyword_arguments: {workers: 2}
+        """,
+    )
+    project.write(
+        "train.py",
+        """\
+        import os, signal, sys, time
+        from vcat import *
+
+        @stage
+        def wait(name):
+            print("pid", os.getpid(), flush=True)
+            try:
+                time.sleep(600)
+            finally:
+                print("cleaned up", flush=True)
+
+        @stage(retries=1)
+        def again(name):
+            if not os.path.exists("again"):
+                open("again", "w").close()
+                time.sleep(0.1)
+                os.kill(os.getpid(), getattr(signal, name))
+                time.sleep(600)
+            return name
+
+        @stage
+        def both(*values):
+            return values
+
+        deployment = both(wait("a"), again(sys.argv[1])).run(job_name="ended")
+        for line in deployment.logs(follow=True):
+            if line.startswith("pid"):
+                os.kill(int(line.split()[1]), getattr(signal, sys.argv[1]))
+                break
+        deployment.wait_for_deployment_to_complete(timeout=60)
+        """,
+    )
+    project.run("train.py", name)
+    read = project.ask(
+        """
+        job = get_job("ended")
+        print(json.dumps({
+            "status": job.status()[:3],
+            "stages": [[e.id, e.status, e.attempts, e.error] for e in job.stages()],
+            "log": job.logs(stage="wait"),
+            "again": [e["error"] for e in job.events() if e["event"] == "stage failed"],
+        }))
+        """
+    )
+    said = f"WorkerEndedError: its process was ended by signal {number} ({name})"
+    assert read["status"] == ["failed", 1, said]
+    assert read["stages"] == [
+        ["wait", "failed", 1, said],
+        ["again", "completed", 2, None],
+        ["both", "not run", 0, None],
+    ]
+    assert read["log"].splitlines()[1] == "cleaned up"
+    assert read["again"] == [said]

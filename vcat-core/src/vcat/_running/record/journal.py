@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,9 @@ class Journal:
         self._stage_done = stage_done
         self._started: dict[int, float] = {}
         self._errors: dict[int, list[str]] = {}
+        # How many calls have failed, and when the next one begins.
+        self._repeated: dict[int, tuple[int, float]] = {}
+        self._maps: set[int] = set()
 
     def warn(self, text: str) -> None:
         """Write down what went wrong without failing anything, and say it in the log."""
@@ -78,6 +82,7 @@ class Journal:
 
     def stage_mapped(self, number: int, items: range) -> None:
         """Write down how many items a map has."""
+        self._maps.add(number)
         self._log.append("stage mapped", number=number, first=items.start, count=len(items))
 
     def stage_failed(
@@ -86,7 +91,8 @@ class Journal:
         """Write down a call that will be repeated, *delay* seconds later."""
         said = first_line(error)
         fields = {"number": number, "attempt": attempt, "error": said, "delay": delay}
-        self._log.append("stage failed", **fields)
+        failed = self._log.append("stage failed", **fields)
+        self._repeated[number] = attempt, failed + delay
         self._errors.setdefault(number, []).append(said)
         text = f"vcat: {self.label(number)}: attempt {attempt} failed: {said}; again"
         text += f" in {delay:g} s\n" if delay else "\n"
@@ -132,12 +138,19 @@ class Journal:
         left = list(self._started)
         for number in left:
             self._keep_log(number)
-            fields = {"status": "failed", "error": reason}
+            attempts, begins = self._repeated.get(number, (0, 0.0))
+            said = reason
+            if begins > time.time():
+                said = f"{reason} before attempt {attempts + 1}"
+            elif number not in self._maps:
+                attempts += 1
+            fields: dict[str, Any] = {"status": "failed", "attempts": attempts, "error": said}
+            fields["cut_short"] = True
             ended = self._log.append("stage ended", number=number, **fields)
             self.details[number] = fields | {
                 "started_at": self._started.pop(number),
                 "ended_at": ended,
-                "errors": [*self._errors.get(number, ()), reason],
+                "errors": [*self._errors.get(number, ()), said],
             }
         return left
 

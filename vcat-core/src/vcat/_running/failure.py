@@ -6,6 +6,7 @@ import os
 from types import TracebackType
 from typing import Any
 
+from vcat._running.process.interruption import CancelledError
 from vcat.errors import CommandError
 
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -173,7 +174,9 @@ def first_line(error: BaseException) -> str:
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001  # a user's __str__ may raise anything
+    except CancelledError:  # no doing of the exception's: the job is to end
+        raise
+    except BaseException:  # noqa: BLE001  # a user's __str__ may raise anything
         return "(its text cannot be shown)"
 
 

@@ -8,15 +8,14 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from vcat._keeping.archive import log_name
 from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
 from vcat._running.failure import first_line, traceback_of
+from vcat._running.record.gatherer import Gatherer
 from vcat._running.record.provenance import describe_code, describe_key
-from vcat.errors import VcatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from vcat._keeping.archive import JobArchive
     from vcat._keeping.entry import Entry
@@ -62,6 +61,7 @@ class Journal:
         self._archive = archive
         self._workplace = workplace
         self._logs = None if workplace is None else workplace.logs
+        self._gatherer = Gatherer(archive, self.warn)
         self._stage_done = stage_done
         self._started: dict[int, float] = {}
         self._errors: dict[int, list[str]] = {}
@@ -154,6 +154,10 @@ class Journal:
             }
         return left
 
+    def keep_logs(self) -> None:
+        """Archive what is not archived yet of what stages have printed."""
+        self._gatherer.store()
+
     def counted(self, number: int, digest: str) -> None:
         """Take note of what the result of a stage counts by."""
         self.details[number].setdefault("counts_as", digest)
@@ -165,17 +169,9 @@ class Journal:
         return describe_key(key)
 
     def _keep_log(self, number: int, *, ran: bool = True) -> None:
-        """Archive what a stage has printed; the job's own output has it too."""
-        if self._logs is None:
-            return
-
-        def keep(parts: Iterator[bytes]) -> None:
-            self._archive.store_log_parts(log_name(number), parts)
-
-        try:
-            self._logs.end(number, keep, ran=ran)
-        except VcatError as error:
-            self.warn(f"what stage {number} printed is in the job's output only: {error}")
+        """Let what a stage has printed be archived; the job's own output has it too."""
+        if self._logs is not None:
+            self._logs.end(number, lambda parts: self._gatherer.take(number, parts), ran=ran)
 
     def _say(self, text: str) -> None:
         """Print what is no stage's own."""

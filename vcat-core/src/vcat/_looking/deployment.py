@@ -13,7 +13,7 @@ from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
 from vcat._keeping.guard import call
 from vcat._looking.artifact import artifacts_in, read_artifact
 from vcat._looking.cut import cut_off
-from vcat._looking.failure import exception_of, exception_without_error
+from vcat._looking.failure import LINES, exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import JobFile, log_of, single_lines, whole_lines
 from vcat._looking.overtime import explain_overtime
@@ -134,8 +134,8 @@ class Deployment:
         where = f"vcat logs {self.job_name}"
         if outcome is not None and outcome.get("error") and status.state == outcome["state"]:
             raise exception_of(outcome, self.job_name, where)
-        tail = list(self.log_lines(tail=10))
-        raise exception_without_error(status.state, status.reason, self.job_name, tail, where)
+        tail = list(self.log_lines(tail=LINES))
+        raise exception_without_error(status, self._archive, tail, where)
 
     @overload
     def logs(

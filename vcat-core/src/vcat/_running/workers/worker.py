@@ -204,10 +204,8 @@ class Worker:
         """Return the answer with a result: where the cache has it, or in a message or a file."""
         refused = None if filing is None else filing.reason
         if filing is not None and held is not None:
-            parts, stored = data.parts, held.entry.value.digest
-            if task.is_lasting and filing.is_adopted:
-                parts, stored = list(filing.kept(held, data)[0]), held.entry.value.digest
-            self._keep(task, parts, stored)
+            if task.is_lasting:
+                self._keep(task, *filing.kept(held, data))
             return Answer(
                 COMPUTED,
                 value=self._filed(held.entry.value, filing.key.hex),

@@ -72,6 +72,16 @@ def test_each_stage_has_its_forecast(job, monkeypatch, tmp_path):
     assert again["load"] == "load: cached"
 
 
+def test_a_map_of_one_item(make_job, monkeypatch, tmp_path):
+    """One item is no items."""
+    events = [{"event": "stage mapped", "number": 0, "first": 1, "count": 1}]
+    make_job("train-2", state="failed", stages=[stage("each", map=True)], events=events)
+    monkeypatch.chdir(tmp_path)
+    assert [each.text for each in vcat.explain_rerun("train-2")] == [
+        "each: 1 of 1 item missing, runs"
+    ]
+
+
 def test_a_cache_that_does_not_answer(job, monkeypatch, tmp_path):
     """Then nothing is known to be reused."""
     monkeypatch.chdir(tmp_path)

@@ -90,7 +90,8 @@ def _reason(
     """
     if items is not None:
         missing = sum(bool(_reason(each, None, configuration)) for each in items)
-        return f"{missing} of {len(items)} items missing" if missing else ""
+        total = f"{len(items)} item{'s' * (len(items) != 1)}"
+        return f"{missing} of {total} missing" if missing else ""
     if record.status == "not run":
         return "not run before"
     if record.status not in ("completed", "cached"):

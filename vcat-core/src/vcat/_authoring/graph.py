@@ -175,7 +175,8 @@ class Graph:
         Raises:
             GraphError: One in *given* is not in the graph, or one has neither value nor default.
         """
-        problems = [self._unknown(str(name)) for name in given if name not in self.parameters]
+        unknown = tuple(str(name) for name in given if name not in self.parameters)
+        problems = [self._unknown(name) for name in unknown]
         values = {}
         for name, (parameter, place) in self.parameters.items():
             value = given.get(name, parameter.default)
@@ -191,7 +192,9 @@ class Graph:
                 )
             values[name] = value
         if problems:
-            raise GraphError("\n".join(problems))
+            error = GraphError("\n".join(problems))
+            error.unknown = unknown
+            raise error
         return values
 
     def _unknown(self, name: str) -> str:

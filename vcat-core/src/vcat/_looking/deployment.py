@@ -98,8 +98,7 @@ class Deployment:
         Raises:
             TimeoutError: The job has not ended by then; it goes on.
         """
-        if self._ended is None:
-            self.watcher.wait(timeout)
+        self.watcher.wait(timeout)
 
     def watch(self, show: Callable[[str], None]) -> None:
         """Wait until the job has ended and have the lines of its log shown on the way.

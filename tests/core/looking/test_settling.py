@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
+from vcat._keeping.archive import format_document
 from vcat._keeping.event import FILE
-from vcat._looking import patience
+from vcat._looking import patience, settling
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import PIECE
 from vcat._looking.settling import settle
@@ -197,3 +198,18 @@ def test_logs_of_stages_that_a_killed_job_held_are_archived(killed, backend, lis
     assert found == expected
     stage_logs = sorted(each for each in memory.kept if each.startswith("log/stage"))
     assert stage_logs == ["log/stage-000000.log", "log/stage-000004.log", "log/stages-000.logs"]
+
+
+def test_a_log_that_was_cut_is_archived_with_one_gap(killed, backend, listing, memory, monkeypatch):
+    """What the deployment, or the job, has not kept and what the archive does not is one."""
+    monkeypatch.setattr(settling, "_HALF", 3000)
+    backend.gaps["output.log"] = (10, 20)
+    backend.files["output.log"] = b"0123456789" + bytes(10) + b"klm\n"
+    backend.files["stage-000001.log"] = b"a" * 4000 + bytes(100) + b"z" * 4000
+    backend.files["stage-000001.gap.json"] = format_document(
+        "stage-000001.gap", {"start": 4000, "end": 4100}
+    )
+    settle(listing, killed, EventFeed(killed), KILLED)
+    assert memory.kept["log/output.log"] == b"0123456789\n[vcat: 10 bytes left out]\nklm\n"
+    left_out = b"\n[vcat: 2100 bytes left out]\n"
+    assert memory.kept["log/stage-000001.log"] == b"a" * 3000 + left_out + b"z" * 3000

@@ -173,13 +173,16 @@ def _archive_logs(place: Place, numbers: Iterable[int]) -> None:
 
 def _parts(place: Place, name: str) -> Iterator[bytes]:
     file = JobFile(place, name)
-    size = file.size()
-    if name == FILE or size <= 2 * _HALF:
-        yield from _between(file, 0, size)
-        return
-    yield from _between(file, 0, _HALF)
-    yield b"\n[vcat: %d bytes left out]\n" % (size - 2 * _HALF)
-    yield from _between(file, size - _HALF, size)
+    size, gap = file.size(), file.gap()
+    head = tail = size
+    if name != FILE and size > 2 * _HALF:
+        head, tail = _HALF, size - _HALF
+    if gap is not None:
+        head, tail = min(head, gap[0]), max(gap[1], 0 if tail == size else tail)
+    yield from _between(file, 0, head)
+    if head < tail:
+        yield b"\n[vcat: %d bytes left out]\n" % (tail - head)
+        yield from _between(file, tail, size)
 
 
 def _between(file: JobFile, start: int, end: int) -> Iterator[bytes]:

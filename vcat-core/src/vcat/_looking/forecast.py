@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import ask
 from vcat._looking.jobs import find
+from vcat._looking.patience import Patience
 from vcat._plugins.configuration import Configuration, load
 from vcat.errors import UnknownJobError, VcatError
 from vcat.records import StageRecord
@@ -45,7 +46,9 @@ def forecast(name: str, given: Mapping[str, Any]) -> list[StageForecast]:
     if document is None:
         raise UnknownJobError(f"job {job.job_name} has left no definition in its archive")
     described: list[Mapping[str, Any]] = document["stages"]
-    records = job.stages()
+    with Patience() as patience:
+        job.place.limit_patience(patience)
+        records = job.stages()
     items: dict[int | None, list[StageRecord]] = {}
     for each in records[len(described) :]:
         items.setdefault(each.item_of, []).append(each)

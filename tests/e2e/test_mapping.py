@@ -265,7 +265,10 @@ def test_the_items_of_a_killed_job_are_kept(project, keeping, workers):
     found = values(project, "killed")
     there = {"it[0]": 1, "it[1]": 2} | ({"it[3]": 4} if workers else {})
     assert {name: found.pop(name)["number"] for name in there} == there
-    place = "(main.py:5) of job killed failed and has no value: the job ended while it ran;"
+    place = (
+        "(main.py:5) of job killed failed and has no value: the job failed while it ran: killed by"
+        " signal 9 (SIGKILL);"
+    )
     count = len(there)
     assert found.pop("it") == (
         f"stage 'it' {place} `vcat logs killed --stage it` has more; {count} of its items have"

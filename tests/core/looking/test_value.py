@@ -218,7 +218,8 @@ LOADED = [started(0), mapped(0, 3, 2)]
             KILLED,
             [started(2)],
             "fit",
-            f"failed and has no value: the job ended while it ran; {MORE}",
+            "failed and has no value: the job failed while it ran: killed by signal 9 (SIGKILL);"
+            f" {MORE}",
         ),
         # It ended well.
         (ENDED, [ended(0)], "load", f"is completed and its value is not kept; {NOT_KEPT}"),

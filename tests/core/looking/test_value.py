@@ -90,6 +90,7 @@ def test_a_list_is_read_from_its_items(job, tell):
 def test_what_was_stored_last_counts(job, tell):
     """What the cache has lost and was computed again is stored in the place of the first."""
     tell(store(job, 1, "first"), store(job, 1, "last"))
+    tell(("value", 1, {}), ("value", [1], {"digest": "sha256:"}))  # damaged
     assert job.value_of("kept") == "last"
 
 

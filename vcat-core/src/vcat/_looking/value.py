@@ -19,8 +19,8 @@ _WELL = frozenset({"completed", "cached"})
 
 def values_in(events: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     """Return the last event of each value, by the number of its stage."""
-    told = (each for each in events if each["event"] == "value")
-    return {each["number"]: each for each in told if {"number", "digest"} <= each.keys()}
+    told = (each for each in events if each["event"] == "value" and "digest" in each)
+    return {each["number"]: each for each in told if isinstance(each.get("number"), int)}
 
 
 def read_value(archive: JobArchive, kept: dict[str, Any]) -> Any:

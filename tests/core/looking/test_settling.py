@@ -168,3 +168,32 @@ def test_a_log_that_stops_in_the_middle_is_not_archived(killed, listing, memory,
     killed.limit_patience()
     assert settle(listing, killed, EventFeed(killed), KILLED).exit_code == 137
     assert memory.kept["log/output.log"] == killed._backend.files["output.log"]
+
+
+def test_logs_of_stages_that_a_killed_job_held_are_archived(killed, backend, listing, memory):
+    """Small ones together, large ones alone; what is archived stays as it is."""
+    memory.kept["log/stage-000000.log"] = b"as the job archived it"
+    large = b"x" * 5000
+    backend.files[FILE] = b"".join(
+        b'{"event":"stage mapped","time":102.0,"number":1,"first":2,"count":6}\n'
+        if line is None
+        else b'{"event":"%b","time":103.0,"number":%d,"status":"%b"}\n' % line
+        for line in (
+            (b"stage ended", 0, b"completed"),
+            (b"stage started", 1, b""),
+            None,
+            (b"stage ended", 2, b"completed"),
+            (b"stage ended", 3, b"cached"),
+            (b"stage ended", 4, b"completed"),
+            (b"stage ended", 5, b"completed"),
+            (b"stage started", 6, b""),
+        )
+    )
+    for number, data in ((0, b"no"), (2, b"2\n"), (3, b"3\n"), (4, large), (6, b"6\n"), (7, b"no")):
+        backend.files[f"stage-{number:06d}.log"] = data
+    settle(listing, killed, EventFeed(killed), KILLED)
+    found = [killed.archive.fetch_log(f"stage-{number:06d}.log") for number in range(8)]
+    expected = [b"as the job archived it", None, b"2\n", b"3\n", large, None, b"6\n", None]
+    assert found == expected
+    stage_logs = sorted(each for each in memory.kept if each.startswith("log/stage"))
+    assert stage_logs == ["log/stage-000000.log", "log/stage-000004.log", "log/stages-000.logs"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from vcat._keeping.codec import loads
@@ -23,8 +23,15 @@ FORMAT = 1
 #: The largest JSON document that is read; a larger one is damaged or hostile.
 MAX_JSON = 256 * 1024 * 1024
 
+#: A stage's log up to so many bytes may be in one file with those of others.
+SMALL_LOG = 4096
+
 _MAX_COMPONENT = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+
+#: So many stages that follow each other share a file, so that who looks for one knows in which.
+_SHARING = 1000
+_STAGE_LOG = re.compile(r"log/(?:stage-([0-9]{6,9})\.log|(stages-[0-9]{3,9}\.logs))")
 
 
 class JobArchive:
@@ -111,14 +118,51 @@ class JobArchive:
         else:
             call(backend, "store", self.job_name, name, b"".join(parts))
 
+    def add_stage_logs(self, logs: Mapping[int, bytes]) -> None:
+        """Keep small logs of stages: one for itself, several with those of their neighbours.
+
+        To keep a log for itself takes as long as to keep all of them.
+        """
+        if len(logs) == 1:
+            for number, data in logs.items():
+                self.store_log_parts(log_name(number), (data,))
+            return
+        files: dict[str, dict[int, bytes]] = {}
+        for number, data in logs.items():
+            files.setdefault(_shared_name(number), {})[number] = data
+        for name, added in files.items():
+            together = self._shared_logs(name) | added
+            self._store("stage_log", name, _format_logs(together))
+
     def has_log(self, name: str) -> bool:
-        """Return whether there is such a log, without reading it."""
+        """Return whether ``output.log`` or ``events.jsonl`` is there, without reading it."""
         kept = iterate(self._archives.stage_log, "names", self.job_name)
         return _PREFIX["stage_log"] + name in kept
 
+    def logged_stages(self) -> set[int]:
+        """Return the numbers of the stages whose logs are there."""
+        found = set()
+        for name in iterate(self._archives.stage_log, "names", self.job_name):
+            match = _STAGE_LOG.fullmatch(name)
+            if match and match[1]:
+                found.add(int(match[1]))
+            elif match:
+                found.update(self._shared_logs(match[2]))
+        return found
+
     def fetch_log(self, name: str) -> bytes | None:
-        """Return ``output.log`` or ``events.jsonl``, or ``None``."""
-        return self._fetch("stage_log", name)
+        """Return ``output.log``, ``events.jsonl`` or the log of a stage; or ``None``.
+
+        Raises:
+            FormatError: It is in a file with others that is damaged, or of a format that this vcat
+                does not read.
+        """
+        data = self._fetch("stage_log", name)
+        match = _STAGE_LOG.fullmatch(_PREFIX["stage_log"] + name)
+        if data is None and match and match[1]:
+            number = int(match[1])
+            return self._shared_logs(_shared_name(number)).get(number)
+        return data
 
     def store_source(self, bundle_name: str, data: bytes) -> None:
         """Keep the project as it was sent."""
@@ -143,6 +187,10 @@ class JobArchive:
     def fetch_artifact(self, name: str) -> bytes | None:
         """Return an artifact, or ``None``."""
         return self._fetch("artifact", artifact_path(name))
+
+    def _shared_logs(self, name: str) -> dict[int, bytes]:
+        data = self._fetch("stage_log", name)
+        return {} if data is None else _parse_logs(data, f"{name} of job {self.job_name}")
 
     def _store(self, archive: str, name: str, data: bytes) -> None:
         backend = getattr(self._archives, archive)
@@ -199,6 +247,36 @@ def _archive_of(document: str) -> str:
 def log_name(number: int) -> str:
     """Return what the log of a stage is called, in the job's directory and in the archive."""
     return f"stage-{number:06d}.log"
+
+
+def _shared_name(number: int) -> str:
+    return f"stages-{number // _SHARING:03d}.logs"
+
+
+def _format_logs(logs: Mapping[int, bytes]) -> bytes:
+    """Return logs as one file: a line that says whose they are and how long, then one by one."""
+    stages = sorted(logs)
+    header = format_document("logs", {"stages": [[each, len(logs[each])] for each in stages]})
+    return b"".join([header, b"\n", *(logs[each] for each in stages)])
+
+
+def _parse_logs(data: bytes, where: str) -> dict[int, bytes]:
+    line, _, rest = data.partition(b"\n")
+    document = parse_document(line, "logs", where)
+    try:
+        stages = [(int(number), int(size)) for number, size in document["stages"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{where} is damaged: {error}") from None
+    total = sum(size for _, size in stages)
+    if total != len(rest) or any(size < 0 for _, size in stages):
+        raise FormatError(
+            f"{where} is damaged: its logs are {len(rest)} bytes long, not {total} as it says"
+        )
+    logs, start = {}, 0
+    for number, size in stages:
+        logs[number] = rest[start : start + size]
+        start += size
+    return logs
 
 
 def _value_name(number: int) -> str:

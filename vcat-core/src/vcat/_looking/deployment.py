@@ -12,7 +12,8 @@ from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
 from vcat._keeping.guard import call
 from vcat._looking.artifact import artifacts_in, read_artifact
-from vcat._looking.failure import exception_of, exception_without_error
+from vcat._looking.cut import cut_off
+from vcat._looking.failure import LINES, exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import JobFile, log_of, single_lines, whole_lines
 from vcat._looking.overtime import explain_overtime
@@ -133,8 +134,8 @@ class Deployment:
         where = f"vcat logs {self.job_name}"
         if outcome is not None and outcome.get("error") and status.state == outcome["state"]:
             raise exception_of(outcome, self.job_name, where)
-        tail = list(self.log_lines(tail=10))
-        raise exception_without_error(status.state, status.reason, self.job_name, tail, where)
+        tail = list(self.log_lines(tail=LINES))
+        raise exception_without_error(status, self._archive, tail, where)
 
     @overload
     def logs(
@@ -230,13 +231,7 @@ class Deployment:
         job does.
         """
         records = fold_stages(self.feed.read(), stage_records(self.definition()))
-        ended = self.is_job_complete()
-        return [
-            each._replace(status="failed", error="the job ended while it ran")
-            if ended and each.status == "running"
-            else each
-            for each in records
-        ]
+        return cut_off(records, self.status())
 
     def value_of(self, stage: Stage | str) -> Any:
         """Return the value of a persisted stage, of an item of a persisted map, or of the last.

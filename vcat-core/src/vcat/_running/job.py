@@ -255,6 +255,7 @@ class _RunningJob:
             where = f" while {named} ran" if named else ""
             _print(f"vcat: the job was {reason}{where}\n")
         self.workplace.leave(journal.warn)
+        journal.keep_logs()
         outcome = {
             "job_name": self.name,
             "state": state,

@@ -258,6 +258,12 @@ def test_following_from_another_process(start, process, tmp_path):
             1,
             "vcat: job talk is running; it has no result yet\n",
         )
+        ended = process("show", "talk", "--stage", "talk", "--result")
+        assert (ended.code, ended.err) == (
+            2,
+            "vcat: stage 'talk' of job talk is running and has no value yet; wait until it has"
+            " ended, or ask again later\n",
+        )
         interrupted.send_signal(signal.SIGINT)
         assert interrupted.communicate(timeout=60) == ("", "")
         assert interrupted.returncode == 130

@@ -421,7 +421,8 @@ def test_result(command, job):
         2,
         (
             "vcat: stage 'load' of job train-1 is completed and its value is not kept;"
-            " add .persist() to the stage to keep it\n"
+            " add .persist() to the stage to keep it; run again unchanged, it is taken from the"
+            " cache as long as that has it\n"
         ),
     )
 

@@ -92,7 +92,8 @@ def test_a_killed_job_goes_on_where_it_was(shot):
         [
             "load: cached",
             "fit: cached",
-            "score: cut short before, runs",
+            "score: runs unless another job has computed it: cut short when job first failed:"
+            " killed by signal 9 (SIGKILL)",
             "submitted again",
         ],
     )
@@ -126,8 +127,9 @@ def test_a_parameter_can_be_replaced(shot):
     done = rerun(shot, "first", "--from-failure", "-p", "C=3", "-n", "again", "-f")
     assert done.stderr.splitlines()[:-1] == [
         "load: cached",
-        "fit: cached or runs: C may have another value",
-        "score: cut short before, runs",
+        "fit: runs unless another job has computed it: C is 3 instead of 1",
+        "score: cached or runs: depends on the result of fit; cut short when job first failed:"
+        " killed by signal 9 (SIGKILL)",
         "submitted again",
     ]
     assert statuses(shot, "again")[:2] == [["load", "cached"], ["fit", "completed"]]

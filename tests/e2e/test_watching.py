@@ -309,7 +309,7 @@ def test_a_killed_job_is_put_right_by_whoever_looks(project, tmp_path):
         "failed",
         ["completed", "failed"],
         ["loaded", "adding"],
-        [None, "the job ended while it ran"],
+        [None, "the job failed while it ran: killed by signal 9 (SIGKILL)"],
     ]
 
 

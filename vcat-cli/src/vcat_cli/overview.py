@@ -173,7 +173,9 @@ def _marked(stage: StageRecord, document: dict[str, Any] | None) -> str:
     """The status of a stage, its attempts, and what its result may depend on unchecked."""
     said = []
     if stage.status == "running" and stage.attempts:
-        said.append(f"attempt {stage.attempts + 1}")
+        waits = (stage.again_at or 0.0) - time.time()
+        when = f" in {waits:.0f} s" if waits > 0 else ""
+        said.append(f"attempt {stage.attempts + 1}{when}")
     elif stage.attempts > 1:
         said.append(f"{stage.attempts} attempts")
     used = marks(stage_provenance(document, stage.id))

@@ -6,7 +6,7 @@ import sys
 
 import vcat
 from vcat.errors import GraphError
-from vcat_cli.jobs import add_job, named_job
+from vcat_cli.jobs import add_job, looked_at, tell_silence
 from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE
 from vcat_cli.run import see_to_end
@@ -53,7 +53,7 @@ def execute(arguments: Namespace) -> int:
     """Submit a job again."""
     check_following("rerun", arguments)
     params = once_each("rerun", arguments.params)
-    job = named_job(arguments.job)
+    job = looked_at(arguments.job)
     if arguments.from_failure:
         _tell_what_runs(job, params)
     try:
@@ -65,7 +65,9 @@ def execute(arguments: Namespace) -> int:
 
 
 def _tell_what_runs(job: Deployment, params: dict[str, Any]) -> None:
-    problem = _NO_FAILURE.get(job.get_job_status())
+    state = job.get_job_status()
+    tell_silence(job)
+    problem = _NO_FAILURE.get(state)
     if problem is not None:
         raise UsageError(f"rerun: job {job.job_name} {problem}")
     for each in vcat.explain_rerun(job.job_name, params):

@@ -76,12 +76,9 @@ class Graph:
         lengths = [len(each) for each in sequences]
         if min(lengths) != max(lengths):
             raise GraphError(differing(lengths))
-        options = whole.options
-        if options.persist:
-            options = options.replace(persist=False)  # it is the list that is kept
         items = range(len(self.stages), len(self.stages) + lengths[0])
         for args in zip(*sequences, strict=True):
-            item = Stage(whole.function, args, whole.kwargs, options)
+            item = Stage(whole.function, args, whole.kwargs, whole.options)
             self._close(item, _promises(item))
         self.items[number] = items
         return items

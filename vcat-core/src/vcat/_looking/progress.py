@@ -38,8 +38,8 @@ class Progress(NamedTuple):
         done: How many of them have ended well.
         cached: How many of these came from the cache.
         failed: How many have failed.
-        running: The ids of those that run, with ``(attempt 2)`` where they were called in vain
-            before, and for how many seconds they have.
+        running: The ids of those that run, with ``(attempt 2)`` or ``(attempt 2 in 4.0 s)`` where
+            they were called in vain before, and for how many seconds they have.
         elapsed: For how many seconds the job has been running.
         left: How many seconds the rest took in earlier jobs; ``None`` where they do not tell.
     """
@@ -136,7 +136,7 @@ def measure(
         cached,
         statuses.count("failed"),
         tuple(
-            (_tried(each), max(0.0, now - (each.started_at or now)))
+            (_tried(each, now), max(0.0, now - (each.started_at or now)))
             for each in records
             if each.status == "running"
         ),
@@ -145,10 +145,13 @@ def measure(
     )
 
 
-def _tried(record: StageRecord) -> str:
+def _tried(record: StageRecord, now: float) -> str:
     """Return the id of a stage, and which call of its function it is where not the first."""
-    again = f" (attempt {record.attempts + 1})" if record.attempts else ""
-    return f"{record.id}{again}"
+    if not record.attempts:
+        return record.id
+    waits = (record.again_at or now) - now
+    when = f" in {spell(waits)}" if waits > 0 else ""
+    return f"{record.id} (attempt {record.attempts + 1}{when})"
 
 
 def describe(progress: Progress, width: int | None = None) -> str:

@@ -311,8 +311,8 @@ def collect_cache(
 ) -> CollectionReport:
     """Remove from the configured cache what is left over, and what is asked for.
 
-    Leftovers of killed writers and blobs that no entry needs go in any case. Safe while jobs run:
-    the worst for them is to compute again.
+    Blobs that no entry needs and leftovers of killed writers go in any case, those in the archives
+    and the listing too. Safe while jobs run: the worst for them is to compute again.
 
     Args:
         max_size: Remove what was used least recently until at most so many bytes are left; where

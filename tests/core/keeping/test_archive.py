@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from vcat._keeping.archive import JobArchive, log_name
+from vcat._keeping.codec import dumps
+from vcat._keeping.digest import digest, digest_items, portable_digest
 from vcat.errors import FormatError
 
 
@@ -125,3 +127,57 @@ def test_damaged_logs_are_told(kept, data, said):
     with pytest.raises(FormatError) as caught:
         archive.fetch_log("stage-000000.log")
     assert str(caught.value) == f"stages-000.logs of job job {said}"
+
+
+@pytest.fixture
+def mapped():
+    """An archive with the items of a map, ``"a"`` and ``"b"``, its memory and the list's digest."""
+    memory = Kept()
+    archive = JobArchive(SimpleNamespace(persisted_data=memory), "job")
+    items = [dumps("a"), dumps("b")]
+    for number, each in enumerate(items, 7):
+        archive.store_value(number, [each])
+    digests = [digest(items[0]), portable_digest(items[1])]  # of a cache that another one filled
+    archive.store_items(3, digests)
+    return archive, memory, digest_items(digests)
+
+
+def test_a_list_is_read_from_its_items(mapped):
+    """What is kept of it is the digests of its items, which are what its own is made of."""
+    archive, memory, whole = mapped
+    assert archive.fetch_value(3, whole, 7) == ["a", "b"]
+    assert sorted(memory.files) == [
+        "values/000003.items",
+        "values/000007.pickle",
+        "values/000008.pickle",
+    ]
+    assert portable_digest(memory.files["values/000003.items"]) == whole.replace("items", "sha256")
+    assert memory.files["values/000003.items"].startswith(b"items 2\n")
+    archive.store_items(4, [])
+    assert archive.fetch_value(4, digest_items([]), 9) == []
+
+
+def test_a_list_of_which_something_is_damaged_is_not_read(mapped):
+    """Which file it is is said; one that fits its own digest and not that of the list is none."""
+    archive, memory, whole = mapped
+    kept = dict(memory.files)
+
+    def problem(digest=whole):
+        with pytest.raises(FormatError) as caught:
+            archive.fetch_value(3, digest, 7)
+        memory.files.update(kept)
+        return str(caught.value)
+
+    del memory.files["values/000008.pickle"]
+    assert problem() == "000008.pickle of job job is not in its archive any more"
+    memory.files["values/000007.pickle"] = dumps("b")
+    assert problem().startswith("000007.pickle of job job: stored value is damaged: its digest is")
+    archive.store_items(3, [digest(dumps("b"))] * 2)
+    damaged = (
+        f"000003.items of job job: the list of its items is damaged: its digest is not {whole}"
+    )
+    assert problem() == damaged
+    other = whole.replace("items", "sha256")
+    assert problem(other) == damaged.replace(whole, other)
+    del memory.files["values/000003.items"]
+    assert problem() == "000003.items of job job is not in its archive any more"

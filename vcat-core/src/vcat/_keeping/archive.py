@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from vcat._keeping.codec import loads
+from vcat._keeping.digest import format_items, parse_items
 from vcat._keeping.guard import call, iterate
 from vcat._keeping.layout import Data
 from vcat._keeping.sharing import with_items
@@ -77,18 +78,35 @@ class JobArchive:
         else:
             call(backend, "store", self.job_name, name, b"".join(parts))
 
-    def fetch_value(self, number: int, digest: str) -> Any:
+    def store_items(self, number: int, digests: Sequence[str]) -> None:
+        """Keep the value of a map, all of whose items are kept: by *digests*, which are theirs."""
+        self._store("persisted_data", _items_name(number), format_items(digests))
+
+    def fetch_value(self, number: int, digest: str, first: int | None = None) -> Any:
         """Return the value of a stage.
+
+        Args:
+            number: The stage.
+            digest: That of its value.
+            first: Of a map that is kept as its items the number of the first.
 
         Raises:
             FormatError: The archive does not have it, or its bytes do not have that digest.
         """
-        name = _value_name(number)
+        if first is None:
+            return self._fetch_verified(_value_name(number), digest, loads)
+        digests = self._fetch_verified(_items_name(number), digest, parse_items)
+        return [
+            self._fetch_verified(_value_name(each), own, loads)
+            for each, own in enumerate(digests, first)
+        ]
+
+    def _fetch_verified(self, name: str, digest: str, read: Callable[[bytes, str], Any]) -> Any:
         data = self._fetch("persisted_data", name)
         if data is None:
             raise FormatError(f"{name} of job {self.job_name} is not in its archive any more")
         try:
-            return loads(data, digest)
+            return read(data, digest)
         except FormatError as error:
             raise FormatError(f"{name} of job {self.job_name}: {error}") from None
 
@@ -263,6 +281,10 @@ def _parse_logs(data: bytes, where: str) -> dict[int, bytes]:
 
 def _value_name(number: int) -> str:
     return f"{number:06d}.pickle"
+
+
+def _items_name(number: int) -> str:
+    return f"{number:06d}.items"
 
 
 def artifact_path(name: str) -> str:

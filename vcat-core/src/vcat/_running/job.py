@@ -263,7 +263,7 @@ class _RunningJob:
             "started_at": self.started_at,
             "ended_at": time.time(),
             "result": journal.values.get(last) if state == "completed" else None,
-            "values": list(journal.values.values()),
+            "values": journal.kept(),
             "artifacts": journal.artifacts,
             "error": failure,
             "errors": [] if failure is None else self.failures or [failure],

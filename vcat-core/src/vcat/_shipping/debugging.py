@@ -77,7 +77,7 @@ def _request(
     for each in job.events():
         kind, number = each["event"], each.get("number")
         if kind == "value":
-            kept[number] = each["digest"]
+            kept[number] = each["digest"], each.get("first")
         elif kind == "stage mapped":
             mapped[number] = [each["first"], each["count"]]
         elif kind == "stage ended" and "key" in each:

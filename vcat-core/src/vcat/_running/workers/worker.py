@@ -128,6 +128,8 @@ class Worker:
             flush_streams()
             if self._workplace is not None:
                 self._workplace.logs.end(task.number)
+        # Whoever ends this process alone, and not the job, has no answer to wait for either.
+        self._interruption.obey()
         if journal is None:
             artifacts = [(name, self._piece(data)) for name, data in reports.artifacts.items()]
             answer = answer._replace(events=tuple(reports.events), artifacts=tuple(artifacts))
@@ -202,10 +204,8 @@ class Worker:
         """Return the answer with a result: where the cache has it, or in a message or a file."""
         refused = None if filing is None else filing.reason
         if filing is not None and held is not None:
-            parts, stored = data.parts, held.entry.value.digest
-            if task.is_lasting and filing.is_adopted:
-                parts, stored = list(filing.kept(held, data)[0]), held.entry.value.digest
-            self._keep(task, parts, stored)
+            if task.is_lasting:
+                self._keep(task, *filing.kept(held, data))
             return Answer(
                 COMPUTED,
                 value=self._filed(held.entry.value, filing.key.hex),

@@ -31,8 +31,20 @@ def job(make_job, tmp_path):
         stage("bad"),
         stage("cut"),
         stage("last", args=[{"stage": 7}]),
+        stage("beside", args=[{"stage": 0}]),
+        stage("off", args=[{"stage": 7}], options={"cache": False}),
+        stage("better"),
+        stage("ready", args=[{"parameter": "names"}], options={"ignore": ["names"]}),
+        stage("open", args=[{"stage": 7}], map=True),
+        stage("literal", args=[{"list": []}], map=True, items=2000),
+        stage("unknown", args=[{"stage": 0}], map=True),
+        stage("whole", args=[{"stage": 0}], map=True),
+        stage("cut_after", args=[{"stage": 4}, {"parameter": "C"}]),
     ]
     ended = make_job.ended
+    cut = {"status": "failed", "error": "the job was ended by signal 15 (SIGTERM)"}
+    cut |= {"attempts": 1, "cut_short": True}
+    bad = {"status": "failed", "error": "ValueError: x", "attempts": 1}
     events = [
         ended(0, key=KEYS["load"], attempts=1),
         ended(1),
@@ -40,47 +52,126 @@ def job(make_job, tmp_path):
         ended(3, key="f" * 64, attempts=1),
         ended(4, attempts=1),
         ended(5, key=KEYS["after"], attempts=1),
-        {"event": "stage mapped", "number": 6, "first": 10, "count": 3},
-        ended(10, key=KEYS["each0"], attempts=1),
-        ended(11, status="failed", error="ValueError: x", attempts=1),
-        ended(7, status="failed", error="ValueError: x", attempts=1),
-        ended(8, status="failed", error="the job was ended by signal 15 (SIGTERM)"),
+        {"event": "stage mapped", "number": 6, "first": 19, "count": 6},
+        ended(19, key=KEYS["each0"], attempts=1),
+        ended(20, **bad),
+        ended(21, key="f" * 64, attempts=1),
+        ended(22, **cut),
+        ended(23, key=KEYS["each0"], attempts=1),
+        ended(7, key="e" * 64, **bad),
+        ended(8, **cut),
+        ended(12, key=KEYS["load"], **bad),
+        ended(13, key=KEYS["load"], attempts=1),
+        {"event": "stage mapped", "number": 17, "first": 25, "count": 1},
+        ended(25, key=KEYS["each0"], status="cached"),
+        ended(18, **cut),
     ]
-    make_job("train-1", state="failed", stages=stages, events=events)
+    reason = "killed by signal 9 (SIGKILL)"
+    ended = {"state": "failed", "reason": reason, "exit_code": 137}
+    archive = make_job("train-1", stages=stages, events=events, **ended)
+    definition = archive.fetch_document("definition")
+    parameters = {"C": {"json": 1}, "names": {"value": 0}}
+    archive.store_document("definition", definition | {"parameters": parameters})
     cache = load(str(tmp_path)).cache
     for each in KEYS.values():
         cache.put(each, b"an entry")
     return "train-1"
 
 
+CUT = "cut short when job train-1 failed: killed by signal 9 (SIGKILL)"
+
+
 def test_each_stage_has_its_forecast(job, monkeypatch, tmp_path):
-    """What the cache has is reused, what it has not runs, and the rest depends on what runs."""
+    """What the cache has is reused, what it surely has not runs, and no more than that is said."""
     monkeypatch.chdir(tmp_path)
-    assert [each.text for each in vcat.explain_rerun(job)] == [
+    forecast = vcat.explain_rerun(job)
+    assert [each.text for each in forecast] == [
         "load: cached",
         "fit: cached",
-        "gone: not in the cache any more, runs",
-        "plain: not cached, runs",
+        "gone: runs: not in the cache any more",
+        "plain: runs: not cached",
         "after: cached or runs: depends on the result of plain",
-        "each: 2 of 3 items missing, runs",
-        "bad: failed before, runs",
-        "cut: cut short before, runs",
-        "last: not run before, runs",
+        "each: 6 items: 2 cached, 2 to run, 2 to run unless another job has computed them",
+        "bad: runs: failed before",
+        f"cut: runs unless another job has computed it: {CUT}",
+        "last: cached or runs: depends on the result of bad",
+        "beside: runs unless another job has computed it: not run before",
+        "off: runs: not cached",
+        "better: cached",
+        "ready: cached",
+        "open: cached or runs: its items depend on the result of bad",
+        "literal: 2,000 items: 2,000 to run unless another job has computed them: not run before",
+        "unknown: runs unless another job has computed it: not run before, and how many items it"
+        " has is not known",
+        "whole: cached",
+        f"cut_after: cached or runs: depends on the result of plain; {CUT}",
     ]
-    again = {each.id: each.text for each in vcat.explain_rerun(job, {"C": 2})}
-    assert again["fit"] == "fit: cached or runs: C may have another value"
+    by_id = {each.id: each for each in forecast}
+    assert by_id["each"].items == {"cached": 2, "runs": 2, "missing": 2}
+    assert [by_id[each].outcome for each in ("each", "literal", "whole", "cut", "last")] == [
+        "runs",
+        "missing",
+        "cached",
+        "missing",
+        "depends",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("params", "fit", "ready"),
+    [
+        (
+            {"C": 2, "names": ["a"]},
+            "runs unless another job has computed it: C is 2 instead of 1",
+            "cached or runs: names may have another value",
+        ),
+        (
+            {"C": 1.0},
+            "runs unless another job has computed it: C is 1.0 instead of 1",
+            "cached",
+        ),
+        (
+            {"C": "x" * 50},
+            "runs unless another job has computed it: C has another value",
+            "cached",
+        ),
+        ({"C": 1}, "cached", "cached"),
+    ],
+)
+def test_hyperparameters_with_other_values(job, monkeypatch, tmp_path, params, fit, ready):
+    """Of those that read them no more is known; the value that the job had changes nothing."""
+    monkeypatch.chdir(tmp_path)
+    again = {each.id: each.text for each in vcat.explain_rerun(job, params)}
     assert again["load"] == "load: cached"
+    assert (again["fit"], again["ready"]) == (f"fit: {fit}", f"ready: {ready}")
+
+
+def test_a_cache_that_is_off_now(job, monkeypatch, tmp_path):
+    """Then nothing is taken from it, whatever it has."""
+    (tmp_path / "a.config.yaml").write_text("default_cache_enabled: false\n")
+    monkeypatch.chdir(tmp_path)
+    assert {each.text for each in vcat.explain_rerun(job)} >= {"load: runs: not cached"}
+
+
+def test_a_map_of_one_item(make_job, monkeypatch, tmp_path):
+    """One item is no items."""
+    events = [{"event": "stage mapped", "number": 0, "first": 1, "count": 1}]
+    make_job("train-2", state="failed", stages=[stage("each", map=True)], events=events)
+    monkeypatch.chdir(tmp_path)
+    assert [each.text for each in vcat.explain_rerun("train-2")] == [
+        "each: 1 of 1 item missing, runs"
+    ]
 
 
 def test_a_cache_that_does_not_answer(job, monkeypatch, tmp_path):
-    """Then nothing is known to be reused."""
+    """Then nothing is known of what it has."""
     monkeypatch.chdir(tmp_path)
 
     def refuse(self, key):
         raise OSError("away")
 
     monkeypatch.setattr(vcat.LocalFileSystemCacheBackend, "contains", refuse)
-    assert vcat.explain_rerun(job)[0].text == "load: the cache does not answer, runs"
+    assert vcat.explain_rerun(job)[0].text == "load: cached or runs: the cache does not answer"
 
 
 @pytest.mark.parametrize(

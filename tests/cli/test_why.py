@@ -341,8 +341,11 @@ def test_what_was_cut_short_did_not_fail(write, command, tmp_path):
     run()
     flag.touch()
     run()
-    assert command("why", "@").out == "wait: it was cut short the last time\n"
     cut = command("ls", "--state", "cancelled").out.splitlines()[1].split()[0]
+    assert command("why", "@").out == (
+        f"wait: it was cut short the last time, when job {cut} was cancelled: ended by signal 15"
+        " (SIGTERM)\n"
+    )
     assert command("why", cut).out == "wait: first time\n"
 
 
@@ -506,7 +509,13 @@ def test_what_the_stage_had_read(make_job, command, observed, now, line):
             "it is not cached",
         ),
         (
-            {"lookup": None, "key": None, "not_cached": None, "status": "failed", "attempts": 0},
+            {
+                "lookup": None,
+                "key": None,
+                "not_cached": None,
+                "status": "failed",
+                "cut_short": True,
+            },
             "it was cut short, and its key is not recorded",
         ),
     ],
@@ -560,6 +569,67 @@ def test_a_job_without_provenance(make_job, command):
     said = "vcat: job job-2 is lost and has left no provenance: only its events tell\n"
     assert (ended.code, ended.err) == (1, said)
     assert json.loads(command("why", "job-2", "--json").out)["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "end"),
+    [
+        ("failed", "killed by signal 9 (SIGKILL)", "failed: killed by signal 9 (SIGKILL)"),
+        ("lost", "it is gone", "was lost: it is gone"),
+        ("timed out", "took longer", "timed out: took longer"),
+        ("cancelled", None, "was cancelled"),
+    ],
+)
+def test_an_earlier_job_that_was_killed_counts_as_its_events_have_it(
+    make_job, command, state, reason, end
+):
+    """What it wrote down before that says of no stage that it was reached."""
+    make_job_killed(make_job, state, reason)
+    names = ("cut", "same", "other", "later", "item[0]")
+    now = [described(each, key="k2", name=each.partition("[")[0]) for each in names]
+    provenance(make_job("job-2", submitted_at=make_job.submitted + 60), now)
+    assert command("why", "job-2").out == (
+        f"cut: it was cut short the last time, when job job-1 {end}\n"
+        "same: its result is not in the cache any more\n"
+        "other: its key is another than the last time\n"
+        "later: first time\n"
+        "item[0]: its result is not in the cache any more\n"
+    )
+
+
+def make_job_killed(make_job, state, reason):
+    names = ("cut", "same", "other", "later", "item")
+    stages = [make_job.fit(id=each, name=each) for each in names]
+    events = [
+        {"event": "stage started", "number": 0},
+        make_job.ended(1, key="k2"),
+        make_job.ended(2, key="k1"),
+        {"event": "stage mapped", "number": 4, "first": 5, "count": 1},
+        make_job.ended(5, key="k2"),
+    ]
+    killed = make_job("job-1", state=state, reason=reason, events=events, stages=stages)
+    unreached = [described(each, status="not run", key=None, key_parts=None) for each in names]
+    provenance(killed, unreached, complete=False)
+
+
+def test_of_a_killed_job_without_parts_of_keys_the_job_before_it_tells(make_job, command):
+    """What has changed since then is more than that the key is another."""
+    earlier = make_job("job-0", submitted_at=make_job.submitted - 60)
+    provenance(earlier, [described("other", key="k0", parts={"version": 1})])
+    make_job_killed(make_job, "lost", None)
+    now = [described("other", key="k2", parts={"version": 2})]
+    provenance(make_job("job-2", submitted_at=make_job.submitted + 60), now)
+    assert command("why", "job-2").out == "other: version 1 -> 2\n"
+
+
+@pytest.mark.parametrize(
+    "then", [{"status": "completed", "started_at": 1.0, "ended_at": 4.0}, {"status": "running"}]
+)
+def test_jobs_side_by_side(make_job, command, then):
+    """What is computed in both has not gone from the cache in between."""
+    now = described(started_at=3.0, ended_at=5.0)
+    ended = compared(make_job, command, described(**then), now)
+    assert ended.out == "fit: it had not ended yet in job job-1\n"
 
 
 def test_a_stage_that_the_job_does_not_have(make_job, command):

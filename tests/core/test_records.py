@@ -77,6 +77,14 @@ def test_what_is_no_record_is_refused(change, text):
     assert text is None or str(caught.value) == text
 
 
+def test_what_is_true_or_false_is_no_number():
+    """Nor is a number either of them."""
+    assert StageRecord.from_json(STAGE.to_json() | {"cut_short": True}).cut_short is True
+    with pytest.raises(FormatError) as caught:
+        StageRecord.from_json(STAGE.to_json() | {"cut_short": 1})
+    assert str(caught.value) == "stage record: cut_short is '1', not true or false"
+
+
 @pytest.mark.parametrize("value", [None, [], "x", {}, {"record": "job"}])
 def test_other_json_is_no_record(value):
     """A listing may hold anything; none of it is taken for a job."""

@@ -38,7 +38,12 @@ def test_cancel_ends_the_whole_tree_in_time(jobs):
     assert [pid for pid in pids if jobs.is_alive(pid)] == []
     assert jobs.living() == []
     assert took < 0.5 + 2
-    assert jobs.deployment.status(job).state == "cancelled"
+    status = jobs.deployment.status(job)
+    assert (status.state, status.exit_code, status.reason) == (
+        "cancelled",
+        None,
+        "did not end within 0.5 seconds of SIGTERM and was killed",
+    )
 
 
 def test_cancel_without_a_supervisor_ends_the_whole_tree(jobs):
@@ -48,7 +53,28 @@ def test_cancel_without_a_supervisor_ends_the_whole_tree(jobs):
     os.kill(jobs.supervisor(job), signal.SIGKILL)
     jobs.deployment.cancel(job)
     assert [pid for pid in pids if jobs.is_alive(pid)] == []
-    assert jobs.deployment.status(job).state == "cancelled"
+    status = jobs.deployment.status(job)
+    assert (status.state, status.reason) == (
+        "cancelled",
+        "its supervisor was killed, and its processes are gone and left no exit code",
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "grace", "reason"),
+    [
+        (signal.SIGQUIT, 0.3, "did not end within 0.3 seconds of SIGQUIT and was killed"),
+        (signal.SIGTERM, 1, "did not end within 1 second of SIGTERM and was killed"),
+        (signal.SIGTERM, 0, "killed by signal 9 (SIGKILL)"),
+    ],
+)
+def test_who_ends_the_supervisor_ends_the_job(jobs, number, grace, reason):
+    """What it passes on is said, and whether the job had to be killed."""
+    job = jobs.submit("trap '' TERM QUIT; reach begun; await never", grace=grace)
+    jobs.await_file("begun")
+    os.kill(jobs.supervisor(job), number)
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == ("failed", None, reason)
 
 
 def test_cancel_of_a_stopped_supervisor_ends_the_job(jobs):

@@ -59,13 +59,23 @@ def test_exit_code_0_without_exit_json_is_failed(jobs):
     )
 
 
-@pytest.mark.parametrize("body", ["await never", "trap '' TERM; await never"])
-def test_timeout_ends_the_job(jobs, body):
-    """A job that takes too long is asked to end, then killed; its state says why."""
-    status = jobs.run(body, timeout=0.5, grace=0.3)
+def test_timeout_ends_the_job(jobs):
+    """A job that takes too long is asked to end; its state says why."""
+    status = jobs.run("await never", timeout=0.5, grace=30)
     assert (status.state, status.reason) == (
         "timed out",
         "took longer than its timeout of 0.5 seconds",
+    )
+
+
+def test_timeout_kills_a_job_that_goes_on(jobs):
+    """That it did not end when it was asked is said as well."""
+    status = jobs.run("trap '' TERM; await never", timeout=5, grace=0.3)
+    assert (status.state, status.exit_code, status.reason) == (
+        "timed out",
+        None,
+        "took longer than its timeout of 5 seconds, did not end within 0.3 seconds of SIGTERM"
+        " and was killed",
     )
 
 

@@ -88,7 +88,7 @@ def test_a_job_of_another_machine_runs_while_it_shows_life(jobs):
     change(jobs, job, boot_id="another", host="elsewhere")
     status = jobs.deployment.status(job)
     assert status.state == "running"
-    reason = r"on elsewhere, where its last sign of life was \d seconds ago"
+    reason = r"on elsewhere, where its last sign of life was \d seconds? ago"
     assert re.fullmatch(reason, status.reason)
     with pytest.raises(BackendError) as caught:
         jobs.deployment.cancel(job)
@@ -104,17 +104,52 @@ def test_a_silent_job_of_another_machine_is_lost_until_it_is_heard_of(jobs):
     """It does not run for ever, and nothing is written down that only seems so."""
     job = jobs.submit("reach begun; await gate")
     jobs.await_file("begun")
-    change(jobs, job, boot_id="another", host="elsewhere")
     old = time.time() - 3600
-    for path in (jobs.control(job) / "beat", jobs.control(job) / "output.log"):
+    change(jobs, job, boot_id="another", host="elsewhere", started_at=old - 60)
+    for path in [*jobs.control(job).iterdir(), *(jobs.path / job).iterdir()]:
         os.utime(path, (old, old))
     status = jobs.deployment.status(job)
     assert status.state == "lost"
+    assert old - 1 <= status.ended_at <= old + 60
     assert status.reason == "on elsewhere, where its last sign of life was 3600 seconds ago"
     os.utime(jobs.control(job) / "beat")
     assert jobs.deployment.status(job).state == "running"
     (jobs.shared / "gate").touch()
     jobs.await_that(lambda: jobs.living() == [], "the end")
+
+
+def test_a_lost_job_ended_at_its_last_sign_of_life(jobs):
+    """Whatever it wrote last; what a file says of times to come proves nothing."""
+    job = jobs.submit("reach begun; : > stage-000001.log; : > ahead; await never")
+    jobs.await_file("begun")
+    directory = jobs.path / job
+    jobs.await_that((directory / "ahead").exists, "its files")
+    for each in [jobs.supervisor(job), *jobs.living()]:
+        os.kill(each, signal.SIGKILL)
+    jobs.await_that(lambda: jobs.living() == [], "the end")
+    now = time.time()
+    os.utime(directory / "stage-000001.log", (now + 30, now + 30))
+    os.utime(directory / "ahead", (now + 3600, now + 3600))
+    status = jobs.deployment.status(job)
+    assert status.state == "lost"
+    assert now - 1 <= status.ended_at <= time.time()
+
+
+def test_who_sees_a_job_without_supervisor_live_is_its_witness(jobs):
+    """There is no other sign of life of one that says nothing."""
+    job = jobs.submit("reach begun; await never")
+    jobs.await_file("begun")
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    old = time.time() - 3600
+    for path in [*jobs.control(job).iterdir(), *(jobs.path / job).iterdir()]:
+        os.utime(path, (old, old))
+    seen = time.time()
+    assert jobs.deployment.status(job).state == "running"
+    for each in jobs.living():
+        os.kill(each, signal.SIGKILL)
+    jobs.await_that(lambda: jobs.living() == [], "the end")
+    status = jobs.deployment.status(job)
+    assert (status.state, status.ended_at >= seen - 1) == ("lost", True)
 
 
 SUBMIT = """

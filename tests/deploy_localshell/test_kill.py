@@ -26,7 +26,7 @@ def test_a_killed_job_is_cancelled_and_nothing_of_it_is_left(jobs):
     assert isinstance(jobs.deployment, SupportsKill)
     jobs.deployment.kill(job)
     status = jobs.deployment.status(job)
-    assert (status.state, status.reason) == ("cancelled", None)
+    assert (status.state, status.reason) == ("cancelled", "killed by signal 9 (SIGKILL)")
     assert [each for each in pids if jobs.is_alive(each)] == []
     jobs.deployment.kill(job)
     assert jobs.deployment.status(job) == status
@@ -42,7 +42,8 @@ def test_who_is_giving_a_job_its_grace_is_done_when_it_is_killed(jobs):
     jobs.deployment.kill(job)
     cancelling.join(60)
     assert not cancelling.is_alive()
-    assert jobs.deployment.status(job).state == "cancelled"
+    status = jobs.deployment.status(job)
+    assert (status.state, status.reason) == ("cancelled", "killed by signal 9 (SIGKILL)")
 
 
 def test_a_job_that_has_ended_is_left_as_it_is(jobs):

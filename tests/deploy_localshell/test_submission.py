@@ -83,7 +83,8 @@ def test_a_queued_job_can_be_cancelled(jobs):
     """It never starts then."""
     job = forged(jobs)
     jobs.deployment.cancel(job)
-    assert jobs.deployment.status(job).state == "cancelled"
+    status = jobs.deployment.status(job)
+    assert (status.state, status.reason) == ("cancelled", "it was cancelled before it began")
 
 
 def test_a_job_whose_submitter_died_before_it_started_is_lost(jobs):

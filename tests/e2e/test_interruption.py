@@ -235,7 +235,82 @@ def test_a_killed_job_leaves_its_provenance(project):
     assert read["outcome"] is None
     assert read["complete"] is False
     assert read["provenance"] == [["before", "not run"], ["wait", "not run"], ["after", "not run"]]
-    assert read["stages"][0] == ["before", "completed", None]
+    assert read["stages"] == [
+        ["before", "completed", None],
+        ["wait", "failed", "the job failed while it ran: killed by signal 9 (SIGKILL)"],
+        ["after", "not run", None],
+    ]
+
+
+REPEATED = """\
+    import os, signal, time
+    from vcat import *
+
+    @stage(cache=False, retries=2, retry_delay=600)
+    def fetch():
+        raise OSError("refused")
+
+    @stage(cache=False, retries=2)
+    def wait():
+        if not os.path.exists("again"):
+            open("again", "w").close()
+            raise OSError("refused")
+        time.sleep(600)
+
+    job = {stage}().run(job_name="ended")
+    for event in job.events(follow=True):
+        if event["event"] == "{event}":
+            break
+    while "attempt" not in job.logs():
+        time.sleep(0.01)
+    """
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("end", "workers"), [("cancel", 0), ("cancel", 1), ("kill", 0)])
+@pytest.mark.parametrize(
+    ("stage", "attempts", "when"),
+    [("fetch", 1, " before attempt 2"), ("wait", 2, None)],
+)
+def test_only_calls_that_were_made_are_counted(project, end, workers, stage, attempts, when):
+    """Neither is one left out that was cut short, nor one told of that was still to come."""
+    if workers:
+        project.write(
+            "my.config.yaml",
+            """\
+            execution_implementation:
+              executor_type: vcat.ProcessPoolExecutor
+              constructor_keyword_arguments: {workers: 1}
+            """,
+        )
+    project.write("train.py", REPEATED.format(stage=stage, event="stage failed"))
+    project.run("train.py")
+    read = project.ask(
+        f"""
+        import os, signal
+        job = get_job("ended")
+        running = job.stages()[0]
+        if "{end}" == "cancel":
+            job.cancel()
+        else:
+            pid = next(e["pid"] for e in job.events() if e["event"] == "job started")
+            os.kill(pid, signal.SIGKILL)
+            job.wait_for_deployment_to_complete(timeout=60)
+        (record,) = job.stages()
+        document = job.provenance()["stages"][0]
+        print(json.dumps([running[:4], running.attempts, record.to_json(), document]))
+        """
+    )
+    running, called, record, document = read
+    assert (running[3], called) == ("running", 1)
+    said = "the job was ended by signal 15 (SIGTERM)" + (when or "")
+    if end == "kill":
+        said = f"the job failed{when or ' while it ran'}: killed by signal 9 (SIGKILL)"
+    assert (record["status"], record["attempts"]) == ("failed", attempts)
+    assert (record["error"], record["cut_short"]) == (said, True)
+    if end == "cancel":
+        assert (document["attempts"], document["cut_short"]) == (attempts, True)
+        assert document["errors"] == ["OSError: refused", said]
 
 
 def test_stages_in_workers_are_ended_too(project):
@@ -292,3 +367,73 @@ def test_stages_in_workers_are_ended_too(project):
     assert read["complete"] is True
     assert read["stages"] == [["wait", "failed"], ["wait#2", "failed"], ["both", "not run"]]
     assert read["logs"] == [f"begun {each}\ncleaned up {each}\n" for each in "ab"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "number"), [("SIGTERM", 15), ("SIGINT", 2)])
+def test_a_worker_that_is_ended_alone_is_no_end_of_the_job(project, name, number):
+    """Its stage has failed, is called again where it may be, and what else runs goes on."""
+    project.write(
+        "my.config.yaml",
+        """\
+        execution_implementation:
+          executor_type: vcat.ProcessPoolExecutor
+          constructor_keyword_arguments: {workers: 2}
+        """,
+    )
+    project.write(
+        "train.py",
+        """\
+        import os, signal, sys, time
+        from vcat import *
+
+        @stage
+        def wait(name):
+            print("pid", os.getpid(), flush=True)
+            try:
+                time.sleep(600)
+            finally:
+                print("cleaned up", flush=True)
+
+        @stage(retries=1)
+        def again(name):
+            if not os.path.exists("again"):
+                open("again", "w").close()
+                time.sleep(0.1)
+                os.kill(os.getpid(), getattr(signal, name))
+                time.sleep(600)
+            return name
+
+        @stage
+        def both(*values):
+            return values
+
+        deployment = both(wait("a"), again(sys.argv[1])).run(job_name="ended")
+        for line in deployment.logs(follow=True):
+            if line.startswith("pid"):
+                os.kill(int(line.split()[1]), getattr(signal, sys.argv[1]))
+                break
+        deployment.wait_for_deployment_to_complete(timeout=60)
+        """,
+    )
+    project.run("train.py", name)
+    read = project.ask(
+        """
+        job = get_job("ended")
+        print(json.dumps({
+            "status": job.status()[:3],
+            "stages": [[e.id, e.status, e.attempts, e.error] for e in job.stages()],
+            "log": job.logs(stage="wait"),
+            "again": [e["error"] for e in job.events() if e["event"] == "stage failed"],
+        }))
+        """
+    )
+    said = f"WorkerEndedError: its process was ended by signal {number} ({name})"
+    assert read["status"] == ["failed", 1, said]
+    assert read["stages"] == [
+        ["wait", "failed", 1, said],
+        ["again", "completed", 2, None],
+        ["both", "not run", 0, None],
+    ]
+    assert read["log"].splitlines()[1] == "cleaned up"
+    assert read["again"] == [said]

@@ -52,8 +52,10 @@ BODIES = {
     "its results cannot be archived": 'open("{values}", "w").close(); return number',
     "it cannot be handed over": "return number",
     "who submits it is killed when it has handed it over": "return number",
-    "`cancel()`, but it ignores SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-    + WAITING,
+    **dict.fromkeys(
+        ("`cancel()`, but it ignores SIGTERM", "the same, but it ignores SIGTERM"),
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAITING,
+    ),
 }
 
 #: The time limit of the stage, where it has one.
@@ -117,6 +119,8 @@ CONFIGURED = {
     "who submits it is killed while it hands it over": ("deployments:KilledWhile", ""),
     "who submits it is killed when it has handed it over": ("deployments:KilledAfter", ""),
     "it takes longer than its `timeout`": ("vcat.LocalShellJobDeployment", ", timeout: 1"),
+    # Long enough for a busy machine to come to where it ignores the signal.
+    "the same, but it ignores SIGTERM": ("vcat.LocalShellJobDeployment", ", timeout: 5"),
 }
 
 
@@ -175,6 +179,9 @@ def harm(project, how):
     if how == "`cancel()`" or how.startswith("`cancel()`,"):
         processes(project)
         project.ask("get_job('job').cancel(); print(0)")
+    elif how == "`kill()`":
+        processes(project)
+        project.ask("get_job('job').kill(); print(0)")
     elif how == "its process is killed":
         os.kill(processes(project)[0], signal.SIGKILL)
     elif how == "its shell is killed":

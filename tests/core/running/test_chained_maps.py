@@ -80,6 +80,10 @@ class Witness:
     def value(self, number, parts, digest):
         self.values[number] = codec.loads(b"".join(parts), digest)
 
+    def gathered(self, number, items):
+        self.values[number] = [self.values.pop(each) for each in items]
+        return "items:"
+
     def counted(self, number, digest):
         pass
 
@@ -274,7 +278,7 @@ def test_the_values_of_a_chain_are_there_one_at_a_time():
 
 
 @both
-def test_a_map_that_is_kept_has_all_its_values(workers):
+def test_a_persisted_map_has_all_its_values(workers):
     """Those that the map over it has had already included."""
     it, witness = script(), Witness()
     end = it["second"].map(it["first"].map([0, 1, 2]).disable_caching().persist())

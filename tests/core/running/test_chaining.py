@@ -80,30 +80,20 @@ def test_the_value_of_an_item_goes_when_its_partners_have_it():
     assert [schedule.are_kept(each) for each in (0, 1, 2)] == [False, False, True]
 
 
-@pytest.mark.parametrize("kept", [(), (0,)])
-def test_the_values_of_items_stay_while_the_map_itself_is_needed(kept):
-    """By a reader of the whole list, or to be kept; nobody waits for that who needs an item."""
-    schedule = Schedule([(), (0,), (0,), (1, 2)][: 2 if kept else 4], {1: (0,)}, kept)
+def test_the_values_of_items_stay_while_the_map_itself_is_needed():
+    """By a reader of the whole list; nobody waits for that who needs an item."""
+    schedule = Schedule([(), (0,), (0,), (1, 2)], {1: (0,)})
     items = []
     for number in (0, 1):
         assert schedule.take() == number
         schedule.expand(number, 2)
         items += schedule.items(number)
     assert schedule.are_kept(0)
-    for each in (items[0], items[2], items[1]):
+    for each in (items[0], items[2], items[1], 0, items[3], 1):
         assert schedule.take() == each
         assert schedule.complete(each) == []
-    assert schedule.take() == 0
-    released = schedule.complete(0)
-    assert schedule.take() == items[3]
-    assert schedule.complete(items[3]) == ([items[1]] if kept else [])
-    assert schedule.take() == 1
-    if kept:
-        assert released == [items[0], 0]
-    else:
-        assert schedule.complete(1) == []
-        assert schedule.take() == 2
-        assert schedule.complete(2) == [items[0], items[1], 0]
+    assert schedule.take() == 2
+    assert schedule.complete(2) == [items[0], items[1], 0]
 
 
 def test_a_map_over_two_maps_over_one_has_an_item_when_both_have():
@@ -289,8 +279,7 @@ def test_random_graphs_of_maps(seed):
         for n, inputs in enumerate(upstream)
         if maps[n] and (found := tuple(e for e in inputs if maps[e] and random_.random() < 0.8))
     }
-    kept = [n for n in range(count) if maps[n] and random_.random() < 0.2]
-    schedule = Schedule(upstream, zipped, kept)
+    schedule = Schedule(upstream, zipped)
     failing = random_.random() * 0.15
     partners, there, failed, started, spoiled = {}, set(), set(), [], []
 

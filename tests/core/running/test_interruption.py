@@ -66,3 +66,32 @@ def test_a_request_during_a_fork_is_not_lost():
         [sys.executable, "-c", FORK], capture_output=True, text=True, check=False, timeout=60
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True set()\n", "")
+
+
+ENDED = """\
+import os, signal, time
+from vcat._running.process import interruption
+
+watching = interruption.Interruption(ends_when_idle=True)
+watching.watch()
+if {held}:
+    watching.hold()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+except interruption.CancelledError:
+    print("cleaned up", flush=True)
+watching.obey()
+"""
+
+
+@pytest.mark.parametrize(("held", "printed"), [(True, ""), (False, "cleaned up\n")])
+def test_a_worker_ends_by_the_signal_that_ends_it(held, printed):
+    """Whoever runs it is told of the signal: with a task when that has ended, at once without."""
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDED.format(held=held)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGTERM, printed, "")

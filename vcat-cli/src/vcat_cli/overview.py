@@ -132,7 +132,8 @@ def _job_lines(shown: _Job) -> list[str]:
         if each.error is not None and each.status == "failed":
             lines += ["", f"stage {escape(each.id)}: {escape(each.error)}"]
     if more:
-        lines += ["", f"{more} more failed items of maps; --json has all"]
+        items = f"item{'s' * (more != 1)}"
+        lines += ["", f"{more} more failed {items} of maps; --json has all"]
     if shown.artifacts:
         lines += ["", *_artifact_lines(shown.artifacts, wide)]
     return lines
@@ -163,7 +164,8 @@ def _item_counts(stages: list[StageRecord]) -> dict[int, str]:
     said = {}
     for each_map, of_map in counts.items():
         parts = [f"{of_map[status]} {status}" for status in _STATUSES if status in of_map]
-        said[each_map] = f"{sum(of_map.values())} items: {', '.join(parts)}"
+        total = sum(of_map.values())
+        said[each_map] = f"{total} item{'s' * (total != 1)}: {', '.join(parts)}"
     return said
 
 
@@ -171,7 +173,9 @@ def _marked(stage: StageRecord, document: dict[str, Any] | None) -> str:
     """The status of a stage, its attempts, and what its result may depend on unchecked."""
     said = []
     if stage.status == "running" and stage.attempts:
-        said.append(f"attempt {stage.attempts + 1}")
+        waits = (stage.again_at or 0.0) - time.time()
+        when = f" in {waits:.0f} s" if waits > 0 else ""
+        said.append(f"attempt {stage.attempts + 1}{when}")
     elif stage.attempts > 1:
         said.append(f"{stage.attempts} attempts")
     used = marks(stage_provenance(document, stage.id))

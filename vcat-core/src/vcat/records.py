@@ -105,8 +105,8 @@ class StageRecord(NamedTuple):
         ended_at: When it ended.
         key: The cache key, 64 hex digits; ``None`` where the stage is not cached.
         output: The digest of its result as ``algorithm:hex``; ``None`` without a stored result.
-        attempts: How often the function was called; 0 for a cached stage. While it runs, how often
-            it was called in vain.
+        attempts: How often the function was called, the call included that was cut short; 0 for a
+            cached stage. While it runs, how often it was called in vain.
         file: The file of the function, relative to the project where it lies inside.
         line: The line in *file*.
         error: The first line of what it raised.
@@ -114,6 +114,8 @@ class StageRecord(NamedTuple):
         items: How many items a map has, as far as that is known; ``None`` for other stages. Each
             has a record of its own.
         item_of: The number of the map that it is an item of.
+        again_at: While it waits to be called again after a call that failed, when that will be.
+        cut_short: Whether it is ``failed`` because its job ended before it did.
     """
 
     id: str
@@ -131,6 +133,8 @@ class StageRecord(NamedTuple):
     computed_by: str | None = None
     items: int | None = None
     item_of: int | None = None
+    again_at: float | None = None
+    cut_short: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
@@ -185,9 +189,10 @@ class Bundle(NamedTuple):
     A deployment puts the archive, under the name ``bundle.tgz``, and every one of *files* into one
     fresh private directory where the job shall run, and starts ``bash -p <directory>/run.sh`` with
     *environment* added to the variables, ``VCAT_PYTHON`` naming the interpreter (``python3`` on
-    ``PATH`` if not), and standard output and error going to ``output.log`` beside it. ``run.sh`` is
-    a constant, never edited; it changes to its directory, runs the job there and writes
-    ``exit.json``, ``{"format":1,"exit_code":N}``, when the job has ended in whatever way.
+    ``PATH`` if not), ``VCAT_LOG_LIMIT`` how many bytes are kept of what each stage prints (1 GiB if
+    not), and standard output and error going to ``output.log`` beside it. ``run.sh`` is a constant,
+    never edited; it changes to its directory, runs the job there and writes ``exit.json``,
+    ``{"format":1,"exit_code":N}``, when the job has ended in whatever way.
 
     Attributes:
         job_name: The name of the job, fit for a file name.
@@ -229,7 +234,10 @@ def _checked(cls: Any, value: object, kind: str) -> dict[str, Any]:
         optional = name in cls._field_defaults and cls._field_defaults[name] is None
         if content is None and optional:
             continue
-        if not isinstance(content, _TYPES[expected]) or isinstance(content, bool):
+        # True is a number to Python, and to nobody who reads a record.
+        if not isinstance(content, _TYPES[expected]) or isinstance(content, bool) != (
+            expected == _BOOLEAN
+        ):
             raise FormatError(f"{kind} record: {name} is {str(content)[:80]!r}, not {expected}")
     for name in cls._fields:
         if name not in arguments and name not in cls._field_defaults:
@@ -237,9 +245,12 @@ def _checked(cls: Any, value: object, kind: str) -> dict[str, Any]:
     return arguments
 
 
+_BOOLEAN = "true or false"
+
 #: What a field holds, where it is not a text.
 _EXPECTED = {
-    **dict.fromkeys(("submitted_at", "started_at", "ended_at"), "a time"),
+    **dict.fromkeys(("submitted_at", "started_at", "ended_at", "again_at"), "a time"),
+    "cut_short": _BOOLEAN,
     **dict.fromkeys(("exit_code", "stages_done", "stages_cached"), "a whole number"),
     **dict.fromkeys(("stages", "number", "attempts", "line", "items", "item_of"), "a whole number"),
     **dict.fromkeys(("parameters", "metrics", "tags"), "an object"),
@@ -250,4 +261,5 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "a time": (int, float),
     "a whole number": (int,),
     "an object": (dict,),
+    _BOOLEAN: (bool,),
 }

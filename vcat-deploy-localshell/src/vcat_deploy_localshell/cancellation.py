@@ -8,7 +8,7 @@ from typing import Any
 
 from vcat.errors import BackendError
 from vcat.records import TERMINAL_STATES
-from vcat_deploy_localshell import process, record, state, tree
+from vcat_deploy_localshell import process, reason, record, state, tree
 from vcat_deploy_localshell.place import Place
 from vcat_deploy_localshell.process import Process
 
@@ -21,7 +21,7 @@ def cancel(place: Place) -> None:
         BackendError: It runs where nothing here can reach it.
     """
     if state.look(place).state == "queued":
-        state.abandon(place, "cancelled", None)
+        state.abandon(place, "cancelled", reason.UNBEGUN)
     if state.look(place).state in TERMINAL_STATES:
         return
     claim = state.read_claim(place) or {}

@@ -22,6 +22,7 @@ def kill(place: Place) -> None:
         if life.is_here:
             # Before the first signal, so that nobody takes a killed job for one that failed.
             record.write_once(place.record(record.CANCEL), b"")
+            record.write_once(place.record(record.KILL), b"")
             # The supervisor first: it would say that its job was killed, or give it its grace.
             if life.process is not None:
                 process.send(life.process, signal.SIGKILL)

@@ -12,6 +12,7 @@ for _name in sorted(dir(_signal)):
 RESTARTED = "the machine was started again while it ran"
 KILLED = "its supervisor was killed, and its processes are gone and left no exit code"
 ABANDONED = "the process that submitted it ended before it could be started"
+UNBEGUN = "it was cancelled before it began"
 UNSUPERVISED = "its supervisor was killed; it goes on without one"
 
 
@@ -37,6 +38,14 @@ def explain(code: int, memory: str = "") -> str:
     if number is None:
         return f"exit code {code}"
     return f"killed by {signalled(number)}" + (memory if number == _signal.SIGKILL else "")
+
+
+def forced(grace: float, number: int = _signal.SIGTERM) -> str:
+    """Return the reason of a job that had to be killed, where it was asked to end by a signal."""
+    if not grace:
+        return f"killed by {signalled(_signal.SIGKILL)}"
+    seconds = f"{grace:g} second{'s' * (grace != 1)}"
+    return f"did not end within {seconds} of {_NAMES[number]} and was killed"
 
 
 def overdue(seconds: float) -> str:

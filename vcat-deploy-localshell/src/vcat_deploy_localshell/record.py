@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: Their names, in the directory that the job does not know about.
-JOB, CLAIM, ENDING, END, CANCEL, BEAT, GAP = (
-    *("job.json", "supervisor.json", "ending.json", "end.json", "cancel", "beat", "gap.json"),
+JOB, CLAIM, ENDING, END, GAP = (
+    *("job.json", "supervisor.json", "ending.json", "end.json", "gap.json"),
 )
+CANCEL, KILL, BEAT = "cancel", "kill", "beat"
 
 #: How many bytes are kept free for the record of the end, which must fit even a full disk.
 RESERVED = 4096

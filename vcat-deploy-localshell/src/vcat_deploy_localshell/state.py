@@ -21,6 +21,9 @@ LEASE = 600.0
 #: After how many seconds a supervisor of another container has begun, if it ever does.
 START = 60.0
 
+#: A file that was written so many seconds in the future, as it says, tells nothing.
+_AHEAD = 60.0
+
 
 class Life:
     """Whether the supervisor of a job lives, and where.
@@ -69,9 +72,11 @@ def look(place: Place) -> DeploymentStatus:
     if ended is not None:
         return ended
     if life.same_boot and job_tree(claim).living():
+        _show_life(place)
         return DeploymentStatus("running", reason=reason.UNSUPERVISED, started_at=started)
     if not life.same_boot and not life.restarted:  # nothing to be written down for ever
-        return DeploymentStatus("lost", reason=_elsewhere(claim, life), started_at=started)
+        ended_at = max(started, time.time() - life.silent)
+        return DeploymentStatus("lost", None, _elsewhere(claim, life), started, ended_at)
     return settle(place, claim, *_judge(place, life))
 
 
@@ -147,7 +152,9 @@ def _judge(place: Place, life: Life) -> tuple[str, int | None, str | None]:
     """What a job is that has no process and no record of its end: state, exit code, why."""
     code = record.read_exit_code(place.directory)
     if os.path.exists(place.record(record.CANCEL)):
-        return "cancelled", code, None
+        at_once = os.path.exists(place.record(record.KILL))
+        why = reason.forced(0) if at_once else reason.KILLED
+        return "cancelled", code, why if code is None else None
     ending = read_json(place.record(record.ENDING))
     if ending is not None:  # the supervisor has begun to end it
         return ending["state"], code, ending["reason"]
@@ -168,7 +175,7 @@ def settle(
         "reason": why,
         "out_of_memory": False,
         "started_at": claim["started_at"],
-        "ended_at": max(_last_sign(place), claim["started_at"]),
+        "ended_at": max(min(_last_sign(place), time.time()), claim["started_at"]),
         **{name: claim[name] for name in ("pid", "started", "boot_id", "namespace", "host")},
         "shell": None,
         "left_behind": [],
@@ -186,23 +193,31 @@ def settle(
 
 
 def _last_sign(place: Place) -> float:
-    """When the job was seen alive for the last time."""
-    found = []
-    for path in (
-        os.path.join(place.directory, "exit.json"),
-        place.record("output.log"),
-        place.record(record.BEAT),
-        place.record(record.CANCEL),
-    ):
+    """When the job was seen alive for the last time: the last that it or its supervisor wrote."""
+    paths = [place.record(each) for each in ("output.log", record.BEAT, record.CANCEL)]
+    with suppress(OSError), os.scandir(place.directory) as entries:
+        paths += [each.path for each in entries if each.is_file(follow_symlinks=False)]
+    found = [0.0]
+    for path in paths:
         with suppress(OSError):
             found.append(os.stat(path).st_mtime)
-    return max(found, default=0.0)
+    # A job may give its files any time; the clock of a server is ahead by a little only.
+    latest = time.time() + _AHEAD
+    return max(each for each in found if each < latest)
+
+
+def _show_life(place: Place) -> None:
+    """Give the sign of life of a job that has no supervisor any more to do so."""
+    with suppress(OSError):
+        os.utime(place.record(record.BEAT))
 
 
 def _elsewhere(claim: dict[str, Any], life: Life) -> str | None:
     if life.same_boot:
         return None
-    return f"on {claim['host']}, where its last sign of life was {life.silent:.0f} seconds ago"
+    silent = round(life.silent)
+    ago = f"{silent} second{'s' * (silent != 1)} ago"
+    return f"on {claim['host']}, where its last sign of life was {ago}"
 
 
 def reap(pid: int) -> None:

@@ -194,19 +194,19 @@ class Supervisor:
         while self.status is None:
             now = time.monotonic()
             if self.timeout is not None and now - began >= self.timeout:
-                self._announce("timed out", reason.overdue(self.timeout))
-                self._end()
-                return "timed out", reason.overdue(self.timeout)
+                why = reason.overdue(self.timeout)
+                self._announce("timed out", why)
+                forced = self._end()
+                return "timed out", why if forced is None else f"{why}, {forced}"
             if self.timeout is not None:
                 pause = min(pause, began + self.timeout - now)
             number = self._pause(pause)
             if number in _ASKED and self.status is None:
                 if os.path.exists(self._path(record.CANCEL)):
-                    self._end()
-                    return "cancelled", None
-                self._announce("failed", f"ended by {reason.signalled(number)}")
-                self._end(number)
-                return "failed", f"ended by {reason.signalled(number)}"
+                    return "cancelled", self._end()
+                why = f"ended by {reason.signalled(number)}"
+                self._announce("failed", why)
+                return "failed", self._end(number) or why
             now = time.monotonic()
             if now - beaten >= BEAT:
                 beaten = now
@@ -225,10 +225,11 @@ class Supervisor:
         except OSError:  # the disk is full, and this process will most likely live to say it
             pass
 
-    def _end(self, number: int = _signal.SIGTERM) -> None:
-        """End the job with all its processes."""
+    def _end(self, number: int = _signal.SIGTERM) -> str | None:
+        """End the job with all its processes; return that it had to be killed, if it had."""
         self.survivors = _names(self.tree.end(self.grace, self._pause, number))
         self._reap()
+        return reason.forced(self.grace, number) if self._exit_code() is None else None
 
     def _clear(self) -> list[str]:
         """End what the job has left behind; return the names of the commands."""

@@ -76,12 +76,9 @@ class Graph:
         lengths = [len(each) for each in sequences]
         if min(lengths) != max(lengths):
             raise GraphError(differing(lengths))
-        options = whole.options
-        if options.persist:
-            options = options.replace(persist=False)  # it is the list that is kept
         items = range(len(self.stages), len(self.stages) + lengths[0])
         for args in zip(*sequences, strict=True):
-            item = Stage(whole.function, args, whole.kwargs, options)
+            item = Stage(whole.function, args, whole.kwargs, whole.options)
             self._close(item, _promises(item))
         self.items[number] = items
         return items
@@ -200,7 +197,8 @@ class Graph:
         Raises:
             GraphError: One in *given* is not in the graph, or one has neither value nor default.
         """
-        problems = [self._unknown(str(name)) for name in given if name not in self.parameters]
+        unknown = tuple(str(name) for name in given if name not in self.parameters)
+        problems = [self._unknown(name) for name in unknown]
         values = {}
         for name, (parameter, place) in self.parameters.items():
             value = given.get(name, parameter.default)
@@ -216,7 +214,9 @@ class Graph:
                 )
             values[name] = value
         if problems:
-            raise GraphError("\n".join(problems))
+            error = GraphError("\n".join(problems))
+            error.unknown = unknown
+            raise error
         return values
 
     def _unknown(self, name: str) -> str:

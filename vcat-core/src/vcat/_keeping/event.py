@@ -159,7 +159,9 @@ def fold_stages(
         if kind == "stage started":
             records[number] = records[number]._replace(status="running", started_at=each["time"])
         elif kind == "stage failed" and isinstance(each.get("attempt"), int):
-            records[number] = records[number]._replace(attempts=each["attempt"])
+            delay = each.get("delay")
+            again_at = each["time"] + delay if isinstance(delay, int | float) else None
+            records[number] = records[number]._replace(attempts=each["attempt"], again_at=again_at)
         elif kind == "stage ended":
             changes = {name: each[name] for name in _ENDED if name in each}
             started = records[number].started_at
@@ -168,6 +170,7 @@ def fold_stages(
             records[number] = records[number]._replace(
                 started_at=each.get("started_at", started),
                 ended_at=each["time"],
+                again_at=None,
                 **changes,
             )
         elif kind == "stage mapped":
@@ -182,7 +185,7 @@ def single(records: Iterable[StageRecord]) -> list[StageRecord]:
     return [each for each in known if each.number not in maps]
 
 
-_ENDED = ("status", "key", "output", "attempts", "error", "computed_by")
+_ENDED = ("status", "key", "output", "attempts", "error", "computed_by", "cut_short")
 
 
 def _add_items(records: list[StageRecord], number: int, first: Any, count: Any) -> None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import ask
+from vcat._looking.cut import say_end
 from vcat._looking.jobs import find
+from vcat._looking.patience import Patience
 from vcat._plugins.configuration import Configuration, load
 from vcat.errors import UnknownJobError, VcatError
 from vcat.records import StageRecord
+
+#: What becomes of items of a map, as it is said of how many of them.
+_OF_ITEMS = {
+    "cached": "cached",
+    "runs": "to run",
+    "missing": "to run unless another job has computed them",
+}
 
 
 class StageForecast(NamedTuple):
@@ -19,22 +29,41 @@ class StageForecast(NamedTuple):
 
     Attributes:
         id: The stage.
-        outcome: ``cached``; ``runs``; or ``depends``, where the results of stages that run decide.
-        reason: Why, in words; empty for ``cached``.
+        outcome: ``cached``; ``runs``; ``missing`` where its key is not known, so that it runs
+            unless another job has computed it; or ``depends``, where the results of stages before
+            it decide that may be others than they were.
+        reason: Why, in words; empty for ``cached``, and where ``items`` say it.
+        items: Of a map whose items are known, how many of them there are of each outcome.
     """
 
     id: str
     outcome: str
     reason: str = ""
+    items: Mapping[str, int] | None = None
 
     @property
     def text(self) -> str:
-        """The forecast as a line: ``fit: failed before, runs``."""
+        """The forecast as a line: ``fit: runs: failed before``."""
         if self.outcome == "cached":
             return f"{self.id}: cached"
-        if self.outcome == "runs":
-            return f"{self.id}: {self.reason}, runs"
-        return f"{self.id}: cached or runs: {self.reason}"
+        because = f": {self.reason}" if self.reason else ""
+        if self.items is not None:
+            parts = [
+                f"{count:,} {said if count > 1 else said.replace('them', 'it')}"
+                for each, said in _OF_ITEMS.items()
+                if (count := self.items.get(each))
+            ]
+            count = sum(self.items.values())
+            items = f"{count:,} item{'s' * (count != 1)}"
+            return f"{self.id}: {items}: {', '.join(parts)}{because}"
+        return f"{self.id}: {_SAID[self.outcome]}{because}"
+
+
+_SAID = {
+    "runs": "runs",
+    "missing": "runs unless another job has computed it",
+    "depends": "cached or runs",
+}
 
 
 def forecast(name: str, given: Mapping[str, Any]) -> list[StageForecast]:
@@ -44,65 +73,123 @@ def forecast(name: str, given: Mapping[str, Any]) -> list[StageForecast]:
     document = JobArchive(configuration.archives, job.job_name).fetch_document("definition")
     if document is None:
         raise UnknownJobError(f"job {job.job_name} has left no definition in its archive")
-    described: list[Mapping[str, Any]] = document["stages"]
-    records = job.stages()
-    items: dict[int | None, list[StageRecord]] = {}
-    for each in records[len(described) :]:
-        items.setdefault(each.item_of, []).append(each)
-    ended: list[StageForecast] = []
-    for record, stage in zip(records, described, strict=False):
-        reason = _reason(record, items.get(record.number), configuration)
-        ended.append(_of_stage(record, reason, stage, ended, given))
-    hidden = {number for number, each in enumerate(described) if _takes_an_item(each)}
-    return [each for number, each in enumerate(ended) if number not in hidden]
+    with Patience() as patience:
+        job.place.limit_patience(patience)
+        status, records = job.status(), job.stages()
+    reason = f": {status.reason}" if status.reason else ""
+    end = f"job {job.job_name} {say_end(status.state)}{reason}"
+    return _Forecaster(document, records, given, configuration, end).forecast()
 
 
-def _of_stage(
-    record: StageRecord,
-    reason: str,
-    stage: Mapping[str, Any],
-    before: list[StageForecast],
-    given: Mapping[str, Any],
-) -> StageForecast:
-    promises = list(_promises([*stage.get("args", ()), *stage.get("kwargs", {}).values()]))
-    replaced = [str(name) for kind, name in promises if kind == "parameter" and name in given]
-    upstream = dict.fromkeys(number for kind, number in promises if kind == "stage")
-    open_ones = [before[each] for each in upstream if before[each].outcome != "cached"]
-    if _takes_an_item(stage):  # which says nothing of itself, but hands on what it is taken of
-        return open_ones[0] if open_ones else StageForecast(record.id, "cached")
-    if reason:
-        return StageForecast(record.id, "runs", reason)
-    if replaced:
-        names = ", ".join(replaced)
-        return StageForecast(record.id, "depends", f"{names} may have another value")
-    if open_ones:
-        ids = ", ".join(dict.fromkeys(each.id for each in open_ones))
-        return StageForecast(record.id, "depends", f"depends on the result of {ids}")
-    return StageForecast(record.id, "cached")
+class _Forecaster:
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        records: list[StageRecord],
+        given: Mapping[str, Any],
+        configuration: Configuration,
+        end: str,
+    ) -> None:
+        self._stages: list[Mapping[str, Any]] = document["stages"]
+        self._records = records
+        self._items: dict[int | None, list[StageRecord]] = {}
+        for each in records[len(self._stages) :]:
+            self._items.setdefault(each.item_of, []).append(each)
+        known = document.get("parameters", {})
+        changes = {name: _change(name, known.get(name), value) for name, value in given.items()}
+        self._changes = {name: said for name, said in changes.items() if said}
+        self._configuration = configuration
+        self._end = end
+
+    def forecast(self) -> list[StageForecast]:
+        made: list[StageForecast] = []
+        for record, stage in zip(self._records, self._stages, strict=False):
+            made.append(self._stage(record, stage, made))
+        return [each for each, e in zip(made, self._stages, strict=True) if not _takes_an_item(e)]
+
+    def _stage(
+        self, record: StageRecord, stage: Mapping[str, Any], before: list[StageForecast]
+    ) -> StageForecast:
+        nodes = [*stage.get("args", ()), *stage.get("kwargs", {}).values()]
+        promises = dict.fromkeys(_promises(nodes))
+        upstream = dict.fromkeys(number for kind, number in promises if kind == "stage")
+        open_ones = [before[each] for each in upstream if before[each].outcome != "cached"]
+        if _takes_an_item(stage):  # which says nothing of itself, but hands on what it is taken of
+            return open_ones[0] if open_ones else StageForecast(record.id, "cached")
+        options = stage.get("options", {})
+        wanted = options.get("cache")
+        if not (self._configuration.default_cache_enabled if wanted is None else wanted):
+            return StageForecast(record.id, "runs", "not cached")
+        changed = [
+            self._changes[name]
+            for kind, name in promises
+            if kind == "parameter" and name in self._changes
+        ]
+        cut = self._cut(record)
+        if open_ones:
+            ids = ", ".join(dict.fromkeys(each.id for each in open_ones))
+            what = "its items depend" if stage.get("map") else "depends"
+            reasons = [f"{what} on the result of {ids}", *changed, *cut]
+            return StageForecast(record.id, "depends", "; ".join(reasons))
+        if changed:
+            # An argument that is ignored leaves the key as it is.
+            outcome = "depends" if options.get("ignore") else "missing"
+            return StageForecast(record.id, outcome, "; ".join([*changed, *cut]))
+        if record.number in self._items:
+            return self._map(record, self._items[record.number])
+        if stage.get("map") and record.status == "not run":
+            count = stage.get("items")
+            if count:
+                return StageForecast(record.id, "missing", "not run before", {"missing": count})
+            said = "not run before, and how many items it has is not known"
+            return StageForecast(record.id, "missing", said)
+        return StageForecast(record.id, *self._single(record))
+
+    def _map(self, record: StageRecord, items: list[StageRecord]) -> StageForecast:
+        outcomes = [self._single(each)[0] for each in items]
+        counts = {each: outcomes.count(each) for each in _OF_ITEMS if each in outcomes}
+        outcome = next(each for each in ("runs", "missing", "cached") if each in counts)
+        return StageForecast(record.id, outcome, items=counts)
+
+    def _single(self, record: StageRecord) -> tuple[str, str]:
+        """Return what becomes of a stage whose inputs are what they were, and why."""
+        if record.key is None:
+            if record.status == "not run":
+                return "missing", "not run before"
+            if record.status == "running":
+                return "missing", "it runs"
+            if record.cut_short:
+                return "missing", "".join(self._cut(record))
+            return "runs", "failed before" if record.status == "failed" else "not cached"
+        try:
+            there = ask(self._configuration.cache, "contains", record.key)
+        except VcatError:
+            return "depends", "the cache does not answer"
+        if there:  # also where it has failed: another job may have done better since
+            return "cached", ""
+        return "runs", "failed before" if record.status == "failed" else "not in the cache any more"
+
+    def _cut(self, record: StageRecord) -> list[str]:
+        return [f"cut short when {self._end}"] if record.cut_short else []
 
 
-def _reason(
-    record: StageRecord, items: list[StageRecord] | None, configuration: Configuration
-) -> str:
-    """Why the stage would run whatever is upstream; empty where it need not.
+def _change(name: str, node: Any, value: object) -> str:
+    """Return what is another about a hyperparameter that is given, empty where nothing is."""
+    if not isinstance(node, dict) or "json" not in node or not isinstance(value, _SCALARS):
+        return f"{name} may have another value"
+    before = node["json"]
+    if type(before) is type(value) and before == value:
+        return ""
+    texts = json.dumps(value), json.dumps(before)
+    if max(map(len, texts)) > _MOST_SHOWN:
+        return f"{name} has another value"
+    return f"{name} is {texts[0]} instead of {texts[1]}"
 
-    Of a map, whose *items* are stages of their own, how many of them would.
-    """
-    if items is not None:
-        missing = sum(bool(_reason(each, None, configuration)) for each in items)
-        return f"{missing} of {len(items)} items missing" if missing else ""
-    if record.status == "not run":
-        return "not run before"
-    if record.status not in ("completed", "cached"):
-        is_cut = record.ended_at is None or record.attempts == 0
-        return "cut short before" if is_cut else "failed before"
-    if record.key is None:
-        return "not cached"
-    try:
-        there = ask(configuration.cache, "contains", record.key)
-    except VcatError:
-        return "the cache does not answer"
-    return "" if there else "not in the cache any more"
+
+#: Longer values are not shown.
+_MOST_SHOWN = 40
+
+_SCALARS = (bool, int, float, str, type(None))
 
 
 def _promises(nodes: list[Any]) -> Iterator[tuple[str, Any]]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import call, iterate
+from vcat._looking.cut import say_end
+from vcat._looking.patience import Patience
 from vcat._looking.reason import mapping, text
 from vcat.errors import VcatError
-from vcat.records import JOB_NAME, JobRecord
+from vcat.records import JOB_NAME, JobRecord, StageRecord
 
 if TYPE_CHECKING:
+    from vcat._looking.deployment import Deployment
     from vcat._plugins.configuration import Configuration
 
 #: How many earlier jobs are read for a stage that none of them has: what is older is not "the last
@@ -29,6 +33,7 @@ class History:
         project: The directory that they were submitted from.
         script: The script that submitted them.
         before: The job that they are earlier than; ``None`` for all.
+        patience: What they are looked at with where their end is not written down.
 
     Attributes:
         problems: What could not be read.
@@ -41,12 +46,15 @@ class History:
         project: str,
         script: str,
         before: JobRecord | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.problems: list[str] = []
         self.is_cut = False
         self._configuration = configuration
         self._script = project, script
         self._before = before
+        self._patience = patience or Patience()
+        self._rows: dict[str, JobRecord] = {}
         self._read: list[tuple[str, Mapping[str, Any], Stages]] = []
         self._unread = self._documents()
         self._times: dict[str, float | None] = {}
@@ -64,6 +72,13 @@ class History:
                 self._read.append(found)
             yield self._read[index]
             index += 1
+
+    def end_of(self, job_name: str) -> str:
+        """Return how one of the jobs has ended: ``failed: killed by signal 9 (SIGKILL)``."""
+        row = self._rows[job_name]
+        with suppress(VcatError):
+            row = self._look_at(job_name).current(row)
+        return say_end(row.state) + (f": {row.reason}" if row.reason else "")
 
     def submitted_at(self, job_name: str) -> float | None:
         """Return when a job was submitted; ``None`` where it is not listed any more."""
@@ -118,7 +133,39 @@ class History:
                 self.problems.append(str(error))
                 continue
             if document is not None:
-                yield row.job_name, document, stages_of(document)
+                self._rows[row.job_name] = row
+                stages = stages_of(document)
+                if document.get("complete") is False:
+                    stages = self._as_left(row.job_name, stages)
+                yield row.job_name, document, stages
+
+    def _as_left(self, job_name: str, stages: Stages) -> Stages:
+        """Return *stages* as a job left them that was killed, or has them now: its events tell."""
+        try:
+            records = {each.id: each for each in self._look_at(job_name).stages()}
+        except VcatError as error:
+            self.problems.append(str(error))
+            return stages
+        finally:
+            self._patience.close()
+        left = [_as_recorded(each, records.pop(text(each.get("id")), None)) for each in stages]
+        return left + [_as_recorded({}, each) for each in records.values()]
+
+    def _look_at(self, job_name: str) -> Deployment:
+        from vcat._looking.deployment import Deployment  # which shows what earlier jobs took
+
+        job = Deployment(self._configuration, job_name)
+        job.place.limit_patience(self._patience)
+        return job
+
+
+def _as_recorded(stage: Mapping[str, Any], record: StageRecord | None) -> Mapping[str, Any]:
+    if record is None or record.status in (stage.get("status"), "not run"):
+        return stage
+    known = {name: value for name, value in record._asdict().items() if value is not None}
+    # What the record of an item calls a number is an id in a provenance.
+    known.pop("item_of", None)
+    return {**stage, **known}
 
 
 def stages_of(document: Mapping[str, Any]) -> Stages:

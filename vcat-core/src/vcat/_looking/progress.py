@@ -23,6 +23,10 @@ _ESTIMATED_AFTER = 2.0
 #: How many earlier jobs are read to learn how long stages take.
 _DEPTH = 5
 
+#: So many columns a last line has, or more where the reason of a state needs them: it always has so
+#: many itself, which is enough for those of vcat's own, while an exception may say anything.
+_LINE, _REASON = 113, 70
+
 
 class Progress(NamedTuple):
     """How far a job has come.
@@ -33,8 +37,8 @@ class Progress(NamedTuple):
         done: How many of them have ended well.
         cached: How many of these came from the cache.
         failed: How many have failed.
-        running: The ids of those that run, with ``(attempt 2)`` where they were called in vain
-            before, and for how many seconds they have.
+        running: The ids of those that run, with ``(attempt 2)`` or ``(attempt 2 in 4.0 s)`` where
+            they were called in vain before, and for how many seconds they have.
         elapsed: For how many seconds the job has been running.
         left: How many seconds the rest took in earlier jobs; ``None`` where they do not tell.
     """
@@ -129,7 +133,7 @@ def measure(
         cached,
         statuses.count("failed"),
         tuple(
-            (_tried(each), max(0.0, now - (each.started_at or now)))
+            (_tried(each, now), max(0.0, now - (each.started_at or now)))
             for each in records
             if each.status == "running"
         ),
@@ -138,15 +142,18 @@ def measure(
     )
 
 
-def _tried(record: StageRecord) -> str:
+def _tried(record: StageRecord, now: float) -> str:
     """Return the id of a stage, and which call of its function it is where not the first."""
-    again = f" (attempt {record.attempts + 1})" if record.attempts else ""
-    return f"{record.id}{again}"
+    if not record.attempts:
+        return record.id
+    waits = (record.again_at or now) - now
+    when = f" in {spell(waits)}" if waits > 0 else ""
+    return f"{record.id} (attempt {record.attempts + 1}{when})"
 
 
 def describe(progress: Progress, width: int | None = None) -> str:
     """Return the progress as one line, of which what is done and left is within *width*."""
-    parts = [f"{progress.done} of {progress.total} stages done"]
+    parts = [f"{progress.done} of {_stages(progress.total)} done"]
     if progress.cached:
         parts.append(f"{progress.cached} cached")
     if progress.failed:
@@ -186,7 +193,17 @@ def summarize(job_name: str, status: DeploymentStatus, counts: Tally | None) -> 
     if status.started_at is not None and status.ended_at is not None:
         word = "in" if status.state == "completed" else "after"
         took = f" {word} {spell(max(0.0, status.ended_at - status.started_at))}"
-    stages = "" if counts is None else f", {counts.cached} of {counts.total} stages cached"
-    reason = f": {status.reason}" if status.reason else ""
-    state = SAID.get(status.state, status.state)
-    return f"{job_name} {state}{took}{stages}{reason}; vcat show {job_name}"
+    stages = "" if counts is None else f", {counts.cached} of {_stages(counts.total)} cached"
+    said = f"{job_name} {SAID.get(status.state, status.state)}{took}{stages}"
+    record = f"; vcat show {job_name}"
+    if not status.reason:
+        return f"{said}{record}"
+    room = max(_REASON, _LINE - len(said) - len(record))
+    reason = printable(status.reason)
+    if len(reason) > room:
+        reason = f"{reason[: room - 3]}..."
+    return f"{said}: {reason}{record}"
+
+
+def _stages(total: int) -> str:
+    return f"{total} stage{'s' * (total != 1)}"

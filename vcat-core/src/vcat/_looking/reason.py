@@ -15,8 +15,9 @@ class Reason(NamedTuple):
             ``extension``, ``sources``, ``reference``, ``value``, ``version``, ``seed``,
             ``argument``, ``file``, ``result``, ``library``, ``python``, ``recipe`` where that
             changed; ``first``, ``off``, ``not cached``, ``damaged``, ``unavailable``, ``gone``,
-            ``failed before``, ``not cached before``, ``key``, ``unknown`` for other causes.
-        name: Of what: ``clean.outliers``, ``C``, ``data.csv``, ``numpy``, the id of a stage.
+            ``failed before``, ``not cached before``, ``unfinished``, ``key``, ``unknown`` for other
+            causes.
+        name: Of what: ``clean.outliers``, ``C``, ``data.csv``, ``numpy``, the id of a stage, a job.
         before: What it was: a value, a version or a digest; ``None`` where there was none.
         after: What it is.
         text: All of it, for people.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.event import to_json
-from vcat._looking.history import DEPTH, History, Stages, is_item, items_in, stages_of
+from vcat._looking.history import DEPTH, History, is_item, items_in, stages_of
 from vcat._looking.jobs import find
+from vcat._looking.pair import pairs
 from vcat._looking.patience import Patience
 from vcat._looking.reason import Comparison, Reason, file_reason, mapping, text, texts
 from vcat._plugins.configuration import load
@@ -16,9 +17,6 @@ from vcat.records import StageRecord
 
 if TYPE_CHECKING:
     from vcat._looking.deployment import Deployment
-
-#: Of more stages of one name than this, those that nothing tells apart are compared in order.
-_MOST_ALIKE = 50
 
 
 class Explanation(NamedTuple):
@@ -93,13 +91,13 @@ def explain_job(name: str) -> JobExplanation:
     job = find(name)
     with Patience() as patience:
         job.place.limit_patience(patience)
-        return _explain_job(job)
+        return _explain_job(job, patience)
 
 
-def _explain_job(job: Deployment) -> JobExplanation:
+def _explain_job(job: Deployment, patience: Patience) -> JobExplanation:
     record = job.record()
     document = job.provenance()
-    history = History(load(os.getcwd()), record.project, record.script, record)
+    history = History(load(os.getcwd()), record.project, record.script, record, patience)
     complete = document is not None and document.get("complete") is not False
     if document is None or not complete:
         # Of a job that was killed, or still runs, the events tell more than what it wrote before.
@@ -138,8 +136,11 @@ def explain(document: Mapping[str, Any], history: History) -> list[Explanation]:
         if not unknown:
             break
         comparison = Comparison(document, then)
-        for number, last in _pairs(stages, unknown, earlier).items():
-            reasons = _compare(comparison, stages[number], last, job_name)
+        for number, last in pairs(stages, unknown, earlier).items():
+            if _is_bare(last) and last["key"] != stages[number].get("key"):
+                found.setdefault(number, (job_name, [_another_key(last, stages[number])]))
+                continue  # an older job may tell more of what has changed
+            reasons = _compare(comparison, stages[number], last, job_name, history)
             found[number] = job_name, reasons
             unknown.discard(number)
     explained = []
@@ -148,7 +149,7 @@ def explain(document: Mapping[str, Any], history: History) -> list[Explanation]:
         last_job, reasons = found.get(number, (None, []))
         if cause is not None:
             reasons = [cause]
-        elif number in unknown:
+        elif number in unknown and not reasons:
             reasons = [_first(history)]
         explained.append(_explanation(stage, reasons, last_job, history))
     return explained
@@ -178,8 +179,13 @@ def _ran(stage: Mapping[str, Any]) -> bool:
 
 
 def _is_cut(stage: Mapping[str, Any]) -> bool:
-    """Return whether the job ended while a stage ran: no call of it has come to an end."""
-    return stage.get("status") == "failed" and not stage.get("attempts")
+    """Return whether a stage failed because the job ended while it ran."""
+    return stage.get("status") == "failed" and bool(stage.get("cut_short"))
+
+
+def _is_bare(stage: Mapping[str, Any]) -> bool:
+    """Return whether of a stage's key nothing is known but what it comes to: from an event."""
+    return bool(text(stage.get("key"))) and not mapping(stage.get("key_parts"))
 
 
 def _cause(stage: Mapping[str, Any]) -> Reason | None:
@@ -212,11 +218,17 @@ def _off(stage: Mapping[str, Any]) -> Reason:
 
 
 def _compare(
-    comparison: Comparison, now: Mapping[str, Any], then: Mapping[str, Any], job_name: str
+    comparison: Comparison,
+    now: Mapping[str, Any],
+    then: Mapping[str, Any],
+    job_name: str,
+    history: History,
 ) -> list[Reason]:
     """Return why a stage that is cached ran, compared with the last time."""
+    if then.get("status") == "running":
+        return [_unfinished(job_name)]
     if _is_cut(now) and now.get("key") is None:
-        return [_of_cut((job_name, then))]
+        return [_of_cut((job_name, then), history)]
     lookup = mapping(now.get("lookup"))
     if lookup.get("outcome") == "changed":
         # There was an entry under this very key: what the stage read itself has changed since.
@@ -224,27 +236,35 @@ def _compare(
     if now.get("key") != then.get("key") and then.get("key") is not None:
         reasons = comparison.reasons(now, then)
         if then.get("status") == "failed":
-            reasons.append(_failed(job_name, then))
+            reasons.append(_failed(job_name, then, history))
         return reasons or [
             Reason("unknown", None, None, None, "its key is another, and no part of it tells why")
         ]
     if then.get("status") == "failed":
-        return [_failed(job_name, then)]
+        return [_failed(job_name, then, history)]
     if then.get("key") is None or then.get("not_cached") is not None:
         said = text(then.get("not_cached"))
         detail = f": {said}" if said not in ("", "off") else ""
         said = f"it was not cached the last time{detail}"
         return [Reason("not cached before", None, None, None, said)]
+    began, ended = now.get("started_at"), then.get("ended_at")
+    if isinstance(began, float) and isinstance(ended, float) and began < ended:
+        return [_unfinished(job_name)]
     return [Reason("gone", None, None, None, "its result is not in the cache any more")]
 
 
-def _of_cut(last: tuple[str, Mapping[str, Any]] | None, history: History | None = None) -> Reason:
-    """Return why a stage ran that has left no key, from the *last* time it was reached."""
-    if last is None and history is not None:
+def _of_cut(
+    last: tuple[str, Mapping[str, Any]] | None, history: History, status: str = "failed"
+) -> Reason:
+    """Return why a stage ran that has left no key (yet), from the *last* time it was reached."""
+    if last is None:
         return _first(history)
-    if last is not None and last[1].get("status") == "failed":
-        return _failed(*last)
-    return Reason("unknown", None, None, None, "it was cut short, and its key is not recorded")
+    if last[1].get("status") == "failed":
+        return _failed(*last, history)
+    said = "it runs, and its key is not recorded yet"
+    if status == "failed":
+        said = "it was cut short, and its key is not recorded"
+    return Reason("unknown", None, None, None, said)
 
 
 def _first(history: History) -> Reason:
@@ -252,9 +272,22 @@ def _first(history: History) -> Reason:
     return Reason("first", None, None, None, said)
 
 
-def _failed(job_name: str, then: Mapping[str, Any]) -> Reason:
-    said = "it was cut short the last time" if _is_cut(then) else "it failed the last time"
+def _failed(job_name: str, then: Mapping[str, Any], history: History) -> Reason:
+    said = "it failed the last time"
+    if _is_cut(then):
+        end = history.end_of(job_name)
+        said = f"it was cut short the last time, when job {job_name} {end}"
     return Reason("failed before", job_name, None, None, said)
+
+
+def _unfinished(job_name: str) -> Reason:
+    said = f"it had not ended yet in job {job_name}"
+    return Reason("unfinished", job_name, None, None, said)
+
+
+def _another_key(then: Mapping[str, Any], now: Mapping[str, Any]) -> Reason:
+    keys = text(then.get("key")), text(now.get("key"))
+    return Reason("key", None, *keys, "its key is another than the last time")
 
 
 def _observed(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Reason:
@@ -270,77 +303,6 @@ def _observed(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Rea
             return file_reason(name, text(before), None)
         return Reason("file", name, text(before) or None, text(after) or None, f"{what} changed")
     return file_reason(name, "", "")
-
-
-def _pairs(stages: Stages, wanted: Iterable[int], earlier: Stages) -> dict[int, Mapping[str, Any]]:
-    """Return for the *wanted* stages those of an earlier job that they were, where they were.
-
-    Ids are numbered in the order of execution, so one more call of a function shifts those of all
-    that follow: what is the same by its key comes first, then what is most alike, and of what is
-    equally alike, or too much, what has the same id.
-    """
-    then: dict[str, list[int]] = {}
-    for number, each in enumerate(earlier):
-        if each.get("status") not in (None, "not run") and items_in(each) is None:
-            then.setdefault(text(each.get("name")), []).append(number)
-    now: dict[str, list[int]] = {}
-    for number, each in enumerate(stages):
-        if items_in(each) is None:
-            now.setdefault(text(each.get("name")), []).append(number)
-    needed, found = set(wanted), {}
-    for name in {text(stages[number].get("name")) for number in needed} & then.keys():
-        pairs = _pairs_of_name(stages, now[name], earlier, then[name])
-        found.update({n: earlier[last] for n, last in pairs.items() if n in needed})
-    return found
-
-
-def _pairs_of_name(
-    stages: Stages, now: list[int], earlier: Stages, then: list[int]
-) -> dict[int, int]:
-    found: dict[int, int] = {}
-    taken: set[int] = set()
-    by_id = {earlier[number]["id"]: number for number in then}
-
-    def pair(number: int, last: int | None) -> None:
-        if last is not None and last not in taken and number not in found:
-            found[number] = last
-            taken.add(last)
-
-    same_id = {number: by_id.get(stages[number]["id"]) for number in now}
-    for number, last in same_id.items():
-        if last is not None and text(stages[number].get("key")) == earlier[last].get("key"):
-            pair(number, last)
-    by_key = {text(earlier[last].get("key")): last for last in then if last not in taken}
-    by_key.pop("", None)
-    for number in now:
-        pair(number, by_key.get(text(stages[number].get("key"))))
-    left = [number for number in now if number not in found]
-    free = [last for last in then if last not in taken]
-    if max(len(left), len(free)) <= _MOST_ALIKE:
-        alike = [
-            (-_likeness(stages[number], earlier[last]), same_id[number] != last, number, last)
-            for number in left
-            for last in free
-        ]
-        for *_, number, last in sorted(alike):
-            pair(number, last)
-        return found
-    for number, last in same_id.items():
-        pair(number, last)
-    rest = iter([last for last in free if last not in taken])
-    for number in left:
-        if number not in found:
-            pair(number, next(rest, None))
-    return found
-
-
-def _likeness(now: Mapping[str, Any], then: Mapping[str, Any]) -> int:
-    """Return how many ingredients of two keys are the same."""
-    parts, earlier = mapping(now.get("key_parts")), mapping(then.get("key_parts"))
-    same = sum(bool(parts.get(e) == earlier.get(e)) for e in ("code", "version"))
-    old = mapping(earlier.get("arguments"))
-    arguments = mapping(parts.get("arguments"))
-    return same + sum(bool(old.get(name) == each) for name, each in arguments.items())
 
 
 def _explain_events(records: list[StageRecord], history: History) -> list[Explanation]:
@@ -360,8 +322,8 @@ def _explain_events(records: list[StageRecord], history: History) -> list[Explan
         reasons: list[Reason] = []
         last_job, key = last.get(each.id, (None, None))
         if each.items is None and each.status in ("completed", "failed", "running"):
-            if _is_cut(each._asdict()) and each.key is None:
-                reasons = [_of_cut(reached.get(each.id), history)]
+            if each.key is None and (each.cut_short or each.status == "running"):
+                reasons = [_of_cut(reached.get(each.id), history, each.status)]
             else:
                 reasons = [_by_key(each, key, history)]
         when = None if each.computed_by is None else history.submitted_at(each.computed_by)

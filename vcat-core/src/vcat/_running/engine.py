@@ -62,10 +62,7 @@ class Engine(MapSteps, RecoverySteps):
         self._cached_by_default = cached_by_default
         self._observer = observer
         self._values = Values(len(graph.stages), cache, self._warn_of_change)
-        chained = graph.zipped()
-        read = {each for maps in chained.values() for each in maps}
-        kept = [each for each in read if graph.stages[each].options.persist]
-        self._schedule = Schedule(graph.upstream, chained, kept)
+        self._schedule = Schedule(graph.upstream, graph.zipped())
         self._maps = {}
         self._failures = []
         self._last = len(graph.stages) - 1

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.codec import loads, serialize
-from vcat._keeping.digest import digest_parts
+from vcat._keeping.digest import digest_items, digest_parts
 from vcat._running.workers.exchange import map_file
 from vcat.errors import UnpicklableError, VcatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from vcat._keeping.entry import Entry
     from vcat._keeping.layout import Data
@@ -56,12 +55,6 @@ class _Gone:
 _GONE = _Gone()
 
 _NOBODY = range(0)
-
-
-def digest_items(digests: Sequence[str]) -> str:
-    """Return what the list of results counts by that count by *digests*."""
-    joined = "\n".join(digests).encode()
-    return "items:" + sha256(b"items %d\n" % len(digests) + joined).hexdigest()
 
 
 class Values:

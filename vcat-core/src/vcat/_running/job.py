@@ -255,6 +255,7 @@ class _RunningJob:
             where = f" while {named} ran" if named else ""
             _print(f"vcat: the job was {reason}{where}\n")
         self.workplace.leave(journal.warn)
+        journal.keep_logs()
         outcome = {
             "job_name": self.name,
             "state": state,
@@ -262,7 +263,7 @@ class _RunningJob:
             "started_at": self.started_at,
             "ended_at": time.time(),
             "result": journal.values.get(last) if state == "completed" else None,
-            "values": list(journal.values.values()),
+            "values": journal.kept(),
             "artifacts": journal.artifacts,
             "error": failure,
             "errors": [] if failure is None else self.failures or [failure],

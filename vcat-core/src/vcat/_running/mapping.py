@@ -243,11 +243,14 @@ class MapSteps:
         # Without what it is not asked for again: it stays until the last reader has the value.
         kept = type(entry)(entry.output, "", "", (), _NOTHING, (content,))
         self._values.hold(number, Held(key.bare(), kept), loaded=False)
-        if self._observer is not None:
+        observer = self._observer
+        if observer is not None:
             if entry.reports:
-                self._observer.restored(number, entry, {})
+                observer.restored(number, entry, {})
+            if content.data is not None and self._is_lasting(number, stage):
+                observer.value(number, [content.data], content.digest)
             ending = Ending(key=key, output=entry.output, lookup=_HIT, entry=entry)
-            self._observer.stage_ended(number, "cached", ending)
+            observer.stage_ended(number, "cached", ending)
         return True
 
     def _look_ahead(self, cache: ResultCache, mapping: Mapping, number: int) -> None:
@@ -260,14 +263,17 @@ class MapSteps:
 
     def _gather(self, number: int, stage: Stage) -> None:
         """Put the values of a map's items together."""
-        values, observer, output = self._values, self._observer, None
-        values.gather(number, self._graph.items[number])
+        observer, items, output = self._observer, self._graph.items[number], None
+        self._values.gather(number, items)
         if observer is None:
             return
         if self._cache is not None:
             with suppress(UnpicklableError):  # said where somebody is given it
                 output = self._digest(number)
-        if self._is_lasting(number, stage):
+        if stage.options.persist:
+            stored = observer.gathered(number, items)
+            output = output or stored
+        elif self._is_lasting(number, stage):
             self._load([number])
             data = self._serialized(number, stage, 0, None)
             if data is not None:

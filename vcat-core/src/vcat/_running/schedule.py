@@ -7,7 +7,7 @@ order of the graph, or side by side as they become ready.
 from __future__ import annotations
 
 from _heapq import heappop, heappush  # `heapq` itself has nothing more that is needed here
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 #: Added to the places in the queue, once for items, which go before all stages of the graph; twice
@@ -33,7 +33,6 @@ class Schedule:
             own. The last stage's value is what the run is for: it is always needed.
         zipped: Of stages that will be expanded, which of those in *upstream* they take items of, if
             any, and nothing else. These will be expanded too.
-        kept: Stages whose value is needed when they complete, whoever reads it.
 
     Attributes:
         upstream: For each stage, those that have been added included, the numbers of those whose
@@ -49,7 +48,6 @@ class Schedule:
         self,
         upstream: Sequence[tuple[int, ...]],
         zipped: Mapping[int, tuple[int, ...]] | None = None,
-        kept: Collection[int] = (),
     ) -> None:
         count = self._count = len(upstream)
         self._missing = [len(each) for each in upstream]
@@ -91,7 +89,6 @@ class Schedule:
         self._partners: dict[int, list[int]] = {}
         self._followers: dict[int, list[int]] = {}
         # Those of them whose own value is needed, and so the values of theirs until then.
-        self._kept = kept
         self._together: set[int] = set()
         # Of stages whose values were lost: who waits for them, and whose they are meanwhile.
         self._waiting: dict[int, list[int]] = {}
@@ -160,7 +157,7 @@ class Schedule:
         self._items[number] = items
         self._unfinished[number] = count
         zippers = self._zippers.get(number, ())
-        is_needed = self.readers[number] > 0 or number in self._kept
+        is_needed = self.readers[number] > 0
         if is_needed:
             self._together.add(number)
         self.upstream += [self.upstream[number]] * count

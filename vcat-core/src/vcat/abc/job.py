@@ -160,7 +160,9 @@ class WorkerEndedError(Exception):
             name = f" ({signal.Signals(-self.exit_code).name})"
         except ValueError:  # one of those for real-time
             name = ""
-        return f"its process was killed by signal {-self.exit_code}{name}"
+        asked = -self.exit_code in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+        how = "ended" if asked else "killed"
+        return f"its process was {how} by signal {-self.exit_code}{name}"
 
 
 class Workers(Protocol):

@@ -143,6 +143,7 @@ class ExecutorBackendTests(ConstructionTests):
             (0, "its process ended with exit code 0 and without a result"),
             (3, "its process ended with exit code 3 and without a result"),
             (-9, "its process was killed by signal 9 (SIGKILL)"),
+            (-15, "its process was ended by signal 15 (SIGTERM)"),
         ],
     )
     def test_how_a_process_ended_is_told(self, run: Run, number: int, said: str) -> None:

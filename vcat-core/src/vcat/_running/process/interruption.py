@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from _thread import get_ident, start_new_thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -35,7 +35,8 @@ class Interruption:
 
     Args:
         ends_when_idle: Whether the process ends at once where nothing is to be raised: a worker
-            without a task, which has no records to write.
+            without a task, which has no records to write. It ends by the signal itself, so that
+            whoever runs it is told of that.
     """
 
     def __init__(self, *, ends_when_idle: bool = False) -> None:
@@ -85,6 +86,11 @@ class Interruption:
         self.number = None
         self._held = False
 
+    def obey(self) -> None:
+        """End the process by the signal that has arrived, if one has; only in the main thread."""
+        if self.number is not None and self._pid == os.getpid():
+            self._end(self.number)
+
     def check(self) -> None:
         """Raise what a stage has swallowed: a value that was given up half-way is none.
 
@@ -104,14 +110,20 @@ class Interruption:
             start_new_thread(_send_again, (number,))  # what is raised there is lost
             return
         if self._held and self._ends_when_idle:
-            os._exit(128 + number)
+            self._end(number)
         now = time.monotonic()
         if self.number is None:
             self.number, self._at = number, now
             if not self._held:
                 raise CancelledError(self.reason)
         elif now - self._at >= ONE_REQUEST:
-            os._exit(128 + number)
+            self._end(number)
+
+    def _end(self, number: int) -> NoReturn:
+        if self._ends_when_idle:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        os._exit(128 + number)
 
 
 _watching: Interruption | None = None

@@ -1,0 +1,76 @@
+"""What is said of stages that ran when their job ended, and could say nothing of it themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from vcat._looking.cut import cut_off
+from vcat.records import DeploymentStatus, StageRecord
+
+RUNNING = StageRecord("fit", 0, "fit", "running", started_at=10.0)
+WAITING = RUNNING._replace(attempts=2, again_at=30.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "error"),
+    [
+        (
+            "failed",
+            "killed by signal 9 (SIGKILL)",
+            "the job failed while it ran: killed by signal 9 (SIGKILL)",
+        ),
+        (
+            "timed out",
+            "took longer than its timeout of 1 second",
+            "the job timed out while it ran: took longer than its timeout of 1 second",
+        ),
+        (
+            "lost",
+            "the machine was started again while it ran",
+            "the job was lost while it ran: the machine was started again while it ran",
+        ),
+        ("cancelled", None, "the job was cancelled while it ran"),
+    ],
+)
+def test_a_stage_that_ran_is_told_how_its_job_ended(state, reason, error):
+    """That call of its function counts, and it ended when the job did."""
+    status = DeploymentStatus(state, reason=reason, ended_at=20.0)
+    assert cut_off([RUNNING], status) == [
+        RUNNING._replace(status="failed", attempts=1, ended_at=20.0, error=error, cut_short=True)
+    ]
+
+
+def test_an_attempt_that_was_still_to_begin_does_not_count():
+    """Of a stage that waited after a call that had failed; of one that had gone on it does."""
+    status = DeploymentStatus("lost", ended_at=20.0)
+    (waited,) = cut_off([WAITING], status)
+    assert (waited.attempts, waited.error) == (2, "the job was lost before attempt 3")
+    assert waited.again_at is None
+    (went_on,) = cut_off([WAITING], status._replace(ended_at=31.0))
+    assert (went_on.attempts, went_on.error) == (3, "the job was lost while it ran")
+
+
+def test_a_map_is_not_called():
+    """Its items are."""
+    whole = RUNNING._replace(items=3)
+    (cut,) = cut_off([whole], DeploymentStatus("lost", ended_at=20.0))
+    assert (cut.attempts, cut.cut_short) == (0, True)
+
+
+def test_an_end_that_is_not_known_and_one_before_the_beginning():
+    """What clocks and deployments say is nothing to fail over, and no duration is negative."""
+    (unknown,) = cut_off([RUNNING], DeploymentStatus("lost"))
+    assert unknown.ended_at is None
+    (early,) = cut_off([RUNNING], DeploymentStatus("lost", ended_at=5.0))
+    assert early.ended_at == 10.0
+
+
+def test_a_job_that_goes_on_has_stages_that_run():
+    """Nothing is said of them before the end."""
+    assert cut_off([RUNNING], DeploymentStatus("running")) == [RUNNING]
+
+
+def test_a_job_that_completed_has_no_stage_that_did_not():
+    """The event that says so got lost with a full disk."""
+    (done,) = cut_off([RUNNING], DeploymentStatus("completed", 0, ended_at=20.0))
+    assert (done.status, done.error, done.cut_short) == ("completed", None, False)

@@ -1,0 +1,40 @@
+"""Stages that the end of their job has cut short, of which they could write down nothing."""
+
+from __future__ import annotations
+
+from vcat.records import TERMINAL_STATES, DeploymentStatus, StageRecord
+
+#: How the end of a job is said that has taken a stage with it.
+_ENDED = {"cancelled": "was cancelled", "timed out": "timed out", "lost": "was lost"}
+
+
+def say_end(state: str) -> str:
+    """Return how a job has ended, as what a sentence says of it."""
+    return _ENDED.get(state, state)
+
+
+def cut_off(records: list[StageRecord], status: DeploymentStatus) -> list[StageRecord]:
+    """Return *records* with what became of those that ran when the job ended as *status* says."""
+    if status.state not in TERMINAL_STATES:
+        return records
+    return [_cut(each, status) if each.status == "running" else each for each in records]
+
+
+def _cut(record: StageRecord, status: DeploymentStatus) -> StageRecord:
+    if status.state == "completed":  # only the event is missing: the disk was full
+        return record._replace(status="completed", again_at=None)
+    ended_at, again_at, attempts = status.ended_at, record.again_at, record.attempts
+    when = "while it ran"
+    if again_at is not None and ended_at is not None and ended_at < again_at:
+        when = f"before attempt {attempts + 1}"
+    elif record.items is None:
+        attempts += 1
+    reason = f": {status.reason}" if status.reason else ""
+    return record._replace(
+        status="failed",
+        ended_at=None if ended_at is None else max(ended_at, record.started_at or ended_at),
+        attempts=attempts,
+        again_at=None,
+        cut_short=True,
+        error=f"the job {say_end(status.state)} {when}{reason}",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import pytest
@@ -33,6 +34,16 @@ def _own_directory(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "user-cache"))
     monkeypatch.setenv("XDG_STATE_HOME", f"{tmp_path}/.user-state")
     monkeypatch.delenv("VCAT_CONFIG", raising=False)
+
+
+@pytest.fixture
+def without_progress():
+    """Take out of standard error what only a job that takes seconds has said of its progress.
+
+    What is left is the same on a machine that has other things to do.
+    """
+    line = re.compile(r"^vcat: \S+: \d+ of \d+ stages? done, .*\n", re.M)
+    return lambda err: line.sub("", err)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,8 +27,13 @@ class Example:
         self._environment = environment
         self.printed = ""
 
-    def run(self, *command: str) -> str:
-        """Run a command in the example's directory and return what it prints."""
+    def run(self, *command: str, told: str = "") -> str:
+        """Run a command in the example's directory and return what it prints.
+
+        Args:
+            command: The command.
+            told: A pattern of what is on standard error.
+        """
         done = subprocess.run(
             [*command],
             cwd=self.directory,
@@ -37,12 +43,23 @@ class Example:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stderr == ""
+        assert re.fullmatch(told, done.stderr), done.stderr
         return done.stdout
 
     def python(self, *arguments: str) -> str:
         """Run Python there."""
         return self.run(sys.executable, *arguments)
+
+    def submit(self, cached: int, total: int) -> str:
+        """Run the example; who waits for its job is told how far it is and how it has ended."""
+        stem = self.directory.name
+        cached_of_total = f"{cached} of {total} stages cached"
+        end = rf"vcat: ({stem}-\S+) completed in .*, {cached_of_total}; vcat show \1\n"
+        return self.run(
+            sys.executable,
+            f"{stem}.py",
+            told=rf"(?:vcat: \S+: \d+ of {total} stages done.*\n)*{end}",
+        )
 
     def ask(self, expression: str) -> Any:
         """Return the value of an expression about ``job``, the newest, in a process of its own."""
@@ -76,7 +93,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Example]
 def wordcount(copied: Callable[[str], Example]) -> Example:
     """The example after its first run."""
     example = copied("wordcount")
-    example.printed = example.python("wordcount.py")
+    example.printed = example.submit(0, 5)
     return example
 
 
@@ -84,7 +101,7 @@ def wordcount(copied: Callable[[str], Example]) -> Example:
 def cancer(copied: Callable[[str], Example]) -> Example:
     """The example after its first run."""
     example = copied("cancer")
-    example.printed = example.python("cancer.py")
+    example.printed = example.submit(0, 13)
     return example
 
 
@@ -125,10 +142,10 @@ def test_wordcount_artifacts_are_kept_and_not_left_in_the_project(wordcount: Exa
 def test_wordcount_runs_again_only_what_changed(copied: Callable[[str], Example]) -> None:
     """A text with another word is counted again, the other two come from the cache."""
     example = copied("wordcount")
-    example.python("wordcount.py")
+    example.submit(0, 5)
     text = example.directory / "texts" / "sea.txt"
     text.write_text(text.read_text() + "The tide, the tide.\n")
-    example.python("wordcount.py")
+    example.submit(2, 5)
 
     assert example.ask("{each.id: each.status for each in job.stages()}") == {
         "count": "cached",
@@ -186,7 +203,7 @@ def test_cancer_is_listed_by_the_command(cancer: Example) -> None:
 
 def test_cancer_a_second_time_comes_from_the_cache(cancer: Example) -> None:
     """What was trained once is not trained again."""
-    cancer.python("cancer.py")
+    cancer.submit(5, 13)
     statuses = cancer.ask("{each.id: each.status for each in job.stages()}")
 
     assert {statuses[name] for name in ("load", "split", "scale", "fit", "score")} == {"cached"}

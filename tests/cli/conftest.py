@@ -57,7 +57,7 @@ def command(capsys):
 
 
 @pytest.fixture
-def process(tmp_path):
+def process(tmp_path, without_progress):
     """Run the command in a process of its own."""
 
     def run(*words, **options):
@@ -66,7 +66,8 @@ def process(tmp_path):
             **{"capture_output": True, "text": True, "timeout": 60} | options,
             check=False,
         )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        err = without_progress(done.stderr) if isinstance(done.stderr, str) else done.stderr
+        return Ended(done.returncode, done.stdout, err)
 
     return run
 

@@ -153,6 +153,16 @@ def test_a_cache_that_is_off_now(job, monkeypatch, tmp_path):
     assert {each.text for each in vcat.explain_rerun(job)} >= {"load: runs: not cached"}
 
 
+def test_a_map_of_one_item(make_job, monkeypatch, tmp_path):
+    """One item is no items."""
+    events = [{"event": "stage mapped", "number": 0, "first": 1, "count": 1}]
+    make_job("train-2", state="failed", stages=[stage("each", map=True)], events=events)
+    monkeypatch.chdir(tmp_path)
+    assert [each.text for each in vcat.explain_rerun("train-2")] == [
+        "each: 1 of 1 item missing, runs"
+    ]
+
+
 def test_a_cache_that_does_not_answer(job, monkeypatch, tmp_path):
     """Then nothing is known of what it has."""
     monkeypatch.chdir(tmp_path)

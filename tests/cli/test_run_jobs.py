@@ -79,7 +79,7 @@ def test_a_job_is_followed_to_its_end(run, process):
     assert ended.code == 0
     (name,) = names_in(ended.err)
     assert re.fullmatch(
-        rf"submitted {name}\nvcat: {name} completed in \d+\.\d s, 0 of 1 stages cached;"
+        rf"submitted {name}\nvcat: {name} completed in \d+\.\d s, 0 of 1 stage cached;"
         rf" vcat show {name}\n",
         ended.err,
     )
@@ -106,7 +106,7 @@ def test_parameters_win_over_those_of_the_script(run, process):
     assert json.loads(process("ls", "--json", "-n", "1").out)[0]["parameters"] == {"C": "l2=x"}
 
 
-def test_one_failed_job_of_two(start, tmp_path):
+def test_one_failed_job_of_two(start, tmp_path, without_progress):
     """All jobs are followed; one that does not complete makes the exit code 1 and is explained."""
     running = start(
         """
@@ -134,12 +134,12 @@ def test_one_failed_job_of_two(start, tmp_path):
     out, err = running.communicate(timeout=60)
     assert running.returncode == 1
     assert names_in(err) == ["first", "second"]
-    error = err.partition("submitted second\n")[2].splitlines()
+    error = without_progress(err).partition("submitted second\n")[2].splitlines()
     assert error[0] == "ValueError: bad input 3"
     assert "script.py:19 in fail" in error[1]
     assert error[-3] == "full log: vcat logs first"
     assert re.fullmatch(
-        r"vcat: first failed after \S+ s, 0 of 1 stages cached: ValueError: bad input \?\[2J3;"
+        r"vcat: first failed after \S+ s, 0 of 1 stage cached: ValueError: bad input \?\[2J3;"
         r" vcat show first",
         error[-2],
     )
@@ -167,20 +167,35 @@ def test_a_remote_error_that_the_script_lets_pass(run):
     )
     assert ended.code == 1
     lines = ended.err.splitlines()
-    assert lines[:2] == ["submitted first", "ValueError: bad"]
+    end = r"vcat: first failed after \S+ s, 0 of 1 stage cached: ValueError: bad; vcat show first"
+    assert (lines[0], lines[2]) == ("submitted first", "ValueError: bad")
+    assert re.fullmatch(end, lines[1])
     assert lines[-1] == "vcat: raised in script.py:15; --traceback shows how it came to it"
-    assert ended.err.count("ValueError: bad") == 1
+    assert lines.count("ValueError: bad") == ended.err.count("vcat: first failed") == 1
 
 
 def test_a_mistake_before_submitting(run, tmp_path):
     """An unknown parameter is one line with its place, and nothing was submitted."""
     ended = run("work().run()", "-p", "D=1")
-    assert ended.code == 1
+    assert ended.code == 2
     assert names_in(ended.err) == []
     first, second = ended.err.splitlines()
-    assert first.startswith("vcat: run(): ")
-    assert "'D'" in first
+    assert first == "vcat: run(): no hyperparameter 'D'; the pipeline has none"
     assert second == "vcat: raised in script.py:10; --traceback shows how it came to it"
+
+
+def test_a_mistake_of_the_script_is_none_of_the_command_line(run):
+    """What the script itself gives to run() is not what the command was given."""
+    ended = run('work(C=Hyperparameter("C", default=1)).run(D=1)', "-p", "C=1")
+    assert ended.code == 1
+    assert ended.err.splitlines()[0] == "vcat: run(): no hyperparameter 'D'; the pipeline has 'C'"
+
+
+def test_a_plan_with_an_unknown_parameter(run):
+    """It is as wrong for a plan as for a run."""
+    ended = run("work().run()", "-p", "D=1", "--plan")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.splitlines()[0] == "vcat: run(): no hyperparameter 'D'; the pipeline has none"
 
 
 def test_a_script_that_fails_leaves_its_jobs(run, process, tmp_path):
@@ -225,6 +240,7 @@ def test_following_from_another_process(start, process, tmp_path):
     )
     assert running.stderr.readline() == "submitted talk\n"
     words = [sys.executable, "-m", "vcat_cli", "logs", "-f", "talk"]
+    end = r"vcat: talk completed in .* s, 0 of 1 stage cached; vcat show talk\n"
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": buffered()}
     with (
         subprocess.Popen(words, **pipe) as following,
@@ -242,14 +258,25 @@ def test_following_from_another_process(start, process, tmp_path):
             1,
             "vcat: job talk is running; it has no result yet\n",
         )
+        ended = process("show", "talk", "--stage", "talk", "--result")
+        assert (ended.code, ended.err) == (
+            2,
+            "vcat: stage 'talk' of job talk is running and has no value yet; wait until it has"
+            " ended, or ask again later\n",
+        )
         interrupted.send_signal(signal.SIGINT)
         assert interrupted.communicate(timeout=60) == ("", "")
         assert interrupted.returncode == 130
         (tmp_path / "go").touch()
-        assert following.communicate(timeout=60) == ("after\n", "")
-        lines = events.communicate(timeout=60)[0].splitlines()
-    assert json.loads(lines[-1])["event"] == "job ended"
+        out, err = following.communicate(timeout=60)
+        assert out == "after\n"
+        assert re.fullmatch(end, err)
+        out, err = events.communicate(timeout=60)
+        assert json.loads(out.splitlines()[-1])["event"] == "job ended"
+        assert re.fullmatch(end, err)
     assert running.communicate(timeout=60)[0] == "after\n"
+    ended = process("logs", "-f", "talk")
+    assert (ended.out, ended.err) == ("before\nafter\n", "")
     assert (running.returncode, following.returncode, events.returncode) == (0, 0, 0)
 
 
@@ -272,7 +299,7 @@ def test_one_interrupt_cancels(start, process, is_alive):
     assert re.fullmatch(
         r"submitted endless\n"
         r"vcat: interrupted; cancelling endless \(Ctrl-C again to kill at once\)\n"
-        r"vcat: endless was cancelled after \S+ s, 0 of 1 stages cached: ended by signal 15"
+        r"vcat: endless was cancelled after \S+ s, 0 of 1 stage cached: ended by signal 15"
         r" \(SIGTERM\); vcat show endless\n",
         err,
     )
@@ -304,7 +331,7 @@ def test_two_interrupts_kill(start, process, is_alive):
         assert running.returncode == 130
         assert re.fullmatch(
             r"vcat: interrupted again; killing what is left\n"
-            r"vcat: deaf was cancelled.*, 0 of 1 stages cached; vcat show deaf\n",
+            r"vcat: deaf was cancelled.*, 0 of 1 stage cached; vcat show deaf\n",
             err,
         )
         assert not is_alive(pid)

@@ -421,7 +421,8 @@ def test_result(command, job):
         2,
         (
             "vcat: stage 'load' of job train-1 is completed and its value is not kept;"
-            " add .persist() to the stage to keep it\n"
+            " add .persist() to the stage to keep it; run again unchanged, it is taken from the"
+            " cache as long as that has it\n"
         ),
     )
 
@@ -497,3 +498,22 @@ def test_a_map_is_one_line(command, make_job):
     assert lines[-1] == "2 more failed items of maps; --json has all"
     shown = json.loads(command("show", "train-1", "--json").out)["stages"]
     assert (len(shown), shown[0]["items"], shown[31]["id"]) == (32, 30, "fit[29]")
+
+
+def test_a_map_of_one_item(command, make_job):
+    """One item is no items."""
+    stages = [make_job.fit(0, map=True)]
+    events = [
+        {"event": "stage mapped", "number": 0, "first": 1, "count": 1},
+        make_job.ended(1),
+        make_job.ended(0),
+    ]
+    make_job(stages=stages, events=events)
+    assert "\nfit    1 item: 1 completed  " in command("show", "train-1").out
+    stages = [make_job.fit(0, map=True)]
+    failed = [make_job.ended(each, status="failed", error="bad") for each in range(1, 22)]
+    events = [{"event": "stage mapped", "number": 0, "first": 1, "count": 21}, *failed]
+    make_job("train-2", stages=stages, events=events, state="failed")
+    assert command("show", "train-2").out.splitlines()[-1] == (
+        "1 more failed item of maps; --json has all"
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+import vcat
 from vcat._looking import patience
 
 FAKE = Path(__file__).parents[1] / "fakes" / "silent"
@@ -253,3 +255,53 @@ def test_the_limit_is_ten_seconds_and_a_process_ends(process, running, tmp_path)
     assert done.code == 1
     assert done.err == silence("status", "10") + SHOWN
     assert done.out.startswith("job         train-1\nstate       running: its deployment does not")
+
+
+def test_debug_of_a_job_whose_deployment_is_silent(command, ended, silent):
+    """Its archive is used; that nobody has answered is said once."""
+    ended()
+    silent("status", "read")
+    done = command("debug", "train-1", "fit", "--run")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        silence("read")
+        + SHOWN
+        + "vcat: job train-1 was made by Python another version, this is"
+        + " {}.{} ".format(*sys.version_info)
+        + f"({sys.executable}); install vcat for a Python another version and debug the job with"
+        " that\n"
+    )
+
+
+def test_debug_of_a_running_job_whose_deployment_is_silent(command, running, silent):
+    """What is known of its stages comes from the archive, and it is not said to have ended."""
+    running()
+    silent("status", "read")
+    done = command("debug", "train-1")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        silence("read") + SHOWN + "vcat: debug: no stage of job train-1 has failed so far; name"
+        " one of fit\n"
+    )
+
+
+@pytest.mark.parametrize("hangs", [["status"], ["read"], ["status", "read"]])
+def test_the_forecast_of_a_job_whose_deployment_is_silent(command, running, silent, hangs):
+    """Whoever wants to go on where it failed is told that it is not known to have ended."""
+    running()
+    silent(*hangs)
+    done = command("rerun", "train-1", "--from-failure")
+    said = silence("status") + SHOWN if "status" in hangs else ""
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"{said}vcat: rerun: job train-1 is running; cancel it first, or wait for its end\n"
+    )
+
+
+def test_a_forecast_from_the_archive(ended, silent, monkeypatch, tmp_path):
+    """In Python there is the same limit."""
+    monkeypatch.chdir(tmp_path)
+    ended(state="failed", error={"first_line": "ValueError: bad"})
+    asked = silent("status", "read")
+    assert [each.id for each in vcat.explain_rerun("train-1")] == ["fit"]
+    assert asked in (["status"], ["read"])

@@ -112,6 +112,13 @@ def test_the_interpreter_is_the_configured_one(tmp_path):
     assert log == f"begun hello\n{python}\n"
 
 
+def test_a_job_is_told_how_much_of_its_logs_is_kept(tmp_path):
+    """It keeps those of its stages itself."""
+    deployment = LocalShellJobDeployment(str(tmp_path / "jobs"), log_limit="64 KiB")
+    _, log = ended(deployment, tmp_path, "echo $VCAT_LOG_LIMIT")
+    assert log == "begun hello\n65536\n"
+
+
 @pytest.mark.parametrize("name", ["../end.json", "/etc/passwd", ".hidden", "a/b"])
 def test_only_files_of_the_job_are_read(deployment, tmp_path, name):
     """A name never leads out of the job's directory."""

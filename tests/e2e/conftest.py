@@ -13,8 +13,9 @@ _spec.loader.exec_module(_module)
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, without_progress):
     """An empty project directory with a private parent."""
     project = _module.Project(tmp_path / "home")
+    project.without_progress = without_progress
     yield project
     project.end()

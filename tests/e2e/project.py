@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -15,6 +16,7 @@ class Project:
         self.parent = parent
         self.directory = parent / name
         self.directory.mkdir(parents=True)
+        self.without_progress: Callable[[str], str] = str
         self._started: list[subprocess.Popen[str]] = []
 
     def write(self, name: str, text: str) -> Path:
@@ -37,6 +39,8 @@ class Project:
         )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
+        if isinstance(done.stderr, str):
+            done.stderr = self.without_progress(done.stderr)
         return done
 
     def start(self, script: str, **variables: str) -> subprocess.Popen[str]:

@@ -570,7 +570,7 @@ def test_an_item_of_a_map(project):
     done = debug("share[1]", "--run")
     assert (done.returncode, done.stdout) == (0, "('b', 0.075)\n")
     assert done.stderr.startswith(
-        "vcat: stage 'share' (train.py:13) of job maps, load[1] from the cache, lines from the"
+        "vcat: stage 'share[1]' (train.py:13) of job maps, load[1] from the cache, lines from the"
         " cache\n"
     )
     log = project.ask("print(json.dumps(get_job('maps').logs()))")

@@ -199,8 +199,13 @@ def test_a_stage_that_cannot_be_imported_in_the_job_is_explained(project):
         """,
     )
     lines = project.run("train.py").stdout.splitlines()
-    assert lines[0] == "ModuleNotFoundError: No module named 'outside'"
-    assert lines[-2:] == ["before the first stage of job far", "full log: vcat logs far"]
+    assert lines == [
+        "ModuleNotFoundError: No module named 'outside'",
+        "before the first stage of job far",
+        "full log: vcat logs far",
+    ]
+    log = project.ask("print(json.dumps(get_job('far').logs()))")
+    assert log == "ModuleNotFoundError: No module named 'outside'\n"
 
 
 def test_a_module_that_leaves_while_the_job_imports_it_fails_the_job(project):

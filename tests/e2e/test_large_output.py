@@ -1,5 +1,6 @@
 """What stages print beyond measure costs the job little memory, and neither beginning nor end."""
 
+import shutil
 import sys
 
 import pytest
@@ -49,23 +50,40 @@ WORKERS = """
 """
 
 
+LIMIT = """
+    deployment_implementation:
+      deployment_type: vcat.LocalShellJobDeployment
+      constructor_keyword_arguments: {path: .vcat/jobs, log_limit: 16 MiB}
+"""
+
+LOOK = """
+    log = "".join(get_job("flood").logs(stage="flood"))
+    gap = log.partition("[vcat: ")[2].partition(" bytes left out]")[0]
+    print(json.dumps([len(log), log[:6], log[-9:], int(gap or 0)]))
+"""
+
+PRINTED = len("first\n") + 100 * MIB + len("last\n")
+
+
+@pytest.mark.parametrize("limit", ["", LIMIT], ids=["as it comes", "limited"])
 @pytest.mark.parametrize("where", ["in the job's process", "in a worker"])
-def test_what_a_stage_prints_is_archived_piece_by_piece(project, where):
+def test_what_a_stage_prints_is_archived_piece_by_piece(project, where, limit):
     """47: the peak of the process that archives it grows by pieces; head and tail are kept."""
     project.write("train.py", SCRIPT)
     if where == "in a worker":
         project.write("workers.config.yaml", WORKERS)
+    if limit:
+        project.write("limit.config.yaml", limit)
     project.run("train.py")
-    grown, size, first, last = project.ask(
-        """
-        job = get_job("flood")
-        grown = job.fetch_job_results()
-        log = "".join(job.logs(stage="flood"))
-        print(json.dumps([grown, len(log), log[:6], log[-40:]]))
-        """
-    )
-    printed, kept = len("first\n") + 100 * MIB + len("last\n"), 65 * MIB + len("last\n")
-    assert first == "first\n"
-    assert last.endswith("xxx\nlast\n")
-    assert size == kept + len(f"\n[vcat: {printed - kept} bytes left out]\n")
-    assert grown < 16 * MIB
+    assert project.ask("print(get_job('flood').fetch_job_results())") < 16 * MIB
+    jobs = project.directory / ".vcat" / "jobs"
+    for most in (16 * MIB if limit else PRINTED, 16 * MIB if limit else 64 * MIB):
+        size, first, last, gap = project.ask(LOOK)
+        assert (first, last) == ("first\n", "xxx\nlast\n")
+        marker = len(f"\n[vcat: {gap} bytes left out]\n") if gap else 0
+        assert size == PRINTED - gap + marker
+        assert most <= size <= most * 9 // 8 + 2 * MIB
+        assert project.ask("print(len(list(get_job('flood').log_lines())))") > 10
+        for each in jobs.rglob("stage-*.log"):
+            assert each.stat().st_blocks * 512 <= most * 9 // 8 + 2 * MIB
+        shutil.rmtree(jobs, ignore_errors=True)

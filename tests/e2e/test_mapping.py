@@ -1,8 +1,12 @@
 """Maps in jobs: one changed file runs one item, and the job's records tell which and why."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import textwrap
+import time
 
 import pytest
 
@@ -143,7 +147,7 @@ def test_a_failed_item_fails_the_job_and_keeps_the_others(project, mapped):
 
 @pytest.mark.slow
 def test_the_value_of_an_item_is_that_in_the_list(project):
-    """What is kept of a map is the list, and the ids of its items find what is in it."""
+    """What is kept of a map are its items, which are found by their ids, and its list by them."""
     project.write(
         "main.py",
         """
@@ -171,6 +175,272 @@ def test_the_value_of_an_item_is_that_in_the_list(project):
         [2, 4],
         4,
         [2, 4],
-        "stage 'lost[0]' of job JOB is completed and its value is not kept; add .persist() to the"
-        " stage to keep it",
+        "stage 'lost[0]' of job JOB is completed and its value is not kept; add .persist() to its"
+        " map to keep it; run again unchanged, it is taken from the cache as long as that has it",
     ]
+
+
+KEEPS = """
+    import json, os, sys, threading, time
+    from vcat import *
+
+    @stage
+    def it(number):
+        if number == 3 and os.environ["DOES"] == "fail":
+            raise ValueError("no 3")
+        if number == 3 and os.environ["DOES"] == "lock":
+            return threading.Lock()
+        while number == 3 and os.environ["DOES"] == "hang":
+            print("hanging", os.getpid(), flush=True)
+            time.sleep(600)
+        return {"number": number}
+
+    if __name__ == "__main__":
+        mapped = it.map([1, 2, 3, 4]).persist()
+        end = stage(len, name="count")(mapped) if "count" in sys.argv else mapped
+        job = end.run(job_name=sys.argv[1])
+        if "leave" not in sys.argv:
+            job.wait_for_deployment_to_complete()
+"""
+
+WORKERS = """
+execution_implementation:
+  executor_type: vcat.ProcessPoolExecutor
+  constructor_keyword_arguments: {workers: 2}
+"""
+
+ASKED = """
+    found = {}
+    for each in ["it", *(f"it[{index}]" for index in range(4))]:
+        try:
+            found[each] = get_job(NAME).value_of(each)
+        except LookupError as error:
+            found[each] = str(error)
+    print(json.dumps(found))
+"""
+
+
+def await_that(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def keeping(project):
+    """Write the project whose map keeps its items, and how its third item does."""
+
+    def write(does, *, workers=False):
+        project.write("main.py", KEEPS)
+        executor = WORKERS if workers else ""
+        project.write("vcat.config.yaml", f"run_script_environment: {{DOES: {does}}}\n{executor}")
+
+    return write
+
+
+def values(project, name):
+    return project.ask(f"NAME = {name!r}\n" + textwrap.dedent(ASKED))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [False, True])
+def test_the_items_of_a_killed_job_are_kept(project, keeping, workers):
+    """Those that had ended when it was killed by SIGKILL, found from another process.
+
+    The next job has them from the cache, and keeps them as well.
+    """
+    keeping("hang", workers=workers)
+    project.run("main.py", "killed", "leave")
+    project.ask("next(get_job('killed').logs(follow=True)); print(1)")  # the third hangs
+    ended = "[each.status for each in get_job('killed').stages()].count('completed')"
+    await_that(lambda: project.ask(f"print({ended})") == (3 if workers else 2))
+    assert values(project, "killed")["it[2]"] == (
+        "stage 'it[2]' of job killed is running and has no value yet; wait until it has ended, or"
+        " ask again later"
+    )
+    os.kill(project.ask("print(next(get_job('killed').events())['pid'])"), signal.SIGKILL)
+    project.ask("get_job('killed').wait_for_deployment_to_complete(timeout=60); print(1)")
+    assert project.ask("print(json.dumps(get_job('killed').get_job_status()))") == "failed"
+    found = values(project, "killed")
+    there = {"it[0]": 1, "it[1]": 2} | ({"it[3]": 4} if workers else {})
+    assert {name: found.pop(name)["number"] for name in there} == there
+    cut = (
+        "(main.py:5) of job killed was cut short and has no value: the job failed while it ran:"
+        " killed by signal 9 (SIGKILL);"
+    )
+    count = len(there)
+    assert found.pop("it") == (
+        f"stage 'it' {cut} `vcat logs killed --stage it` has more; {count} of its items have"
+        " values, the first is it[0]"
+    )
+    assert found.pop("it[2]") == f"stage 'it[2]' {cut} `vcat logs killed --stage it[2]` has more"
+    for text in found.values():
+        assert text.startswith("stage 'it[3]' of job killed did not run and has no value: the job")
+
+    keeping("go", workers=workers)
+    project.run("main.py", "second")
+    whole = [{"number": number} for number in (1, 2, 3, 4)]
+    assert values(project, "second") == {
+        "it": whole,
+        **{f"it[{index}]": each for index, each in enumerate(whole)},
+    }
+    statuses = project.ask("print(json.dumps([e.status for e in get_job('second').stages()]))")
+    assert statuses.count("cached") == count
+    assert project.ask("print(json.dumps(get_job('second').fetch_job_results()))") == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [False, True])
+@pytest.mark.parametrize(
+    ("does", "error"),
+    [
+        ("fail", "ValueError: no 3"),
+        (
+            "lock",
+            "UnpicklableError: stage 'it' (main.py:5): result cannot be sent back: cannot pickle"
+            " '_thread.lock' object; return something that can be pickled",
+        ),
+    ],
+)
+def test_what_the_others_have_given_is_kept_where_an_item_fails(
+    project, keeping, does, error, workers
+):
+    """Each by its id; the map has no value, and says which of its items have."""
+    keeping(does, workers=workers)
+    project.run("main.py", "bad", "count")
+    found = values(project, "bad")
+    for index, number in ((0, 1), (1, 2), (3, 4)):
+        assert found[f"it[{index}]"] == {"number": number}
+    assert found["it[2]"] == (
+        f"stage 'it[2]' (main.py:5) of job bad failed and has no value: {error}; `vcat logs"
+        " bad --stage it[2]` has more"
+    )
+    assert found["it"] == (
+        "stage 'it' (main.py:5) of job bad failed and has no value: ItemsError: 1 of 4 items"
+        f" failed; item 2: {error}; `vcat logs bad --stage it` has more; 3 of its items have"
+        " values, the first is it[0]"
+    )
+
+
+@pytest.mark.slow
+def test_a_persisted_list_is_kept_once(project, keeping):
+    """As its items; whoever reads it, in whatever way, reads those and notices what is damaged."""
+    keeping("go")
+    project.run("main.py", "last")
+    project.run("main.py", "inside", "count")
+    archive = project.directory / ".vcat" / "archive"
+    for name, stages in (("last", 1), ("inside", 2)):
+        (directory,) = [each for each in archive.rglob(name) if each.is_dir()]
+        kept = sorted(each.name for each in directory.rglob("*.pickle"))
+        items = [f"{number:06}.pickle" for number in range(stages, stages + 4)]
+        assert kept == (items if name == "last" else ["000001.pickle", *items])
+        assert [each.name for each in directory.rglob("*.items")] == ["000000.items"]
+        (outcome,) = [json.loads(each.read_text()) for each in directory.rglob("outcome.json")]
+        told = {each["number"]: each for each in outcome["values"]}
+        assert sorted(told) == ([0] if name == "last" else [0, 1])
+        assert {"first": stages, "count": 4}.items() <= told[0].items()
+        assert told[0]["digest"].startswith("items:")
+    whole = [{"number": number} for number in (1, 2, 3, 4)]
+    shown = command(project, "show", "last", "--result")
+    assert shown == [repr(whole)]
+    assert command(project, "show", "inside", "--stage", "it", "--result") == shown
+    done = project.run("-m", "vcat_cli", "debug", "inside", "count", "--run")
+    assert (done.stdout, ", it from the archive\n" in done.stderr) == ("4\n", True)
+
+    (directory,) = [each for each in archive.rglob("inside") if each.is_dir()]
+    (damaged,) = directory.rglob("000004.pickle")
+    data = bytearray(damaged.read_bytes())
+    data[-2] ^= 1
+    damaged.write_bytes(data)
+    for stage in ("it", "it[2]"):
+        done = project.run(
+            "-m", "vcat_cli", "show", "inside", "--stage", stage, "--result", check=False
+        )
+        assert done.stderr.startswith(
+            "vcat: 000004.pickle of job inside: stored value is damaged: its digest is not "
+        )
+    assert command(project, "show", "inside", "--stage", "it[3]", "--result") == ["{'number': 4}"]
+    done = project.run("-m", "vcat_cli", "debug", "inside", "count", "--run")
+    assert (done.stdout, ", it from its items\n" in done.stderr) == ("4\n", True)
+
+
+CHAIN = """
+    from vcat import *
+
+    @stage
+    def load(n):
+        if n == 2:
+            raise ValueError("no two")
+        return n
+
+    @stage
+    def clean(n):
+        return 10 * n
+
+    @stage
+    def total(all):
+        return sum(all)
+
+    if __name__ == "__main__":
+        job = total(clean.map(load.map(range(4)))).run(job_name="chain")
+        job.wait_for_deployment_to_complete()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [False, True], ids=["alone", "workers"])
+def test_all_records_say_what_became_of_each_item_of_a_chain(project, workers):
+    """The map over it says why it has no value; the reason of the job is what failed, once."""
+    project.write("main.py", CHAIN)
+    if workers:
+        project.write(
+            "vcat.config.yaml",
+            """
+            execution_implementation:
+              executor_type: vcat.ProcessPoolExecutor
+              constructor_keyword_arguments: {workers: 2}
+            """,
+        )
+    project.run("main.py")
+    told = project.ask(
+        """
+        job = get_job("chain")
+        try:
+            job.fetch_job_results()
+        except RemoteException as error:
+            said = str(error)
+        print(json.dumps({
+            "said": said,
+            "state": job.get_job_status(),
+            "stages": [[each.id, each.status, each.error] for each in job.stages()],
+            "provenance": [each["status"] for each in job.provenance()["stages"]],
+        }))
+        """
+    )
+    failed = "ItemsError: 1 of 4 items failed; item 2: ValueError: no two"
+    missing = (
+        "ItemsError: 1 of 4 items did not run, because item 2 of stage 'load' (main.py:4) failed"
+    )
+    assert told["state"] == "failed"
+    assert told["said"].startswith(failed)
+    assert "did not run" not in told["said"]
+    assert told["said"].count("items failed") == 1
+    assert told["stages"] == [
+        ["load", "failed", failed],
+        ["clean", "failed", missing],
+        ["total", "not run", None],
+        ["load[0]", "completed", None],
+        ["load[1]", "completed", None],
+        ["load[2]", "failed", "ValueError: no two"],
+        ["load[3]", "completed", None],
+        ["clean[0]", "completed", None],
+        ["clean[1]", "completed", None],
+        ["clean[2]", "not run", None],
+        ["clean[3]", "completed", None],
+    ]
+    assert told["provenance"] == [each[1] for each in told["stages"]]
+    shown = command(project, "show", "chain")
+    row = next(each for each in shown if each.startswith("clean "))
+    assert "4 items: 3 completed, 1 not run" in row
+    assert f"stage clean: {missing}" in shown

@@ -116,7 +116,8 @@ def test_a_damaged_artifact_is_never_served(finished):
             'get_job("job").value_of("unkept")',
             "LookupError",
             "stage 'unkept' of job job is completed and its value is not kept; add .persist() to"
-            " the stage to keep it",
+            " the stage to keep it; run again unchanged, it is taken from the cache as long as that"
+            " has it",
         ),
         (
             'get_job("job").value_of("fit")',

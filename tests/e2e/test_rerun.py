@@ -67,7 +67,7 @@ def shot(project):
 
 def rerun(project, *words):
     """Run `vcat rerun` in the project."""
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "vcat_cli", "rerun", *words],
         cwd=project.directory,
         capture_output=True,
@@ -75,6 +75,8 @@ def rerun(project, *words):
         timeout=120,
         check=False,
     )
+    done.stderr = project.without_progress(done.stderr)
+    return done
 
 
 def statuses(project, name):
@@ -218,27 +220,27 @@ def refused(project, *words):
 def test_what_cannot_be_run_again_says_why(plain):
     """Wrong parameters, a job that did not fail, another Python, damage and what is not there."""
     assert refused(plain, "-p", "c=1", "-p", "D=2") == (
-        1,
-        "vcat: rerun_job(): no hyperparameter 'c'; did you mean 'C'? job plain has 'C'\n"
-        "vcat: rerun_job(): no hyperparameter 'D'; job plain has 'C'\n",
+        2,
+        "vcat: rerun: no hyperparameter 'c'; did you mean 'C'? job plain has 'C'\n"
+        "vcat: rerun: no hyperparameter 'D'; job plain has 'C'\n",
     )
     assert refused(plain, "-p", "C=1", "-p", "C=2") == (
         2,
         "vcat: rerun: -p gives 'C' more than one value; leave all but one out\n",
     )
     assert refused(plain, "-p", "C=NaN") == (
-        1,
-        "vcat: rerun_job(): hyperparameter 'C' is given a float; give what JSON has, or run the"
-        " script again\n",
+        2,
+        "vcat: rerun: hyperparameter 'C' is given a float; give what JSON has, or run the script"
+        " again\n",
     )
     assert refused(plain, "-n", "a/b") == (
-        1,
-        "vcat: rerun_job(): job_name 'a/b': a job's name is letters, digits, '.', '_' and '-',"
-        " begins with a letter or a digit and has at most 100 of them\n",
+        2,
+        "vcat: rerun: -n 'a/b': a job's name is letters, digits, '.', '_' and '-', begins with a"
+        " letter or a digit and has at most 100 of them\n",
     )
     assert refused(plain, "-n", "plain") == (
-        1,
-        "vcat: rerun_job(): job_name 'plain' is taken by an earlier job; choose another\n",
+        2,
+        "vcat: rerun: -n 'plain' is taken by an earlier job; choose another\n",
     )
     assert refused(plain, "--from-failure") == (
         2,

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def submit(project, *words, **options):
     """Run `vcat submit` in the project."""
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "vcat_cli", "submit", *words],
         cwd=project.directory,
         capture_output=True,
@@ -24,6 +24,8 @@ def submit(project, *words, **options):
         check=False,
         **options,
     )
+    done.stderr = project.without_progress(done.stderr)
+    return done
 
 
 def ended(project, name):
@@ -455,6 +457,23 @@ def test_a_process_that_outlives_its_command_is_told(tmp_path):
         f"nobody listens to what this process logs: {gone} cannot be written to"
         " (no such file or directory); the command of the job has ended\n"
     )
+
+
+def test_a_name_that_cannot_be_taken(project):
+    """It is wrong usage, told in the words of the command line, and nothing is submitted."""
+    assert submit(project, "-n", "first", "--", "true").returncode == 0
+    for name, problem in [
+        ("first", "is taken by an earlier job; choose another"),
+        (
+            "a b",
+            ": a job's name is letters, digits, '.', '_' and '-', begins with a letter or a digit"
+            " and has at most 100 of them",
+        ),
+    ]:
+        done = submit(project, "-n", name, "--", "true")
+        said = f"vcat: submit: -n {name!r}{'' if problem[0] == ':' else ' '}{problem}\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+    assert project.ask("print(json.dumps(len(list_jobs())))") == 1
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,8 @@ def test_two_processes_attach_and_have_all_the_first_one_had(project, tmp_path):
     ]
     for each in watching:
         out, err = each.communicate(timeout=60)
-        assert err == ""
+        end = r"vcat: job completed in \S+ s, 0 of 2 stages cached; vcat show job\n"
+        assert re.fullmatch(end, project.without_progress(err))
         assert json.loads(out) == {
             "status": "running",
             "first": ["loaded", "adding"],
@@ -147,6 +148,89 @@ def test_the_last_line_on_a_terminal(project, tmp_path):
     shown = terminal.read_to_end()
     end = r"vcat: job completed in \S+ s, 0 of 2 stages cached; vcat show job\r\n"
     assert re.search(rf"\x1b\[(K|2K){end}$", shown)
+
+
+AWAITED = """
+    import os, sys, time
+    from vcat import *
+
+    @stage
+    def work():
+        if os.environ.get("BAD"):
+            raise ValueError("bad input")
+        return 1
+
+    if __name__ == "__main__":
+        deployment = work().disable_caching().run()
+        {first}
+        print(deployment.fetch_job_results())
+        deployment.wait_for_deployment_to_complete()
+"""
+
+
+@pytest.mark.parametrize("first", ["", "deployment.wait_for_deployment_to_complete()"])
+def test_the_last_line_elsewhere(project, first):
+    """Whoever waited is told on standard error how the job ended: once, and nothing else."""
+    project.write("train.py", AWAITED.format(first=first))
+    done = project.run("train.py")
+    end = r"vcat: (train-\S+) completed in \S+ s, 0 of 1 stage cached; vcat show \1\n"
+    assert done.stdout == "1\n"
+    assert re.fullmatch(end, done.stderr)
+    done = project.run("train.py", check=False, env=os.environ | {"BAD": "1"})
+    end = r"vcat: (train-\S+) failed after \S+ s, 0 of 1 stage cached: ValueError: bad input;"
+    told, _, raised = done.stderr.partition("\n")
+    assert re.fullmatch(rf"{end} vcat show \1", told)
+    assert raised.startswith("Traceback (most recent call last):\n")
+
+
+def test_no_last_line_where_nobody_waited(project):
+    """A job of long ago, a job that ended while the script did something else, and quiet ones."""
+    project.write("train.py", AWAITED.format(first=""))
+    done = project.run("train.py", env=os.environ | {"VCAT_QUIET": "1"})
+    assert (done.stdout, done.stderr) == ("1\n", "")
+    project.write("look.py", "from vcat import *\nprint(get_job('@').fetch_job_results())\n")
+    done = project.run("look.py")
+    assert (done.stdout, done.stderr) == ("1\n", "")
+    ends = "\n        ".join(["while not deployment.is_job_complete():", "    time.sleep(0.01)"])
+    project.write("train.py", AWAITED.format(first=ends))
+    done = project.run("train.py")
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_the_last_line_under_vcat_run(project):
+    """One for each job, whether the script waits for it or `vcat run` does, and none with `-q`."""
+    more = 'deployment = (deployment, work().disable_caching().run(job_name="other"))[0]'
+    project.write("train.py", AWAITED.format(first=more))
+    for words, told in [((), 2), (("-q",), 0)]:
+        command = [sys.executable, "-m", "vcat_cli", "run", *words, "train.py"]
+        done = subprocess.run(
+            command, cwd=project.directory, capture_output=True, text=True, timeout=60, check=True
+        )
+        assert done.stdout == "1\n"
+        said = project.without_progress(done.stderr)
+        assert len(re.findall(r"^vcat: \S+ completed in ", said, re.M)) == told
+        assert said.count("\n") == 2 * told
+        project.write("train.py", AWAITED.format(first=more.replace("other", "another")))
+
+
+@pytest.mark.slow
+def test_progress_where_there_is_no_terminal(project, tmp_path):
+    """After three seconds a line says what a reader of a log wants to know; then comes the last."""
+    project.write("train.py", SCRIPT)
+    go = tmp_path / "go"
+    with subprocess.Popen(
+        [sys.executable, "train.py", str(go), "wait"],
+        cwd=project.directory,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as waiting:
+        told = waiting.stderr.readline()
+        go.touch()
+        rest = project.without_progress(waiting.stderr.read())
+    line = r"vcat: job: \d of 2 stages done, \d\.\d s(; running: \w+ \d\.\d s)?\n"
+    assert re.fullmatch(line, told)
+    assert re.fullmatch(r"vcat: job completed in .* cached; vcat show job\n", rest)
+    assert waiting.returncode == 0
 
 
 def test_ctrl_c_under_vcat_run_cancels(project, tmp_path, is_alive):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from vcat._looking.failure import exception_of, exception_without_error
+from vcat.records import DeploymentStatus
 
 ERROR = {
     "first_line": "ValueError: bad",
@@ -29,15 +32,94 @@ def test_the_first_failure_in_full_and_a_line_for_each_other():
     assert str(alone).count("\n") == 2
 
 
+def archive(**documents):
+    """As much of an archive as this takes."""
+    return SimpleNamespace(job_name="job", fetch_document=documents.get)
+
+
 def test_a_job_that_could_not_say_why():
     """State, reason and the end of the log."""
-    error = exception_without_error("timed out", "took longer", "job", ["a", "b"], "vcat logs job")
+    status = DeploymentStatus("timed out", reason="took longer")
+    lines = [str(number) for number in range(20)]
+    error = exception_without_error(status, archive(), lines, "vcat logs job")
     assert str(error).splitlines() == [
         "job job timed out: took longer",
         "last lines of its log:",
-        "  a",
-        "  b",
+        *(f"  {number}" for number in range(10, 20)),
         "full log: vcat logs job",
     ]
-    error = exception_without_error("lost", None, "job", [], "vcat logs job")
+    error = exception_without_error(DeploymentStatus("lost"), archive(), [], "vcat logs job")
     assert str(error) == "job job is lost\nfull log: vcat logs job"
+
+
+STACKS = """\
+first words
+last words
+Timeout (0:00:05.499960)!
+Thread 0x00007fed180dc6c0 (most recent call first):
+  File "/lib/python3.11/threading.py", line 331 in wait
+  File "/jobs/job/runtime/vcat_backend_localfs/claim.py", line 172 in _beat
+
+Thread 0x00007fed1962cb80 (most recent call first):
+  File "/jobs/job/project/helper.py", line 3 in wait
+  File "/jobs/job/runtime/vcat/_authoring/stage.py", line 9 in __call__
+  File "/home/me/train.py", line 17 in stubborn
+  File "/jobs/job/runtime/vcat/_running/attempt.py", line 62 in attempt
+  File "/jobs/job/runtime/vcat/_running/engine.py", line 285 in _compute
+  File "/jobs/job/main.py", line 41 in <module>
+""".splitlines()
+
+
+def test_a_stage_that_did_not_end_shows_what_it_did():
+    """The user's frames, and of the log what the stage printed last: not the stacks of vcat."""
+    reason = "stage fit did not end when its timeout of 0.5 seconds was over: exit code 1"
+    status = DeploymentStatus("failed", reason=reason)
+    documents = archive(definition={"project": "/home/me"})
+    error = exception_without_error(status, documents, STACKS, "vcat logs job")
+    assert str(error).splitlines() == [
+        f"job job failed: {reason}",
+        "  train.py:17 in stubborn",
+        "  helper.py:3 in wait",
+        "last lines of its log:",
+        "  first words",
+        "  last words",
+        "full log: vcat logs job",
+    ]
+
+
+def test_stacks_that_a_stage_has_printed_itself_are_a_part_of_its_log():
+    """As long as vcat has not ended it for taking too long."""
+    status = DeploymentStatus("failed", reason="exit code 1")
+    error = exception_without_error(status, archive(), STACKS, "vcat logs job")
+    assert str(error).splitlines()[1:] == [
+        "last lines of its log:",
+        *(f"  {line}" for line in STACKS[-10:]),
+        "full log: vcat logs job",
+    ]
+
+
+def test_a_group_of_exceptions_has_its_members():
+    """Each with its frames, those that are too many counted; causes stand where they belong."""
+    frames = ERROR["frames"]
+    cause = {"first_line": "OSError: gone", "frames": frames, "is_context": True}
+    members = [
+        {"first_line": "KeyError: 1", "frames": frames, "cause": cause},
+        {"first_line": "KeyError: 2", "frames": [{**frames[0], "times": 3, "left_out": 7}]},
+    ]
+    error = {"first_line": "ExceptionGroup: bad", "members": members, "count": 5}
+    assert str(exception_of({"error": error}, "job", "vcat logs job")).splitlines() == [
+        "ExceptionGroup: bad",
+        "  1 of 5: KeyError: 1",
+        "    a.py:3 in f",
+        "      raise it",
+        "    while handling OSError: gone",
+        "    a.py:3 in f",
+        "      raise it",
+        "  2 of 5: KeyError: 2",
+        "    [7 calls left out]",
+        "    a.py:3 in f (3 times)",
+        "      raise it",
+        "  [the log has the 3 others]",
+        "before the first stage of job job",
+        "full log: vcat logs job",
+    ]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vcat._keeping.archive import format_document
 from vcat._looking.log import LONGEST_LINE, PIECE, JobFile, single_lines, whole_lines
 
 LOG = "output.log"
@@ -155,3 +156,16 @@ def test_a_reader_ends_though_the_job_prints_faster(place, backend):
             backend.files[LOG] += b"y\n" * 2000
         assert seen < 4 * PIECE
     assert seen >= PIECE
+
+
+def test_of_a_stage_the_job_has_told_where_its_log_is_cut(place, backend):
+    """The zeros of the hole are no output; a document that is damaged hides nothing."""
+    backend.files["stage-000002.log"] = b"head\n" + bytes(100) + b"tail\n"
+    backend.files["stage-000002.gap.json"] = format_document(
+        "stage-000002.gap", {"start": 5, "end": 105}
+    )
+    file = JobFile(place, "stage-000002.log")
+    assert list(lines_of(file)) == ["head", "[vcat: 100 bytes left out]", "tail"]
+    assert file.beginning_of_last(1) == 105
+    backend.files["stage-000002.gap.json"] = format_document("stage-000002.gap", {"start": 5})
+    assert list(lines_of(file)) == ["head", "\0" * 100 + "tail"]

@@ -9,10 +9,12 @@ import sys
 
 import pytest
 
-from vcat._looking import screen
+from vcat._keeping.archive import JobArchive
+from vcat._looking import progress, screen
 from vcat._looking.progress import Progress, describe, measure, spell, summarize
 from vcat._looking.settling import Tally
-from vcat.records import DeploymentStatus, JobRecord
+from vcat._plugins.configuration import load
+from vcat.records import DeploymentStatus, JobRecord, StageRecord
 
 RUNNING = Progress("train", 6, 3, 2, 0, (("fit", 4.0), ("score\x1b[2J", 70.2)), 12.34, 125.0)
 
@@ -32,6 +34,7 @@ def test_one_line_says_it_all():
     said = ": 3 of 6 stages done, 2 cached, 12.3 s, about 2 min 05 s left"
     assert describe(long, 79) == f"train-train-tra...{said}"
     many = tuple((f"s{number}", 1.0) for number in range(5))
+    assert describe(Progress("a", 1, 1, 0, 0, (), 1.0, None)) == "a: 1 of 1 stage done, 1.0 s"
     bare = Progress("train", 6, 0, 0, 1, many, 1.0, None)
     assert describe(bare) == (
         "train: 0 of 6 stages done, 1 failed, 1.0 s; running: s0 1.0 s, s1 1.0 s, s2 1.0 s,"
@@ -68,11 +71,37 @@ def test_durations_in_words(seconds, text):
             DeploymentStatus("cancelled", None, None, 1.0, 0.5),
             "train was cancelled after 0.0 s, 4 of 6 stages cached; vcat show train",
         ),
+        (
+            DeploymentStatus("failed", 1, "ValueError: " + "no\nrow " * 30, 1.0, 2.0),
+            "train failed after 1.0 s, 4 of 6 stages cached: ValueError: no?row no?row no?row"
+            " no?row no?row no?row no?row no?row...; vcat show train",
+        ),
     ],
 )
 def test_the_last_line(status, line):
-    """State, time, cached of total, why, and where the record is."""
+    """State, time, cached of total, why, and where the record is, in one line that is no longer."""
     assert summarize("train", status, Tally(6, 5, 4)) == line
+
+
+def test_the_last_line_of_one_stage():
+    """One stage is no stages; and what cannot be counted is left out."""
+    status = DeploymentStatus("completed", 0, None, 1.0, 2.0)
+    assert summarize("a", status, Tally(1, 1, 1)) == (
+        "a completed in 1.0 s, 1 of 1 stage cached; vcat show a"
+    )
+    assert summarize("a", status, None) == "a completed in 1.0 s; vcat show a"
+
+
+def test_the_last_line_has_all_of_a_reason_of_vcat():
+    """However long the name is: what the system says of memory stays whole."""
+    reason = "killed by signal 9, probably out of memory: 31.2 GB of 32 GB used"
+    name = "train-20261126-072316-ab12"
+    status = DeploymentStatus("failed", 137, reason, 1.0, 13.3)
+    assert summarize(name, status, Tally(6, 5, 4)) == (
+        f"{name} failed after 12.3 s, 4 of 6 stages cached: {reason}; vcat show {name}"
+    )
+    completed = summarize(name, DeploymentStatus("completed", 0, None, 1.0, 13.3), Tally(6, 5, 4))
+    assert len(f"vcat: {completed}") < 120
 
 
 def test_progress_is_what_the_events_say(monkeypatch):
@@ -95,6 +124,63 @@ def test_progress_is_what_the_events_say(monkeypatch):
     assert measure(events[:2], row, {"stages": stages}, Durations()).left is None
 
 
+@pytest.fixture
+def earlier(tmp_path):
+    """Have earlier jobs of a script, oldest first, and return what tells how long they took."""
+    configuration = load(str(tmp_path))
+
+    def earlier(*jobs):
+        for number, stages in enumerate(jobs):
+            row = JobRecord(f"job-{number}", "completed", float(number), project="p", script="s")
+            configuration.listing.put(row)
+            document = {"stages": [stage(*each) for each in stages]}
+            JobArchive(configuration.archives, row.job_name).store_document("provenance", document)
+        now = JobRecord("now", "running", 1000.0, project="p", script="s")
+        return progress.Durations(configuration, now)
+
+    def stage(name, status, took):
+        return {
+            "id": name,
+            "name": name.partition("#")[0],
+            "status": status,
+            "started_at": 100.0,
+            "ended_at": 100.0 + took,
+        }
+
+    return earlier
+
+
+def record(name, status="not run", **fields):
+    return StageRecord(name, 0, name.partition("#")[0], status, **fields)
+
+
+def test_what_is_left_is_what_computing_took(earlier):
+    """A job that took a stage from the cache does not tell how long it takes, nor a failed one."""
+    durations = earlier(
+        [("load", "completed", 7.0), ("fit", "completed", 20.0)],
+        [("load", "completed", 8.0), ("fit", "completed", 30.0)],
+        [("load", "cached", 0.1), ("fit", "failed", 1.0)],
+    )
+    assert durations.left([record("load"), record("fit")], 200.0) == 38.0
+    begun = record("load", "running", started_at=197.0)
+    assert durations.left([begun, record("fit")], 200.0) == 35.0
+    assert durations.left([record("load", "cached"), record("fit")], 200.0) == 30.0
+    assert durations.left([record("load"), record("draw")], 200.0) is None
+    assert durations.left([record("load#2")], 200.0) == 7.5
+
+
+def test_what_is_left_is_looked_for_where_it_was_computed(earlier, monkeypatch):
+    """Beyond the newest jobs, where these took it from the cache, but not without end."""
+    first = [("load", "completed", 7.0), ("fit", "completed", 20.0)]
+    later = [("load", "cached", 0.1), ("fit", "completed", 30.0)]
+    durations, records = earlier(first, *[later] * 10), [record("load"), record("fit")]
+    assert durations.left(records, 200.0) == 37.0
+    with monkeypatch.context() as context:
+        context.setattr(progress, "_LONG", -1.0)
+        assert earlier(first, *[later] * 10).left(records, 200.0) is None
+    assert earlier(first, *[later] * 20).left(records, 200.0) is None
+
+
 class Terminal(io.StringIO):
     """A terminal, as far as it says."""
 
@@ -106,9 +192,9 @@ def test_nothing_is_shown_where_it_is_not_wanted(monkeypatch):
     """`VCAT_QUIET`, and whoever asks for it."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("VCAT_QUIET", "1")
-    assert screen.open_screen(quiet=False).interval is None
+    assert screen.open_screen(quiet=False).interval == float("inf")
     monkeypatch.setenv("VCAT_QUIET", "0")
-    assert screen.open_screen(quiet=True).interval is None
+    assert screen.open_screen(quiet=True).interval == float("inf")
     assert screen.open_screen(quiet=False).interval == 0.1
     monkeypatch.setattr(sys, "stderr", None)
     screen.tell("where there is no stderr")
@@ -176,11 +262,33 @@ def test_an_interrupted_bar_gives_the_cursor_back(monkeypatch):
 
 
 def test_elsewhere_lines_are_few(monkeypatch):
-    """One in half a minute, none in the first, and none where nothing has changed."""
+    """The first after three seconds, then at double the distance, up to half a minute."""
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    now = [0.0]
+    now, came = [0.0], []
     lines = screen._Lines(lambda: now[0])
-    for now[0], done in [(1, 0), (29, 1), (31, 1), (50, 2), (62, 1), (63, 2)]:
-        lines.show(RUNNING._replace(done=done, running=()))
+    while now[0] < 140:
+        now[0] += lines.interval
+        came.append(now[0])
+        lines.show(RUNNING._replace(done=len(came), elapsed=now[0]))
+    assert came == [3, 9, 21, 45, 75, 105, 135, 165]
+    assert sys.stderr.getvalue().splitlines()[1] == (
+        "vcat: train: 2 of 6 stages done, 2 cached, 9.0 s, about 2 min 05 s left;"
+        " running: fit 4.0 s, score?[2J 1 min 10 s"
+    )
+
+
+def test_elsewhere_a_line_waits_for_something_to_say(monkeypatch):
+    """Where nothing has changed there is none; it comes within a second of the next change."""
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    now, asked = [0.0], []
+    lines = screen._Lines(lambda: now[0])
+    while now[0] < 12:
+        now[0] += lines.interval
+        asked.append(now[0])
+        lines.show(RUNNING._replace(done=4 if now[0] > 10 else 3, elapsed=now[0]))
+    assert asked == [3, 9, 10, 11, 23]
     written = sys.stderr.getvalue().splitlines()
-    assert [each.partition(" of")[0] for each in written] == ["vcat: train: 1", "vcat: train: 2"]
+    assert [each.partition(", about")[0] for each in written] == [
+        "vcat: train: 3 of 6 stages done, 2 cached, 3.0 s",
+        "vcat: train: 4 of 6 stages done, 2 cached, 11.0 s",
+    ]

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
+from vcat._keeping.archive import format_document
 from vcat._keeping.event import FILE
-from vcat._looking import patience
+from vcat._looking import patience, settling
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import PIECE
 from vcat._looking.settling import settle
@@ -168,3 +169,47 @@ def test_a_log_that_stops_in_the_middle_is_not_archived(killed, listing, memory,
     killed.limit_patience()
     assert settle(listing, killed, EventFeed(killed), KILLED).exit_code == 137
     assert memory.kept["log/output.log"] == killed._backend.files["output.log"]
+
+
+def test_logs_of_stages_that_a_killed_job_held_are_archived(killed, backend, listing, memory):
+    """Small ones together, large ones alone; what is archived stays as it is."""
+    memory.kept["log/stage-000000.log"] = b"as the job archived it"
+    large = b"x" * 5000
+    backend.files[FILE] = b"".join(
+        b'{"event":"stage mapped","time":102.0,"number":1,"first":2,"count":6}\n'
+        if line is None
+        else b'{"event":"%b","time":103.0,"number":%d,"status":"%b"}\n' % line
+        for line in (
+            (b"stage ended", 0, b"completed"),
+            (b"stage started", 1, b""),
+            None,
+            (b"stage ended", 2, b"completed"),
+            (b"stage ended", 3, b"cached"),
+            (b"stage ended", 4, b"completed"),
+            (b"stage ended", 5, b"completed"),
+            (b"stage started", 6, b""),
+        )
+    )
+    for number, data in ((0, b"no"), (2, b"2\n"), (3, b"3\n"), (4, large), (6, b"6\n"), (7, b"no")):
+        backend.files[f"stage-{number:06d}.log"] = data
+    settle(listing, killed, EventFeed(killed), KILLED)
+    found = [killed.archive.fetch_log(f"stage-{number:06d}.log") for number in range(8)]
+    expected = [b"as the job archived it", None, b"2\n", b"3\n", large, None, b"6\n", None]
+    assert found == expected
+    stage_logs = sorted(each for each in memory.kept if each.startswith("log/stage"))
+    assert stage_logs == ["log/stage-000000.log", "log/stage-000004.log", "log/stages-000.logs"]
+
+
+def test_a_log_that_was_cut_is_archived_with_one_gap(killed, backend, listing, memory, monkeypatch):
+    """What the deployment, or the job, has not kept and what the archive does not is one."""
+    monkeypatch.setattr(settling, "_HALF", 3000)
+    backend.gaps["output.log"] = (10, 20)
+    backend.files["output.log"] = b"0123456789" + bytes(10) + b"klm\n"
+    backend.files["stage-000001.log"] = b"a" * 4000 + bytes(100) + b"z" * 4000
+    backend.files["stage-000001.gap.json"] = format_document(
+        "stage-000001.gap", {"start": 4000, "end": 4100}
+    )
+    settle(listing, killed, EventFeed(killed), KILLED)
+    assert memory.kept["log/output.log"] == b"0123456789\n[vcat: 10 bytes left out]\nklm\n"
+    left_out = b"\n[vcat: 2100 bytes left out]\n"
+    assert memory.kept["log/stage-000001.log"] == b"a" * 3000 + left_out + b"z" * 3000

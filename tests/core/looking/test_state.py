@@ -43,8 +43,8 @@ def outcome(state, *, result=RESULT, error=None):
         ),
         (
             ("failed", 1, "exit code 1"),
-            outcome("timed out", result=None, error="sleep 9: timed out after 1 seconds"),
-            ("timed out", 1, "sleep 9: timed out after 1 seconds"),
+            outcome("timed out", result=None, error="sleep 9: timed out after 1 second"),
+            ("timed out", 1, "sleep 9: timed out after 1 second"),
         ),
         (
             ("cancelled", None),

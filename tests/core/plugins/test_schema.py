@@ -222,3 +222,5 @@ def test_a_flood_of_problems_is_cut(refused):
     lines = refused("".join(f"key{n}: 1\n" for n in range(500))).splitlines()
     assert len(lines) == 21
     assert lines[-1] == "and 480 more problems"
+    lines = refused("".join(f"key{n}: 1\n" for n in range(21))).splitlines()
+    assert lines[-1] == "and 1 more problem"

@@ -90,7 +90,7 @@ def test_what_fits_is_accepted(name, arguments, keywords):
             (
                 "x.config.yaml:3: constructor_arguments: NoArgumentStore has 0 parameters to"
                 " fill by"
-                " position (none), 1 values are given"
+                " position (none), 1 value is given"
             ),
         ),
         (

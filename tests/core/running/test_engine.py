@@ -175,6 +175,7 @@ def test_a_stage_that_takes_too_long_is_stopped():
     ("value", "text"),
     [
         ((1, 2, 3), "declares outputs=2 and returned 3 values"),
+        ((1,), "declares outputs=2 and returned 1 value"),
         (7, "declares outputs=2 and returned int, which has no length; return a tuple"),
         (
             (x for x in ()),

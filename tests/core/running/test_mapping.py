@@ -1,14 +1,18 @@
 """Maps as they run: a stage for each item, cached by itself, and a list of what they return."""
 
 import gc
+import os
+import threading
 import weakref
 
 import pytest
 
 from vcat import Hyperparameter, log_metric, pipeline, stage
 from vcat._authoring.graph import Graph
+from vcat._plugins.configuration import load
 from vcat._running.engine import Engine, StageFailure
 from vcat._running.mapping import Mapping
+from vcat._running.results.caching import ResultCache
 from vcat.errors import StageError
 
 LOG = "calls.txt"
@@ -93,9 +97,9 @@ def test_no_items_make_an_empty_list():
 
 
 def test_a_map_is_mapped_over_item_by_item():
-    """An item whose upstream item is as it was is not run again."""
+    """Each chain to its end before the next; what is as it was is not run again."""
     assert double.map(double.map(numbers(3))).run_same_process() == [0, 4, 8]
-    assert ran() == [0, 1, 2, 0, 2, 4]
+    assert ran() == [0, 0, 1, 2, 2, 4]
     assert double.map(double.map([1, 9])).run_same_process() == [4, 36]
     assert ran() == [9, 18]
     assert double(double(9)).run_same_process() == 36
@@ -232,21 +236,33 @@ class Witness:
 
     def value(self, number, parts, digest):
         self.values.append(number)
+        self.told.append(("value", number))
+
+    def restored(self, number, entry, artifacts):
+        pass
+
+    def counted(self, number, digest):
+        pass
+
+    def gathered(self, number, items):
+        self.values.append(number)
+        self.told.append(("gathered", number, items))
+        return "items:"
 
 
-def told(end):
+def told(end, cache=None):
     witness = Witness()
     graph = Graph.ending_in(end)
     try:
-        Engine(graph, graph.fill_parameters({}), observer=witness).run()
+        Engine(graph, graph.fill_parameters({}), observer=witness, cache=cache).run()
     except StageFailure as failure:
         witness.told.append(failure.number)
     return witness
 
 
 def test_an_observer_is_told_of_a_map_and_its_items():
-    """Items have numbers behind those of the graph; kept is the list, not each of its items."""
-    witness = told(stage(len)(double.map([1, 2]).persist()))
+    """Items have numbers behind those of the graph."""
+    witness = told(stage(len)(double.map([1, 2])))
     assert witness.told == [
         ("started", 0),
         ("mapped", 0, range(2, 4)),
@@ -256,9 +272,66 @@ def test_an_observer_is_told_of_a_map_and_its_items():
         ("completed", 3),
         ("completed", 0),
         ("started", 1),
+        ("value", 1),
         ("completed", 1),
     ]
-    assert witness.values == [0, 1]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_an_item_of_a_persisted_map_is_kept_when_it_ends(cached):
+    """Before the next one begins, be it computed or found; of the list only what it is made of."""
+    warnings = []
+    cache = ResultCache(load(os.getcwd()).cache, os.getcwd(), "", warnings.append)
+    cache = cache if cached else None
+    end = stage(len)(double.map([1, 2]).persist())
+    assert told(end, cache).told == [
+        ("started", 0),
+        ("mapped", 0, range(2, 4)),
+        ("started", 2),
+        ("value", 2),
+        ("completed", 2),
+        ("started", 3),
+        ("value", 3),
+        ("completed", 3),
+        ("gathered", 0, range(2, 4)),
+        ("completed", 0),
+        ("started", 1),
+        ("value", 1),
+        ("completed", 1),
+    ]
+    ran()
+    if cached:
+        again = told(end, cache)
+        assert ran() == []
+        assert again.told[2:6] == [("value", 2), ("cached", 2), ("value", 3), ("cached", 3)]
+        assert again.values == [2, 3, 0, 1]
+    assert warnings == []
+
+
+def test_of_a_map_that_is_only_last_the_list_is_kept():
+    """Nobody has asked for its items."""
+    assert told(double.map([1, 2])).values == [0]
+    assert told(double.map([1, 2]).persist()).values == [1, 2, 0]
+    assert told(double.map([]).persist()).values == [0]
+
+
+def test_an_item_whose_value_cannot_be_kept_fails():
+    """It alone, as a stage does that is persisted; the others are kept."""
+
+    def lock(number):
+        return number or threading.Lock()
+
+    witness = told(stage(lock).map([1, 0, 2]).persist())
+    assert witness.values == [1, 3]
+    (*_, failed, number) = witness.told
+    (own,) = [each[2] for each in witness.told[:-1] if each[:2] == ("failed", 2)]
+    line = lock.__code__.co_firstlineno
+    assert own == (
+        f"stage 'lock' (test_mapping.py:{line}): result cannot be sent back: cannot pickle"
+        " '_thread.lock' object; return something that can be pickled"
+    )
+    assert (failed[:2], number) == (("failed", 0), 0)
+    assert failed[2] == f"1 of 3 items failed; item 1: UnpicklableError: {own}"
 
 
 def test_an_observer_is_told_when_items_fail():
@@ -334,21 +407,19 @@ def test_an_item_that_changes_the_file_of_a_later_one_is_seen(name):
 def test_a_failure_is_told_of_by_the_first_item_whichever_failed_first():
     """Side by side a later item may fail before; the same job says the same every time."""
     mapping = Mapping(range(10, 13))
-    assert not mapping.fail(12, KeyError("late"))
-    assert not mapping.complete(reused=False)
-    assert mapping.fail(10, ValueError("early"))
+    mapping.fail(12, KeyError("late"))
+    mapping.complete(reused=False)
+    mapping.fail(10, ValueError("early"))
     assert str(mapping.error()) == "2 of 3 items failed; first: item 0: ValueError: early"
 
 
-def test_a_map_ends_with_its_last_item_and_is_cached_where_all_are():
-    """One that failed is told of when the others have ended, and nothing is no hit."""
+def test_a_map_is_cached_where_all_its_items_are():
+    """Nothing is no hit."""
     assert Mapping(range(0)).status == "completed"
     mapping = Mapping(range(3))
-    assert not mapping.complete(reused=True)
+    mapping.complete(reused=True)
     assert mapping.status == "cached"
-    assert not mapping.complete(reused=False)
+    mapping.complete(reused=False)
     assert mapping.status == "completed"
-    assert not mapping.complete(reused=True)  # the last, and none has failed
-    mapping = Mapping(range(2))
-    assert not mapping.fail(0, KeyError("k"))
-    assert mapping.complete(reused=True)
+    mapping.complete(reused=True)
+    assert mapping.status == "completed"

@@ -1,6 +1,7 @@
 """The file of what a stage prints: there at the first line, whole at the end, and not too large."""
 
 import io
+import json
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 import pytest
 
 from vcat._keeping.archive import log_name
-from vcat._running.record import log, stage_log
+from vcat._running.record import cut, log, stage_log
 from vcat._running.record.log import KeptFile
 from vcat._running.record.stage_log import StageLog, StageLogs
 
@@ -100,16 +101,87 @@ def test_another_call_is_marked_where_it_prints(tmp_path):
         assert given(logs.end, 0) == b"failed\n[vcat: attempt 3]\ndone\n"
 
 
-def test_what_is_too_much_is_left_out_of_the_middle(tmp_path, monkeypatch):
-    """Head and tail stay, and the number of bytes between them is told."""
-    monkeypatch.setattr(stage_log, "HEAD", 10)
-    monkeypatch.setattr(stage_log, "TAIL", 4)
-    log = StageLog(str(tmp_path / "log"))
-    for each in ("0123\n", "5678\n", "abc\n", "defghi\n", "z\n"):
+def test_what_is_too_much_is_left_out_of_the_middle(tmp_path):
+    """Head and tail stay where they are, the disk has no more than the limit and a little."""
+    path = tmp_path / "stage-000003.log"
+    log = StageLog(str(path), 64 << 10)
+    lines = [f"{number:063}\n" for number in range(20_000)]
+    for each in lines:
         log.write(each)
-    kept = b"0123\n5678\n\n[vcat: 7 bytes left out]\nghi\nz\n"
-    assert given(log.close) == kept
-    assert (tmp_path / "log").read_bytes() == kept
+    printed, data = "".join(lines).encode(), path.read_bytes()
+    gap = json.loads((tmp_path / "stage-000003.gap.json").read_text())
+    start, end = gap["start"], gap["end"]
+    assert start == 32 << 10
+    assert 32 << 10 <= len(printed) - end <= 42 << 10
+    assert data == printed[:start] + bytes(end - start) + printed[end:]
+    assert os.stat(path).st_blocks * 512 <= 76 << 10
+    left_out = b"\n[vcat: %d bytes left out]\n" % (end - start)
+    assert given(log.close) == printed[:start] + left_out + printed[end:]
+
+
+def test_forks_of_a_stage_that_print_too_much_cut_its_file(tmp_path):
+    """The stage waits for them and prints nothing, and what they have cut it does not show."""
+    path = tmp_path / "stage-000000.log"
+    log = StageLog(str(path), 64 << 10)
+    log.write("parent\n")
+    children = []
+    for _ in range(2):
+        if (pid := os.fork()) == 0:
+            for number in range(10_000):
+                log.write(f"{number:063}\n")
+            os._exit(0)
+        children.append(pid)
+    for each in children:
+        assert os.waitpid(each, 0)[1] == 0
+    assert os.stat(path).st_blocks * 512 <= 160 << 10
+    log.write("end\n")
+    gap = json.loads((tmp_path / "stage-000000.gap.json").read_text())
+    data = path.read_bytes()
+    assert set(data[gap["start"] : gap["end"]]) == {0}
+    assert 0 not in data[: gap["start"]] + data[gap["end"] :]
+    assert data.startswith(b"parent\n")
+    assert data.endswith(b"\nend\n")
+
+
+def test_the_end_is_kept_where_the_file_cannot_be_cut(tmp_path, monkeypatch):
+    """A file system without holes: the file stays as long as it is, the rest is in memory."""
+
+    def refuse(*_):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(cut, "_punch_hole", refuse)
+    monkeypatch.setattr(stage_log, "TAIL", 1000)
+    path = tmp_path / "stage-000000.log"
+    log = StageLog(str(path), 64 << 10)
+    lines = [f"{number:063}\n" for number in range(20_000)]
+    for each in lines:
+        log.write(each)
+    size, printed = path.stat().st_size, "".join(lines).encode()
+    assert 64 << 10 <= size <= 84 << 10
+    assert os.listdir(tmp_path) == [path.name]
+    kept = given(log.close)
+    rest = kept.removeprefix(printed[:size])
+    assert rest == b"\n[vcat: %d bytes left out]\n" % (len(printed) - size - 1024) + printed[-1024:]
+    assert path.read_bytes() == kept
+
+
+@pytest.mark.parametrize(("value", "size"), [("65536", 1 << 16), ("much", 1 << 20), ("", 1 << 20)])
+def test_the_deployment_says_how_much_is_kept(tmp_path, monkeypatch, value, size):
+    """In a variable; nonsense in it fails no stage."""
+    monkeypatch.setenv("VCAT_LOG_LIMIT", value)
+    logs = StageLogs(str(tmp_path))
+    logs.begin(0)
+    for _ in range(1 << 10):
+        logs.write("x" * 1023 + "\n")
+    assert size <= len(given(logs.end, 0)) <= size * 5 // 4
+
+
+def test_a_text_of_any_length_is_kept(tmp_path):
+    """It is encoded piece by piece, and a piece may end anywhere."""
+    log = StageLog(str(tmp_path / "stage-000000.log"))
+    text = "äb" * (1 << 20) + "c\n"
+    log.write(text)
+    assert given(log.close) == text.encode()
 
 
 def test_a_file_that_cannot_be_written_fails_nothing(tmp_path):

@@ -15,12 +15,15 @@ from pathlib import Path
 import pytest
 
 from vcat._shipping.bundling import bundle as bundle_module
+from vcat._shipping.bundling import staging as staging_module
 from vcat._shipping.bundling.bundle import remove
 from vcat.errors import BundleError
 
 
 def listing(directory):
-    return sorted(os.listdir(directory))
+    """The names in a directory, that of second names without its digits."""
+    prefix = staging_module.PREFIX
+    return sorted(prefix if each.startswith(prefix) else each for each in os.listdir(directory))
 
 
 def contents(path):
@@ -47,7 +50,7 @@ def test_what_a_bundle_is(ship, project):
     assert sorted(bundle.files) == [
         *("bundle.digest", "main.py", "run.sh", "unpacking.py", "unpacking.pyc")
     ]
-    assert listing(project.parent) == ["job.tgz", "project"]
+    assert listing(project.parent) == [".vcat-bundle-", "job.tgz", "project"]
     remove(bundle)
     assert listing(project.parent) == ["project"]
     remove(bundle)
@@ -237,14 +240,14 @@ def test_a_bundle_that_is_there(ship, project):
 def test_a_parent_that_cannot_be_written(ship, project, tmp_path, monkeypatch):
     """A private directory serves, and goes with the bundle."""
     (tmp_path / "scratch").mkdir()
-    real = os.open
+    real = os.mkdir
 
-    def denying(path, flags, *rest, **options):
-        if str(path) == str(project.parent / "job.tgz"):
+    def denying(path, *rest, **options):
+        if os.path.dirname(path) == str(project.parent):
             raise PermissionError(errno.EACCES, "Permission denied")
-        return real(path, flags, *rest, **options)
+        real(path, *rest, **options)
 
-    monkeypatch.setattr(os, "open", denying)
+    monkeypatch.setattr(os, "mkdir", denying)
     bundle = ship(scratch=str(tmp_path / "scratch"))
     (private,) = (tmp_path / "scratch").iterdir()
     assert bundle.path == str(private / "job.tgz")
@@ -270,11 +273,11 @@ def test_a_parent_that_is_not_there(ship, tmp_path, monkeypatch):
     def failing(*_, **__):
         raise OSError(errno.EMFILE, "Too many open files")
 
-    bundle_module_output = bundle_module.Output
-    monkeypatch.setattr(bundle_module, "Output", failing)
+    monkeypatch.setattr(staging_module, "Output", failing)
     with pytest.raises(BundleError) as caught:
         ship()
-    monkeypatch.setattr(bundle_module, "Output", bundle_module_output)
+    monkeypatch.undo()
+    assert listing(tmp_path / "home") == ["project"]
     assert str(caught.value) == (
         f"{tmp_path}/home/job.tgz: the bundle cannot be created: too many open files;"
         " mend that, or run the script in another directory"
@@ -294,8 +297,7 @@ def test_a_job_name_that_is_none(ship, project):
 def test_a_full_disk(ship, project):
     """A bundle that does not fit says how much room it needs, and leaves none of it behind."""
     (project / "data.bin").write_bytes(os.urandom(3 << 20))
-    ship(job_name="first")  # so that the runtime need not be made under the limit
-    (project.parent / "first.tgz").unlink()
+    remove(ship(job_name="first"))  # so that the runtime need not be made under the limit
     (project / "script.py").write_text("changed")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, before[1]))

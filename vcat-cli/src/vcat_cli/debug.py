@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import vcat
-from vcat_cli.jobs import add_job, named_job
+from vcat_cli.jobs import add_job, looked_at, tell_silence
+from vcat_cli.problem import say
 from vcat_cli.usage import UsageError, advice
 
 TYPE_CHECKING = False
@@ -54,8 +55,16 @@ def add_arguments(parser: Any) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Debug a stage."""
-    job = named_job(arguments.job)
-    stage = _stage(job, arguments.stage)
+    job = looked_at(arguments.job)
+    try:
+        stage = _stage(job, arguments.stage)
+    finally:
+        tell_silence(job)
+    if not job.is_job_complete():
+        say(
+            f"job {job.job_name} is {job.get_job_status()} and goes on; what it has computed so far"
+            " can be used"
+        )
     way = arguments.way or ("post-mortem" if stage.status == "failed" else "pdb")
     return vcat.debug_stage(job.job_name, stage.id, way, compute=arguments.compute)
 
@@ -66,8 +75,9 @@ def _stage(job: Deployment, wanted: str | None) -> StageRecord:
     if wanted is None:
         failed = [each for each in records if each.status == "failed" and each.items is None]
         if not failed:
+            so_far = "" if job.is_job_complete() else " so far"
             raise UsageError(
-                f"debug: no stage of job {job.job_name} has failed; name one of"
+                f"debug: no stage of job {job.job_name} has failed{so_far}; name one of"
                 f" {', '.join(ids[:20])}{', ...' if len(ids) > 20 else ''}"
             )
         return failed[0]
@@ -83,6 +93,12 @@ def _stage(job: Deployment, wanted: str | None) -> StageRecord:
             f" {wanted!r}: {shown}"
         )
     if not matching:
+        whole_of = next((each for each in records if wanted.startswith(f"{each.id}[")), None)
+        if whole_of is not None and whole_of.items is not None:
+            raise UsageError(
+                f"debug: job {job.job_name} has no stage {wanted!r}: {whole_of.id} is a map;"
+                f" {_items_of(whole_of, records)}"
+            )
         known = advice(wanted, ids, "stages")
         raise UsageError(f"debug: job {job.job_name} has no stage {wanted!r}{known}")
     whole = matching[0]
@@ -92,5 +108,15 @@ def _stage(job: Deployment, wanted: str | None) -> StageRecord:
     failed = [each for each in items if each.status == "failed"]
     if failed:
         return failed[0]
-    named = f"name one of {items[0].id} to {items[-1].id}" if items else "it has no items"
-    raise UsageError(f"debug: {whole.id} is a map, which calls its function for each item; {named}")
+    raise UsageError(
+        f"debug: {whole.id} is a map, which calls its function for each item;"
+        f" {_items_of(whole, records)}"
+    )
+
+
+def _items_of(whole: StageRecord, records: list[StageRecord]) -> str:
+    """Return which items of a map can be named, in words."""
+    ids = [each.id for each in records if each.item_of == whole.number]
+    if not ids:
+        return "it has no items"
+    return f"name one of {ids[0]} to {ids[-1]}" if len(ids) > 1 else f"name {ids[0]}"

@@ -45,21 +45,28 @@ def execute(arguments: Namespace) -> int:
     job = looked_at(arguments.job)
     if arguments.json and arguments.stage is not None:
         raise UsageError("logs: --stage does not go with --json; see `vcat logs --help`")
+    if arguments.stage is not None:
+        _check_stage(job, arguments.stage)
+    waits = arguments.follow and arguments.stage is None and not job.is_job_complete()
+    _show(job, arguments)
+    if waits and job.is_job_complete():
+        job.watcher.say_end()
+    return tell_silence(job)
+
+
+def _show(job: Deployment, arguments: Namespace) -> None:
     if arguments.json:
         for each in _events(job, arguments):
             print(each, flush=arguments.follow)
-        return tell_silence(job)
-    if arguments.stage is not None:
-        _check_stage(job, arguments.stage)
+        return
     part = {"follow": arguments.follow, "stage": arguments.stage, "tail": arguments.lines}
     if arguments.raw:
         for piece in job.log_bytes(**part):
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
-        return tell_silence(job)
+        return
     for lines in job.log_text(**part):
         print(display_lines(lines), end="", flush=True)
-    return tell_silence(job)
 
 
 def _check_stage(job: Deployment, wanted: str) -> None:

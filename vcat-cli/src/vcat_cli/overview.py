@@ -132,7 +132,8 @@ def _job_lines(shown: _Job) -> list[str]:
         if each.error is not None and each.status == "failed":
             lines += ["", f"stage {escape(each.id)}: {escape(each.error)}"]
     if more:
-        lines += ["", f"{more} more failed items of maps; --json has all"]
+        items = f"item{'s' * (more != 1)}"
+        lines += ["", f"{more} more failed {items} of maps; --json has all"]
     if shown.artifacts:
         lines += ["", *_artifact_lines(shown.artifacts, wide)]
     return lines
@@ -163,7 +164,8 @@ def _item_counts(stages: list[StageRecord]) -> dict[int, str]:
     said = {}
     for each_map, of_map in counts.items():
         parts = [f"{of_map[status]} {status}" for status in _STATUSES if status in of_map]
-        said[each_map] = f"{sum(of_map.values())} items: {', '.join(parts)}"
+        total = sum(of_map.values())
+        said[each_map] = f"{total} item{'s' * (total != 1)}: {', '.join(parts)}"
     return said
 
 

@@ -31,7 +31,7 @@ def plan(arguments: Namespace, params: dict[str, Any]) -> int:
             ended_at = vcat.plan_script(arguments.script, arguments.arguments, params, plans.append)
 
     try:
-        code = run_to_end(arguments.script, run, whole_traceback=arguments.traceback)
+        code = run_to_end(arguments.script, run, whole_traceback=arguments.traceback, params=params)
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED

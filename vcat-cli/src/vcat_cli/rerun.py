@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 
 import vcat
-from vcat_cli.jobs import add_job, named_job
+from vcat.errors import GraphError
+from vcat_cli.jobs import add_job, looked_at, tell_silence
 from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE
 from vcat_cli.run import see_to_end
-from vcat_cli.submitted import add_following, check_following, tell
+from vcat_cli.submitted import add_following, check_following, tell, wrong
 from vcat_cli.text import display
 from vcat_cli.usage import UsageError
 
@@ -52,16 +53,21 @@ def execute(arguments: Namespace) -> int:
     """Submit a job again."""
     check_following("rerun", arguments)
     params = once_each("rerun", arguments.params)
-    job = named_job(arguments.job)
+    job = looked_at(arguments.job)
     if arguments.from_failure:
         _tell_what_runs(job, params)
-    again = vcat.rerun_job(job.job_name, params, arguments.name)
+    try:
+        again = vcat.rerun_job(job.job_name, params, arguments.name)
+    except GraphError as error:  # of a job that there is: what is wrong is what it was given
+        raise wrong("rerun", "rerun_job", error) from error
     tell(again, as_json=arguments.json)
     return see_to_end([again]) if arguments.follow else DONE
 
 
 def _tell_what_runs(job: Deployment, params: dict[str, Any]) -> None:
-    problem = _NO_FAILURE.get(job.get_job_status())
+    state = job.get_job_status()
+    tell_silence(job)
+    problem = _NO_FAILURE.get(state)
     if problem is not None:
         raise UsageError(f"rerun: job {job.job_name} {problem}")
     for each in vcat.explain_rerun(job.job_name, params):

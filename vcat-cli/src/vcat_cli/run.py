@@ -81,6 +81,7 @@ def execute(arguments: Namespace) -> int:
             arguments.script,
             lambda: vcat.run_script(arguments.script, arguments.arguments, params, submitted),
             whole_traceback=arguments.traceback,
+            params=params,
         )
         if code != DONE:
             _leave(jobs)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import sys
 
-from vcat.errors import VcatError
-from vcat_cli.problem import DONE, FAILED, report, say
+from vcat.errors import GraphError, VcatError
+from vcat_cli.problem import DONE, FAILED, WRONG_USAGE, report, say
 from vcat_cli.usage import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from types import TracebackType
 
 
 def run_to_end(
-    path: str, run: Callable[[], object], *, whole_traceback: bool, verb: str = "run"
+    path: str,
+    run: Callable[[], object],
+    *,
+    whole_traceback: bool,
+    verb: str = "run",
+    params: Container[str] = (),
 ) -> int:
     """Run a script and return the exit code that it alone would have, its error shown.
 
@@ -25,6 +30,7 @@ def run_to_end(
         run: Runs it.
         whole_traceback: Whether errors are raised instead of shown.
         verb: What was asked for, for messages.
+        params: The hyperparameters that the command line gives values to.
 
     Raises:
         UsageError: The script cannot be read.
@@ -47,6 +53,8 @@ def run_to_end(
             raise
         sys.stdout.flush()
         code = report(error)
+        if isinstance(error, GraphError) and any(each in params for each in error.unknown):
+            code = WRONG_USAGE
         line = _last_line(error.__traceback__, script)
         if line is not None:
             say(f"raised in {path}:{line}; --traceback shows how it came to it")

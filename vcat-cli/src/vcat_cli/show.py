@@ -121,7 +121,7 @@ def _show_artifact(job: Deployment, arguments: Namespace) -> int:
 def _show_result(job: Deployment, stage: str | None) -> int:
     import sys
 
-    if not job.is_job_complete():
+    if stage is None and not job.is_job_complete():
         raise VcatError(f"job {job.job_name} is {job.get_job_status()}; it has no result yet")
     project = job.record().project
     if project:

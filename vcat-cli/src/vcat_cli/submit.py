@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import vcat
-from vcat.errors import CommandError
+from vcat.errors import CommandError, GraphError
 from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE
 from vcat_cli.run import see_to_end
-from vcat_cli.submitted import add_following, check_following, tell
+from vcat_cli.submitted import add_following, check_following, tell, wrong
 from vcat_cli.usage import UsageError
 
 TYPE_CHECKING = False
@@ -58,6 +58,8 @@ def execute(arguments: Namespace) -> int:
         job = vcat.submit_command(arguments.argv, arguments.name, params, arguments.timeout)
     except CommandError as error:
         raise UsageError(f"submit: {error}") from error
+    except GraphError as error:
+        raise wrong("submit", "submit_command", error) from error
     tell(job, as_json=arguments.json)
     return see_to_end([job]) if arguments.follow else DONE
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vcat._looking.deployment import Deployment
+    from vcat.errors import GraphError
 
 
 def add_following(parser: Any) -> None:
@@ -36,6 +37,12 @@ def check_following(verb: str, arguments: Namespace) -> None:
     """
     if arguments.json and arguments.follow:
         raise UsageError(f"{verb}: --json does not go with -f; see `vcat {verb} --help`")
+
+
+def wrong(verb: str, function: str, error: GraphError) -> UsageError:
+    """Return what is wrong with a call of *function* in the words of the command line."""
+    said = str(error).replace(f"{function}(): ", f"{verb}: ")
+    return UsageError(said.replace(f"{verb}: job_name ", f"{verb}: -n "))
 
 
 def tell(job: Deployment, *, as_json: bool) -> None:

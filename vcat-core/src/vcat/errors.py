@@ -24,7 +24,13 @@ class PluginError(VcatError, ImportError):
 
 
 class GraphError(VcatError, TypeError):
-    """A stage or a graph of stages is built or parametrised in a way that can never run."""
+    """A stage or a graph of stages is built or parametrised in a way that can never run.
+
+    Attributes:
+        unknown: The names of hyperparameters that were given a value and that there are not.
+    """
+
+    unknown: tuple[str, ...] = ()
 
 
 class UnpicklableError(VcatError, TypeError):

@@ -189,9 +189,10 @@ class Bundle(NamedTuple):
     A deployment puts the archive, under the name ``bundle.tgz``, and every one of *files* into one
     fresh private directory where the job shall run, and starts ``bash -p <directory>/run.sh`` with
     *environment* added to the variables, ``VCAT_PYTHON`` naming the interpreter (``python3`` on
-    ``PATH`` if not), and standard output and error going to ``output.log`` beside it. ``run.sh`` is
-    a constant, never edited; it changes to its directory, runs the job there and writes
-    ``exit.json``, ``{"format":1,"exit_code":N}``, when the job has ended in whatever way.
+    ``PATH`` if not), ``VCAT_LOG_LIMIT`` how many bytes are kept of what each stage prints (1 GiB if
+    not), and standard output and error going to ``output.log`` beside it. ``run.sh`` is a constant,
+    never edited; it changes to its directory, runs the job there and writes ``exit.json``,
+    ``{"format":1,"exit_code":N}``, when the job has ended in whatever way.
 
     Attributes:
         job_name: The name of the job, fit for a file name.

@@ -27,8 +27,8 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
         python: The interpreter that runs jobs; the one that submits if not given.
         timeout: After how many seconds a job is ended; never if not given.
         grace: How many seconds a job that is ended may take to do so by itself.
-        log_limit: How much of a job's output is kept, as ``parse_size`` takes it: half of it from
-            the beginning, half from the end.
+        log_limit: How much of a job's output is kept, and of that of each of its stages, as
+            ``parse_size`` takes it: half of it from the beginning, half from the end.
     """
 
     path: str

@@ -215,7 +215,9 @@ def _show_life(place: Place) -> None:
 def _elsewhere(claim: dict[str, Any], life: Life) -> str | None:
     if life.same_boot:
         return None
-    return f"on {claim['host']}, where its last sign of life was {life.silent:.0f} seconds ago"
+    silent = round(life.silent)
+    ago = f"{silent} second{'s' * (silent != 1)} ago"
+    return f"on {claim['host']}, where its last sign of life was {ago}"
 
 
 def reap(pid: int) -> None:

@@ -161,6 +161,7 @@ def _start(
     environment = {k: v for k, v in os.environ.items() if k not in ("BASH_ENV", "ENV")}
     environment |= bundle.environment
     environment |= {"VCAT_PYTHON": python or bundle.python, MARK: mark}
+    environment["VCAT_LOG_LIMIT"] = str(limits["log_limit"])
     given = {"directory": place.directory, "control": place.control, "bash": bash, "mark": mark}
     given |= {name: "" if value is None else str(value) for name, value in limits.items()}
     interpreter = sys.executable or bundle.python

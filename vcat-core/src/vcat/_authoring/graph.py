@@ -76,15 +76,34 @@ class Graph:
         lengths = [len(each) for each in sequences]
         if min(lengths) != max(lengths):
             raise GraphError(differing(lengths))
-        options = whole.options
-        if options.persist:
-            options = options.replace(persist=False)  # it is the list that is kept
         items = range(len(self.stages), len(self.stages) + lengths[0])
         for args in zip(*sequences, strict=True):
-            item = Stage(whole.function, args, whole.kwargs, options)
+            item = Stage(whole.function, args, whole.kwargs, whole.options)
             self._close(item, _promises(item))
         self.items[number] = items
         return items
+
+    def zipped(self) -> dict[int, tuple[int, ...]]:
+        """Return for maps over other maps the numbers of these, of which each item needs an item.
+
+        Not of those that it needs as a whole as well.
+        """
+        found: dict[int, tuple[int, ...]] = {}
+        for number, stage in enumerate(self.stages):
+            if not stage.is_map:
+                continue
+            maps: dict[int, None] = {}
+            rest = [*(stage.kwargs or {}).values()]
+            for each in stage.args:
+                if type(each) is Stage and each.is_map:
+                    maps[self.number[id(each)]] = None
+                else:
+                    rest.append(each)
+            if maps:
+                for each in _found(rest):
+                    maps.pop(self.number.get(id(each), -1), None)
+                found[number] = tuple(maps)
+        return {number: maps for number, maps in found.items() if maps}
 
     def label(self, number: int) -> str:
         """Return a stage as messages name it: ``item 3 of stage 'fit' (train.py:41)``."""
@@ -178,7 +197,8 @@ class Graph:
         Raises:
             GraphError: One in *given* is not in the graph, or one has neither value nor default.
         """
-        problems = [self._unknown(str(name)) for name in given if name not in self.parameters]
+        unknown = tuple(str(name) for name in given if name not in self.parameters)
+        problems = [self._unknown(name) for name in unknown]
         values = {}
         for name, (parameter, place) in self.parameters.items():
             value = given.get(name, parameter.default)
@@ -194,7 +214,9 @@ class Graph:
                 )
             values[name] = value
         if problems:
-            raise GraphError("\n".join(problems))
+            error = GraphError("\n".join(problems))
+            error.unknown = unknown
+            raise error
         return values
 
     def _unknown(self, name: str) -> str:

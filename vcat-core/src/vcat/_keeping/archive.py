@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from vcat._keeping.codec import loads
+from vcat._keeping.digest import format_items, parse_items
 from vcat._keeping.guard import call, iterate
 from vcat._keeping.layout import Data
 from vcat._keeping.sharing import with_items
@@ -22,8 +23,15 @@ FORMAT = 1
 #: The largest JSON document that is read; a larger one is damaged or hostile.
 MAX_JSON = 256 * 1024 * 1024
 
+#: A stage's log up to so many bytes may be in one file with those of others.
+SMALL_LOG = 4096
+
 _MAX_COMPONENT = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+
+#: So many stages that follow each other share a file, so that who looks for one knows in which.
+_SHARING = 1000
+_STAGE_LOG = re.compile(r"log/(?:stage-([0-9]{6,9})\.log|(stages-[0-9]{3,9}\.logs))")
 
 
 class JobArchive:
@@ -70,18 +78,35 @@ class JobArchive:
         else:
             call(backend, "store", self.job_name, name, b"".join(parts))
 
-    def fetch_value(self, number: int, digest: str) -> Any:
+    def store_items(self, number: int, digests: Sequence[str]) -> None:
+        """Keep the value of a map, all of whose items are kept: by *digests*, which are theirs."""
+        self._store("persisted_data", _items_name(number), format_items(digests))
+
+    def fetch_value(self, number: int, digest: str, first: int | None = None) -> Any:
         """Return the value of a stage.
+
+        Args:
+            number: The stage.
+            digest: That of its value.
+            first: Of a map that is kept as its items the number of the first.
 
         Raises:
             FormatError: The archive does not have it, or its bytes do not have that digest.
         """
-        name = _value_name(number)
+        if first is None:
+            return self._fetch_verified(_value_name(number), digest, loads)
+        digests = self._fetch_verified(_items_name(number), digest, parse_items)
+        return [
+            self._fetch_verified(_value_name(each), own, loads)
+            for each, own in enumerate(digests, first)
+        ]
+
+    def _fetch_verified(self, name: str, digest: str, read: Callable[[bytes, str], Any]) -> Any:
         data = self._fetch("persisted_data", name)
         if data is None:
             raise FormatError(f"{name} of job {self.job_name} is not in its archive any more")
         try:
-            return loads(data, digest)
+            return read(data, digest)
         except FormatError as error:
             raise FormatError(f"{name} of job {self.job_name}: {error}") from None
 
@@ -93,14 +118,51 @@ class JobArchive:
         else:
             call(backend, "store", self.job_name, name, b"".join(parts))
 
+    def add_stage_logs(self, logs: Mapping[int, bytes]) -> None:
+        """Keep small logs of stages: one for itself, several with those of their neighbours.
+
+        To keep a log for itself takes as long as to keep all of them.
+        """
+        if len(logs) == 1:
+            for number, data in logs.items():
+                self.store_log_parts(log_name(number), (data,))
+            return
+        files: dict[str, dict[int, bytes]] = {}
+        for number, data in logs.items():
+            files.setdefault(_shared_name(number), {})[number] = data
+        for name, added in files.items():
+            together = self._shared_logs(name) | added
+            self._store("stage_log", name, _format_logs(together))
+
     def has_log(self, name: str) -> bool:
-        """Return whether there is such a log, without reading it."""
+        """Return whether ``output.log`` or ``events.jsonl`` is there, without reading it."""
         kept = iterate(self._archives.stage_log, "names", self.job_name)
         return _PREFIX["stage_log"] + name in kept
 
+    def logged_stages(self) -> set[int]:
+        """Return the numbers of the stages whose logs are there."""
+        found = set()
+        for name in iterate(self._archives.stage_log, "names", self.job_name):
+            match = _STAGE_LOG.fullmatch(name)
+            if match and match[1]:
+                found.add(int(match[1]))
+            elif match:
+                found.update(self._shared_logs(match[2]))
+        return found
+
     def fetch_log(self, name: str) -> bytes | None:
-        """Return ``output.log`` or ``events.jsonl``, or ``None``."""
-        return self._fetch("stage_log", name)
+        """Return ``output.log``, ``events.jsonl`` or the log of a stage; or ``None``.
+
+        Raises:
+            FormatError: It is in a file with others that is damaged, or of a format that this vcat
+                does not read.
+        """
+        data = self._fetch("stage_log", name)
+        match = _STAGE_LOG.fullmatch(_PREFIX["stage_log"] + name)
+        if data is None and match and match[1]:
+            number = int(match[1])
+            return self._shared_logs(_shared_name(number)).get(number)
+        return data
 
     def store_source(self, bundle_name: str, data: bytes) -> None:
         """Keep the project as it was sent."""
@@ -125,6 +187,10 @@ class JobArchive:
     def fetch_artifact(self, name: str) -> bytes | None:
         """Return an artifact, or ``None``."""
         return self._fetch("artifact", artifact_path(name))
+
+    def _shared_logs(self, name: str) -> dict[int, bytes]:
+        data = self._fetch("stage_log", name)
+        return {} if data is None else _parse_logs(data, f"{name} of job {self.job_name}")
 
     def _store(self, archive: str, name: str, data: bytes) -> None:
         backend = getattr(self._archives, archive)
@@ -183,8 +249,42 @@ def log_name(number: int) -> str:
     return f"stage-{number:06d}.log"
 
 
+def _shared_name(number: int) -> str:
+    return f"stages-{number // _SHARING:03d}.logs"
+
+
+def _format_logs(logs: Mapping[int, bytes]) -> bytes:
+    """Return logs as one file: a line that says whose they are and how long, then one by one."""
+    stages = sorted(logs)
+    header = format_document("logs", {"stages": [[each, len(logs[each])] for each in stages]})
+    return b"".join([header, b"\n", *(logs[each] for each in stages)])
+
+
+def _parse_logs(data: bytes, where: str) -> dict[int, bytes]:
+    line, _, rest = data.partition(b"\n")
+    document = parse_document(line, "logs", where)
+    try:
+        stages = [(int(number), int(size)) for number, size in document["stages"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{where} is damaged: {error}") from None
+    total = sum(size for _, size in stages)
+    if total != len(rest) or any(size < 0 for _, size in stages):
+        raise FormatError(
+            f"{where} is damaged: its logs are {len(rest)} bytes long, not {total} as it says"
+        )
+    logs, start = {}, 0
+    for number, size in stages:
+        logs[number] = rest[start : start + size]
+        start += size
+    return logs
+
+
 def _value_name(number: int) -> str:
     return f"{number:06d}.pickle"
+
+
+def _items_name(number: int) -> str:
+    return f"{number:06d}.items"
 
 
 def artifact_path(name: str) -> str:

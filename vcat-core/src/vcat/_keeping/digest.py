@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from vcat.errors import FormatError
@@ -57,6 +57,29 @@ def _threads() -> int:
 def portable_digest(data: Bytes) -> str:
     """Return the SHA-256 digest of *data*, which every Python can check, for what travels."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def digest_items(digests: Sequence[str]) -> str:
+    """Return what a list counts by whose items count by *digests*."""
+    return "items:" + hashlib.sha256(format_items(digests)).hexdigest()
+
+
+def format_items(digests: Sequence[str]) -> bytes:
+    """Return *digests* as :func:`digest_items` hashes them and :func:`parse_items` reads them."""
+    return b"items %d\n" % len(digests) + "\n".join(digests).encode()
+
+
+def parse_items(data: Bytes, expected: str) -> list[str]:
+    """Return the digests of the items of a list, once *data* is what counts by *expected*.
+
+    Raises:
+        FormatError: It is not.
+    """
+    algorithm, _, value = expected.partition(":")
+    if algorithm != "items" or hashlib.sha256(data).hexdigest() != value:
+        raise FormatError(f"the list of its items is damaged: its digest is not {expected[:80]}")
+    _, _, digests = bytes(data).decode().partition("\n")
+    return digests.split("\n") if digests else []
 
 
 def matches(data: Bytes, expected: str) -> bool:

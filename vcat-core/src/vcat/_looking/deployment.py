@@ -13,7 +13,7 @@ from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
 from vcat._keeping.guard import call
 from vcat._looking.artifact import artifacts_in, read_artifact
 from vcat._looking.cut import cut_off
-from vcat._looking.failure import exception_of, exception_without_error
+from vcat._looking.failure import LINES, exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import JobFile, log_of, single_lines, whole_lines
 from vcat._looking.overtime import explain_overtime
@@ -22,6 +22,7 @@ from vcat._looking.place import Place
 from vcat._looking.settling import counted, is_settled, settle, settled_row
 from vcat._looking.state import ABANDONED, SILENT, judge, not_handed_over, unanswered
 from vcat._looking.submitter import is_expected
+from vcat._looking.value import read_value, value_of
 from vcat._looking.watch import Watcher
 from vcat.errors import UnknownJobError, VcatError
 from vcat.records import TERMINAL_STATES, DeploymentStatus, JobRecord, StageRecord
@@ -97,8 +98,7 @@ class Deployment:
         Raises:
             TimeoutError: The job has not ended by then; it goes on.
         """
-        if self._ended is None:
-            self.watcher.wait(timeout)
+        self.watcher.wait(timeout)
 
     def watch(self, show: Callable[[str], None]) -> None:
         """Wait until the job has ended and have the lines of its log shown on the way.
@@ -126,16 +126,15 @@ class Deployment:
             FormatError: The stored result is damaged.
         """
         self.wait_for_deployment_to_complete(timeout)
-        outcome = self._outcome()
+        outcome = self.place.outcome()
         status = self.status()
         if status.state == "completed" and outcome is not None:
-            result = outcome["result"]
-            return self._archive.fetch_value(result["number"], result["digest"])
+            return read_value(self._archive, outcome["result"])
         where = f"vcat logs {self.job_name}"
         if outcome is not None and outcome.get("error") and status.state == outcome["state"]:
             raise exception_of(outcome, self.job_name, where)
-        tail = list(self.log_lines(tail=10))
-        raise exception_without_error(status.state, status.reason, self.job_name, tail, where)
+        tail = list(self.log_lines(tail=LINES))
+        raise exception_without_error(status, self._archive, tail, where)
 
     @overload
     def logs(
@@ -234,28 +233,19 @@ class Deployment:
         return cut_off(records, self.status())
 
     def value_of(self, stage: Stage | str) -> Any:
-        """Return the value of a persisted stage, or of the last one.
+        """Return the value of a persisted stage, of an item of a persisted map, or of the last.
+
+        It is there from the moment when the stage has ended, whatever becomes of the job.
 
         Args:
             stage: The stage, of the pipeline that was run in this process, or its id.
 
         Raises:
             UnknownJobError: The job has no such stage.
-            LookupError: The value of that stage is not kept; ``.persist()`` keeps it.
+            LookupError: The value of that stage is not kept, or not yet; the message says why.
+            FormatError: It is damaged.
         """
-        number = self._number(stage)
-        for each in self.feed.read():
-            if each["event"] == "value" and each.get("number") == number:
-                return self._archive.fetch_value(number, each["digest"])
-        record = self.stages()[number]
-        if record.item_of is not None:
-            whole = self.stages()[record.item_of].id
-            with suppress(LookupError):  # of a map the list is kept
-                return self.value_of(whole)[int(record.id[len(whole) + 1 : -1])]
-        raise LookupError(
-            f"stage {record.id!r} of job {self.job_name} is {record.status} and its value is not"
-            " kept; add .persist() to the stage to keep it"
-        )
+        return value_of(self, self._number(stage))
 
     def artifacts(self) -> list[str]:
         """Return the names of the artifacts that the job has logged so far."""
@@ -332,7 +322,7 @@ class Deployment:
             return deployed
         if deployed is None and not handed_over:
             expected = is_expected(self.place, self.configuration)
-        outcome, row = self._outcome(), None
+        outcome, row = self.place.outcome(), None
         if deployed is None:
             row = call(self.configuration.listing, "get", self.job_name)
         if deployed is not None or handed_over or outcome is not None:
@@ -375,9 +365,6 @@ class Deployment:
         if document is None:
             raise UnknownJobError(f"job {self.job_name} has left no definition in its archive")
         return document
-
-    def _outcome(self) -> dict[str, Any] | None:
-        return self._archive.fetch_document("outcome") or self.place.document("outcome")
 
     def _number(self, stage: Stage | str) -> int:
         if self._graph is not None and id(stage) in self._graph.number:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.stack import find_stacks
+from vcat._looking.overtime import DID_NOT_END
 from vcat.errors import RemoteException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vcat._keeping.archive import JobArchive
+    from vcat.records import DeploymentStatus
+
+#: Of the log so many of the last lines are read, and so many shown: stacks are long.
+LINES, _SHOWN = 2_000, 10
+
+#: Of a message so many lines are shown, and so many characters of each.
+_MOST, _LONGEST = 40, 1_000
 
 
 def exception_of(outcome: dict[str, Any], job_name: str, log: str) -> RemoteException:
@@ -16,29 +30,38 @@ def exception_of(outcome: dict[str, Any], job_name: str, log: str) -> RemoteExce
         log: Where the full log is, in words.
     """
     error = outcome["error"]
-    lines = [str(error["first_line"])]
-    message = str(error.get("message", "")).split("\n")[1:]
-    lines += [f"  {line}" for line in message]
-    lines += _frame_lines(error)
-    cause = error.get("cause")
-    while isinstance(cause, dict):
-        lines += [f"  caused by {cause['first_line']}", *_frame_lines(cause)]
-        cause = cause.get("cause")
+    lines = [str(error["first_line"]), *_message_lines(error), *_lines_of(error)]
     if error.get("label"):
         lines.append(f"in {error['label']} of job {job_name}")
     else:
-        lines.append(f"before the first stage of job {job_name}")
+        where = "between the stages" if error.get("is_between") else "before the first stage"
+        lines.append(f"{where} of job {job_name}")
     others = [each for each in outcome.get("errors") or () if each != error]
     lines += [f"and in {each.get('label')}: {each['first_line']}" for each in others]
     return RemoteException("\n".join([*lines, f"full log: {log}"]))
 
 
 def exception_without_error(
-    state: str, reason: str | None, job_name: str, tail: list[str], log: str
+    status: DeploymentStatus, archive: JobArchive, log_lines: Sequence[str], log: str
 ) -> RemoteException:
-    """Return the exception for a job that ended without saying why itself."""
-    lines = [f"job {job_name} {SAID.get(state, state)}" + (f": {reason}" if reason else "")]
-    if tail:
+    """Return the exception for a job that ended without saying why itself.
+
+    Args:
+        status: How it ended.
+        archive: What it has left.
+        log_lines: The last :data:`LINES` of its log.
+        log: Where the full log is, in words.
+    """
+    state, reason, shown = status.state, status.reason, list(log_lines)
+    said = f"job {archive.job_name} {SAID.get(state, state)}"
+    lines = [said + (f": {reason}" if reason else "")]
+    if reason is not None and DID_NOT_END in reason:
+        stacks = find_stacks(shown)
+        if stacks is not None:
+            lines += _frame_lines(_described(stacks, archive))
+            del shown[stacks.start :]
+    if shown:
+        tail = shown[-_SHOWN:]
         lines += ["last lines of its log:", *(f"  {line}" for line in tail)]
     return RemoteException("\n".join([*lines, f"full log: {log}"]))
 
@@ -47,10 +70,51 @@ def exception_without_error(
 SAID = {"cancelled": "was cancelled", "timed out": "timed out", "lost": "is lost"}
 
 
-def _frame_lines(error: dict[str, Any]) -> list[str]:
+def _message_lines(error: dict[str, Any]) -> list[str]:
+    """Return what a message has after its first line, as much of it as a person reads."""
+    lines = str(error.get("message", "")).split("\n")[1:]
+    shown = [f"  {line[:_LONGEST]}" for line in lines[:_MOST]]
+    if len(lines) > _MOST or any(len(line) > _LONGEST for line in lines):
+        shown.append("  [the log has the rest of the message]")
+    return shown
+
+
+def _lines_of(error: dict[str, Any]) -> list[str]:
+    """Return where something was raised, what a group of exceptions has, and what came before."""
+    lines = _frame_lines(error.get("frames", ()))
+    members, count = error.get("members", ()), error.get("count", 0)
+    for number, each in enumerate(members, 1):
+        lines.append(f"  {number} of {count}: {each['first_line']}")
+        lines += [f"  {line}" for line in _lines_of(each)]
+    if members and count > len(members):
+        lines.append(f"  [the log has the {count - len(members)} others]")
+    cause = error.get("cause")
+    if isinstance(cause, dict):
+        what = "while handling" if cause.get("is_context") else "caused by"
+        lines += [f"  {what} {cause['first_line']}", *_lines_of(cause)]
+    return lines
+
+
+def _frame_lines(frames: Iterable[dict[str, Any]]) -> list[str]:
     lines = []
-    for each in error.get("frames", ()):
-        lines.append(f"  {each['file']}:{each['line']} in {each['function']}")
+    for each in frames:
+        if each.get("left_out"):
+            lines.append(f"  [{each['left_out']} calls left out]")
+        function = f" in {each['function']}" if each["function"] else ""
+        times = f" ({each['times']} times)" if each.get("times") else ""
+        lines.append(f"  {each['file']}:{each['line']}{function}{times}")
         if each.get("text"):
             lines.append(f"    {each['text']}")
     return lines
+
+
+def _described(stacks: Any, archive: JobArchive) -> list[dict[str, Any]]:
+    """Return frames with files relative to the project, wherever that was."""
+    definition = archive.fetch_document("definition") or {}
+    here = f"{stacks.runtime.rpartition('/')[0]}/project/"
+    roots = (here, f"{definition['project']}/") if "project" in definition else (here,)
+    described = []
+    for each in stacks.frames:
+        root = next((root for root in roots if each.file.startswith(root)), "")
+        described.append(each._asdict() | {"file": each.file[len(root) :]})
+    return described

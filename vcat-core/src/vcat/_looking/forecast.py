@@ -11,6 +11,7 @@ from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import ask
 from vcat._looking.cut import say_end
 from vcat._looking.jobs import find
+from vcat._looking.patience import Patience
 from vcat._plugins.configuration import Configuration, load
 from vcat.errors import UnknownJobError, VcatError
 from vcat.records import StageRecord
@@ -52,7 +53,9 @@ class StageForecast(NamedTuple):
                 for each, said in _OF_ITEMS.items()
                 if (count := self.items.get(each))
             ]
-            return f"{self.id}: {sum(self.items.values()):,} items: {', '.join(parts)}{because}"
+            count = sum(self.items.values())
+            items = f"{count:,} item{'s' * (count != 1)}"
+            return f"{self.id}: {items}: {', '.join(parts)}{because}"
         return f"{self.id}: {_SAID[self.outcome]}{because}"
 
 
@@ -70,10 +73,12 @@ def forecast(name: str, given: Mapping[str, Any]) -> list[StageForecast]:
     document = JobArchive(configuration.archives, job.job_name).fetch_document("definition")
     if document is None:
         raise UnknownJobError(f"job {job.job_name} has left no definition in its archive")
-    status = job.status()
+    with Patience() as patience:
+        job.place.limit_patience(patience)
+        status, records = job.status(), job.stages()
     reason = f": {status.reason}" if status.reason else ""
     end = f"job {job.job_name} {say_end(status.state)}{reason}"
-    return _Forecaster(document, job.stages(), given, configuration, end).forecast()
+    return _Forecaster(document, records, given, configuration, end).forecast()
 
 
 class _Forecaster:

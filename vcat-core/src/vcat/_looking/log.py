@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from vcat._keeping.archive import log_name
+from vcat._keeping.event import FILE
 from vcat._looking.patience import NoAnswerError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class JobFile:
                 yield b""
                 continue
             # Asked after the reading: what was taken out before it is zeros in what was read.
-            gap = self._gap()
+            gap = self.gap()
             if gap is not None and gap[0] < start + len(data) and start < gap[1]:
                 data = data[: max(0, gap[0] - start)]
                 left_out = gap[1] - start - len(data)
@@ -128,7 +129,7 @@ class JobFile:
         position = self.size()
         if count == 0:
             return position
-        gap = self._gap()
+        gap = self.gap()
         wanted, last = count, True
         while position > 0:
             start = max(0, position - PIECE)
@@ -172,8 +173,18 @@ class JobFile:
                 most = middle
         return least
 
-    def _gap(self) -> tuple[int, int] | None:
-        return None if self._archived is not None else self._place.gap(self._name)
+    def gap(self) -> tuple[int, int] | None:
+        """Return where the bytes begin and end that have not been kept, if any."""
+        if self._archived is not None:
+            return None
+        if self._name in (LOG, FILE):
+            return self._place.gap(self._name)
+        # Of what a stage prints, the job itself has told.
+        told = self._place.document(f"{self._name.removesuffix('.log')}.gap")
+        try:
+            return None if told is None else (int(told["start"]), int(told["end"]))
+        except (KeyError, TypeError, ValueError):  # damaged by the job: its zeros are shown
+            return None
 
     def _read(self, start: int, size: int = PIECE) -> bytes | None:
         if self._archived is None:

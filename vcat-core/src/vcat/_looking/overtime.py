@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from vcat._looking.feed import EventFeed
     from vcat.records import DeploymentStatus
 
+#: What is said of such a stage.
+DID_NOT_END = "did not end when its timeout of"
+
 #: The exit code of a process that is ended so.
 _ENDED = 1
 
@@ -54,8 +57,7 @@ def explain_overtime(
         if status.ended_at - _began(record.number, record.started_at, events) > timeout:
             seconds = f"{timeout:g} second{'s' * (timeout != 1)}"
             return status._replace(
-                reason=f"stage {record.id} did not end when its timeout of {seconds} was over:"
-                f" {status.reason}"
+                reason=f"stage {record.id} {DID_NOT_END} {seconds} was over: {status.reason}"
             )
     return status
 

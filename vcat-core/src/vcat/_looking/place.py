@@ -88,6 +88,10 @@ class Place:
         except FormatError:
             return None
 
+    def outcome(self) -> dict[str, Any] | None:
+        """Return what the job has written down at its end, wherever that is."""
+        return self.archive.fetch_document("outcome") or self.document("outcome")
+
     def gap(self, name: str) -> tuple[int, int] | None:
         """Return where the bytes of a file begin and end that have not been kept, if any."""
         if not isinstance(self._backend, SupportsGaps):

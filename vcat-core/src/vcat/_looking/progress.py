@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 #: How many seconds a job runs before it is worth knowing how long the earlier ones took.
 _ESTIMATED_AFTER = 2.0
 
-#: How many earlier jobs are read to learn how long stages take.
-_DEPTH = 5
+#: How many earlier jobs are read to learn how long stages take, and how many at the most, and for
+#: how many seconds, to find one that computed a stage which these took from the cache.
+_DEPTH, _DEEPEST, _LONG = 5, 20, 0.5
+
+#: So many columns a last line has, or more where the reason of a state needs them: it always has so
+#: many itself, which is enough for those of vcat's own, while an exception may say anything.
+_LINE, _REASON = 113, 70
 
 
 class Progress(NamedTuple):
@@ -65,7 +70,7 @@ class Durations:
     def left(self, records: list[StageRecord], now: float) -> float | None:
         """Return how long what is left took; ``None`` where earlier jobs have not all of it."""
         if self._by_id is None:
-            self._by_id = self._read()
+            self._by_id = self._read({each.name for each in records})
         work, running = 0.0, 0
         for each in records:
             if each.status not in ("running", "not run"):
@@ -79,15 +84,17 @@ class Durations:
             work += took
         return work / max(1, running)
 
-    def _read(self) -> dict[str, float]:
+    def _read(self, wanted: set[str]) -> dict[str, float]:
         found: dict[str, float] = {}
         names: dict[str, list[float]] = {}
+        began = time.monotonic()
         try:
-            for number, (_, _, stages) in enumerate(self._history.jobs()):
+            for number, (_, _, stages) in enumerate(self._history.jobs(), 1):
                 for stage_id, name, took in _computed(stages):
                     found.setdefault(stage_id, took)
                     names.setdefault(name, []).append(took)
-                if number + 1 == _DEPTH:
+                is_long = number == _DEEPEST or time.monotonic() - began > _LONG
+                if number >= _DEPTH and (is_long or wanted <= names.keys()):
                     break
         except VcatError:  # no estimate is worth an error
             return {}
@@ -149,7 +156,7 @@ def _tried(record: StageRecord, now: float) -> str:
 
 def describe(progress: Progress, width: int | None = None) -> str:
     """Return the progress as one line, of which what is done and left is within *width*."""
-    parts = [f"{progress.done} of {progress.total} stages done"]
+    parts = [f"{progress.done} of {_stages(progress.total)} done"]
     if progress.cached:
         parts.append(f"{progress.cached} cached")
     if progress.failed:
@@ -189,7 +196,17 @@ def summarize(job_name: str, status: DeploymentStatus, counts: Tally | None) -> 
     if status.started_at is not None and status.ended_at is not None:
         word = "in" if status.state == "completed" else "after"
         took = f" {word} {spell(max(0.0, status.ended_at - status.started_at))}"
-    stages = "" if counts is None else f", {counts.cached} of {counts.total} stages cached"
-    reason = f": {status.reason}" if status.reason else ""
-    state = SAID.get(status.state, status.state)
-    return f"{job_name} {state}{took}{stages}{reason}; vcat show {job_name}"
+    stages = "" if counts is None else f", {counts.cached} of {_stages(counts.total)} cached"
+    said = f"{job_name} {SAID.get(status.state, status.state)}{took}{stages}"
+    record = f"; vcat show {job_name}"
+    if not status.reason:
+        return f"{said}{record}"
+    room = max(_REASON, _LINE - len(said) - len(record))
+    reason = printable(status.reason)
+    if len(reason) > room:
+        reason = f"{reason[: room - 3]}..."
+    return f"{said}: {reason}{record}"
+
+
+def _stages(total: int) -> str:
+    return f"{total} stage{'s' * (total != 1)}"

@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 
     from vcat._looking.progress import Progress
 
-#: How often a terminal is drawn on, and how often a line is printed elsewhere, in seconds. What is
-#: over before the first line has no need of any.
-_DRAWN, _PRINTED = 0.1, 30.0
+#: How often a terminal is drawn on, in seconds.
+_DRAWN = 0.1
+
+#: After how many seconds there is a first line elsewhere, and what is the most to the next one:
+#: the distance doubles. What is over before the first has no need of any.
+_FIRST, _LONGEST = 3.0, 30.0
+
+#: Where nothing had changed when a line was due, it comes so many seconds after something has.
+_LOOKED = 1.0
 
 _MOST_ROWS = 5
 
@@ -25,12 +31,11 @@ class Screen(Protocol):
     """What shows the progress of a job while somebody waits for it.
 
     Attributes:
-        interval: How many seconds pass between two showings; ``None`` where there are none.
-        shown: Whether anything has been shown.
+        interval: How many seconds it is until the next showing; infinity where there are none.
     """
 
-    interval: float | None
-    shown: bool
+    @property
+    def interval(self) -> float: ...
 
     def show(self, progress: Progress) -> None:
         """Show how far the job has come."""
@@ -73,8 +78,7 @@ def tell(line: str) -> None:
 
 
 class _Nowhere:
-    interval: float | None = None
-    shown = False
+    interval = float("inf")
 
     def show(self, progress: Progress) -> None:
         pass
@@ -84,22 +88,26 @@ class _Nowhere:
 
 
 class _Lines:
-    """Plain lines, for files and pipes: seldom, and only where something has changed."""
-
-    interval: float | None = _PRINTED
+    """Plain lines, for files and pipes: ever more seldom, and only where something has changed."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.shown = False
         self._clock = clock
-        self._next = clock() + _PRINTED
+        self._distance = _FIRST
+        self._due = clock() + _FIRST
         self._last: Any = None
 
+    @property
+    def interval(self) -> float:
+        return max(0.0, self._due - self._clock())
+
     def show(self, progress: Progress) -> None:
-        now = self._clock()
         state = progress.done, progress.failed, [each for each, _ in progress.running]
-        if now < self._next or state == self._last:
+        if state == self._last:
+            self._due = self._clock() + _LOOKED
             return
-        self._next, self._last, self.shown = now + _PRINTED, state, True
+        self._last = state
+        self._distance = min(_LONGEST, 2 * self._distance)
+        self._due = self._clock() + self._distance
         tell(describe(progress))
 
     def hide(self) -> None:
@@ -109,10 +117,9 @@ class _Lines:
 class _Line:
     """One line, drawn over itself."""
 
-    interval: float | None = _DRAWN
+    interval = _DRAWN
 
     def __init__(self) -> None:
-        self.shown = False
         self._drawn = False
 
     def show(self, progress: Progress) -> None:
@@ -123,7 +130,7 @@ class _Line:
         columns = columns or 80  # a terminal that nobody told its size says 0
         # The last column stays free: writing there moves some terminals to the next line.
         self._write(f"\r\x1b[K{describe(progress, columns - 1)[: max(1, columns - 1)]}")
-        self.shown = self._drawn = True
+        self._drawn = True
 
     def hide(self) -> None:
         if self._drawn:
@@ -141,13 +148,12 @@ class _Line:
 class _Rich:
     """A bar, and a line for each stage that runs."""
 
-    interval: float | None = _DRAWN
+    interval = _DRAWN
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self.shown = False
         self._console = Console(stderr=True)
         self._live_type = Live
         self._live: Any = None
@@ -165,7 +171,6 @@ class _Rich:
             )
             self._live.start()
         self._live.update(rows, refresh=True)
-        self.shown = True
 
     def hide(self) -> None:
         live, self._live = self._live, None

@@ -7,11 +7,11 @@ again, or at the same time, writes the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vcat._keeping.archive import log_name
+from vcat._keeping.archive import SMALL_LOG, log_name
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import FILE, fold_reports, fold_stages, single
 from vcat._keeping.guard import call
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 #: Of a longer log so much of its head and as much of its tail is archived, as jobs do themselves.
 _HALF = 32 * 1024 * 1024
+
+
+#: So much of small logs is held before they are archived together.
+_MOST = 4 * 1024 * 1024
+
+_WITH_LOG = ("running", "failed", "completed", "cached")
 
 
 class Tally(NamedTuple):
@@ -134,9 +140,8 @@ def _archive_rest(place: Place, feed: EventFeed) -> None:
     archive = place.archive
     definition = archive.fetch_document("definition")
     if definition is not None and "stages" in definition:
-        for each in fold_stages(feed.read(), stage_records(definition)):
-            if each.status in ("running", "failed", "completed"):
-                _archive(place, log_name(each.number))
+        stages = fold_stages(feed.read(), stage_records(definition))
+        _archive_logs(place, [each.number for each in stages if each.status in _WITH_LOG])
     provenance = place.document("provenance")
     kept = archive.fetch_document("provenance")
     if provenance is not None and (kept is None or not kept.get("complete", True)):
@@ -147,15 +152,37 @@ def _archive_rest(place: Place, feed: EventFeed) -> None:
         archive.store_document("outcome", outcome)
 
 
+def _archive_logs(place: Place, numbers: Iterable[int]) -> None:
+    """Archive the logs of stages that the job did not archive, as it would have done."""
+    kept, held, size = place.archive.logged_stages(), dict[int, bytes](), 0
+    for number in numbers:
+        name = log_name(number)
+        begun = None if number in kept else place.read(name, 0, SMALL_LOG + 1)
+        if not begun:
+            continue
+        if len(begun) > SMALL_LOG:
+            place.archive.store_log_parts(name, _parts(place, name))
+            continue
+        held[number] = begun
+        size += len(begun)
+        if size > _MOST:
+            place.archive.add_stage_logs(held)
+            held, size = {}, 0
+    place.archive.add_stage_logs(held)
+
+
 def _parts(place: Place, name: str) -> Iterator[bytes]:
     file = JobFile(place, name)
-    size = file.size()
-    if name == FILE or size <= 2 * _HALF:
-        yield from _between(file, 0, size)
-        return
-    yield from _between(file, 0, _HALF)
-    yield b"\n[vcat: %d bytes left out]\n" % (size - 2 * _HALF)
-    yield from _between(file, size - _HALF, size)
+    size, gap = file.size(), file.gap()
+    head = tail = size
+    if name != FILE and size > 2 * _HALF:
+        head, tail = _HALF, size - _HALF
+    if gap is not None:
+        head, tail = min(head, gap[0]), max(gap[1], 0 if tail == size else tail)
+    yield from _between(file, 0, head)
+    if head < tail:
+        yield b"\n[vcat: %d bytes left out]\n" % (tail - head)
+        yield from _between(file, tail, size)
 
 
 def _between(file: JobFile, start: int, end: int) -> Iterator[bytes]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: A lock waits no longer than this in one call, in seconds.
 _LONGEST = 3600.0
 
+#: Who waits longer than this, which is thirty years, waits for ever; systems cannot count so far.
+_FOR_EVER = 1e9
+
 
 class Watcher:
     """What stands beside whoever waits for a job, and shows how far it has come.
@@ -35,12 +38,15 @@ class Watcher:
         quiet: Whether nothing is shown.
         cancels: Whether whoever runs the script cancels the job on Ctrl-C, so that nobody must say
             that it goes on.
+        is_awaited: Whether somebody has waited for the end of the job, who is to be told of it.
     """
 
     def __init__(self, job: Deployment) -> None:
         self.quiet = False
         self.cancels = False
+        self.is_awaited = False
         self._job = job
+        self._screen: Screen | None = None
         self._lines: Iterator[str | None] | None = None
         self._read: tuple[JobRecord, dict[str, Any], Durations] | None = None
         self._said_end = False
@@ -51,18 +57,24 @@ class Watcher:
         return self._lines is not None
 
     def wait(self, timeout: float | None, show: Callable[[str], None] | None = None) -> None:
-        """Wait until the job has ended; have the lines of its log shown, if that is asked for."""
+        """Wait until the job has ended; have the lines of its log shown, if that is asked for.
+
+        Whoever has only waited is told how it ended. Whoever has the log shown says that himself,
+        with what else is to be said.
+        """
         from vcat._looking.screen import open_screen, tell
 
-        job, deadline = self._job, None if timeout is None else time.monotonic() + timeout
-        screen = open_screen(quiet=self.quiet)
+        job, seconds = self._job, _seconds(timeout)
         if show is not None and self._lines is None:
             self._lines = whole_lines(JobFile(job.place, LOG).arriving(0, job.has_ended))
+        if self._screen is None:  # the next wait goes on where this one has stopped
+            self._screen = open_screen(quiet=self.quiet)
+        deadline = None if seconds is None else time.monotonic() + seconds
         try:
-            if show is None:
-                ended = watch(job, screen, deadline)
+            if show is not None:
+                ended = watch(job, self._screen, deadline, self._lines, show)
             else:
-                ended = watch(job, screen, deadline, self._lines, show)
+                ended = job.has_ended() or watch(job, self._screen, deadline)
         except KeyboardInterrupt as error:
             if not self.cancels:
                 tell(
@@ -71,20 +83,22 @@ class Watcher:
                 )
             # Where exactly it was waited, and what was being drawn, says nothing to anybody.
             raise error.with_traceback(None) from None
-        if not ended:
+        if not ended and (state := job.status().state) not in TERMINAL_STATES:
             raise TimeoutError(
-                f"job {job.job_name} is {job.status().state} after {timeout:g} seconds; it goes on"
+                f"job {job.job_name} is {state} after {seconds:g} second{'s' * (seconds != 1)};"
+                " it goes on"
             )
-        if screen.shown and show is None:
+        if self.is_awaited and show is None:
             self.say_end()
 
     def say_end(self) -> None:
         """Say on standard error how the job has ended and where its record is, once."""
         from vcat._looking.screen import is_quiet, tell
 
-        if not self._said_end and not is_quiet(self.quiet):
-            tell(self.summary())
-        self._said_end = True
+        if not self._said_end:
+            self._said_end = True
+            if not is_quiet(self.quiet):
+                tell(self.summary())
 
     def summary(self) -> str:
         """Return one line: how the job has ended, how long it took, what of it was cached."""
@@ -92,7 +106,9 @@ class Watcher:
 
         counts = None
         with suppress(VcatError):
-            counts = tally(self._job.definition(), self._job.feed.read())
+            definition = self._job.definition()
+            if "stages" in definition:
+                counts = tally(definition, self._job.feed.read())
         return summarize(self._job.job_name, self._job.status(), counts)
 
     def progress(self) -> Progress:
@@ -123,7 +139,7 @@ def watch(
         show: Called with each.
     """
     end: Answer | None = None
-    cost = 0.0
+    due = time.monotonic() + screen.interval
     try:
         while True:
             ended = False
@@ -133,23 +149,42 @@ def watch(
                 _pass_on(lines, screen, show)
             if ended:
                 return True
-            left = _LONGEST if deadline is None else deadline - time.monotonic()
+            now = time.monotonic()
+            left = _LONGEST if deadline is None else deadline - now
             if left <= 0:
                 return False
             if end is None:
                 limit = None if deadline is None else left
                 end = Answer(partial(job.place.wait, limit))
-            elif screen.interval is not None:
-                began = time.monotonic()
+                if lines is None:
+                    job.watcher.is_awaited = True
+            elif now >= due:
                 with suppress(VcatError):  # a store that cannot be read now must not end the wait
                     screen.show(job.watcher.progress())
-                cost = time.monotonic() - began
-            # Looking at a job of many stages must not take what the job could use.
-            pause = max(20 * cost, POLL if lines else screen.interval or _LONGEST)
-            if end.comes_within(min(left, pause)) and job.status().state not in TERMINAL_STATES:
+                # Looking at a job of many stages must not take what the job could use.
+                cost = time.monotonic() - now
+                due = time.monotonic() + max(20 * cost, screen.interval)
+            pause = min(left, POLL if lines else _LONGEST, due - now)
+            if end.comes_within(pause) and job.status().state not in TERMINAL_STATES:
                 time.sleep(min(left, POLL))  # it is being handed over, or they do not wait
     finally:
         screen.hide()
+
+
+def _seconds(timeout: Any) -> float | None:
+    """Return how many seconds to wait at the most; ``None`` for ever."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not hasattr(timeout, "__float__"):
+        raise TypeError(
+            f"timeout is {timeout!r}, expected a number of seconds, or None to wait for ever"
+        )
+    seconds = float(timeout)
+    if not seconds >= 0:
+        raise ValueError(
+            f"timeout is {timeout!r}; give a number of seconds from 0 on, or None to wait for ever"
+        )
+    return seconds if seconds < _FOR_EVER else None
 
 
 def _pass_on(lines: Iterator[str | None], screen: Screen, show: Callable[[str], object]) -> None:

@@ -57,5 +57,6 @@ class Problems:
         # As the files have them, and not in the order in which they were found.
         lines = sorted(self._lines, key=lambda line: self._lines[line][0][:2])
         if len(lines) > _SHOWN:
-            lines = [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more problems"]
+            more = len(lines) - _SHOWN
+            lines = [*lines[:_SHOWN], f"and {more} more problem{'s' * (more != 1)}"]
         raise kind("\n".join(lines))

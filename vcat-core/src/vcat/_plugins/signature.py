@@ -90,11 +90,13 @@ class _Check:
         open_ended = any(each.kind is each.VAR_POSITIONAL for each in self.parameters.values())
         if len(values.content) > len(takers) and not open_ended:
             listed = ", ".join(repr(each) for each in takers) or "none"
+            count = len(values.content)
             self.problems.add(
                 values.place,
                 POSITIONAL,
                 f"{self.cls.__name__} has {len(takers)} parameter{'' if len(takers) == 1 else 's'}"
-                f" to fill by position ({listed}), {len(values.content)} values are given",
+                f" to fill by position ({listed}),"
+                f" {count} value{' is' if count == 1 else 's are'} given",
             )
 
     def keywords(self, values: Value | None) -> None:

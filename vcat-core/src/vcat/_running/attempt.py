@@ -23,7 +23,11 @@ _depth = 0
 
 
 def attempt(
-    stage: Stage, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int | None = None
+    stage: Stage,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    seed: int | None = None,
+    stacks: str = "",
 ) -> Any:
     """Call the function of *stage* and return its value.
 
@@ -35,6 +39,7 @@ def attempt(
         args: What it is given.
         kwargs: What it is given by name.
         seed: What random numbers start from; ``None`` leaves the generators as they are.
+        stacks: A file that is told what the process does before it is ended for taking too long.
 
     Raises:
         BaseException: Whatever the function raises.
@@ -53,7 +58,7 @@ def attempt(
         else:
             from vcat._running.process.timeout import limited  # signals and threads cost start-up
 
-            with limited(timeout, ends_process=is_job()):
+            with limited(timeout, ends_process=is_job(), stacks=stacks):
                 value = stage.function(*args, **kwargs)
     except BaseException as error:
         if getpid() != pid:

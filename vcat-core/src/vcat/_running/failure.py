@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vcat._running.frame import describe_frames, is_called, named_frames, shown
 from vcat._running.process.interruption import CancelledError
-from vcat.errors import CommandError
+from vcat.errors import CommandError, VcatError
 
-_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_MAX_FRAMES = 100
-_MAX_TEXT = 20_000
+if TYPE_CHECKING:
+    from traceback import TracebackException
+
+#: A message of more characters is cut, and its first line after so many.
+_LONGEST, _LONGEST_LINE = 20_000, 1_000
+
+#: So many exceptions of a group are described, and so many that one was raised because of.
+_MEMBERS, _CAUSES = 10, 10
 
 
 class WorkerTraceback(Exception):  # noqa: N818  # no error of its own: where one was raised
@@ -86,51 +91,77 @@ class Places:
     def line(self, file: str, number: int) -> str:
         """Return one line of a source file, stripped."""
         lines = self.lines(file)
-        return lines[number - 1].strip()[:500] if 0 < number <= len(lines) else ""
+        return lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
 
 def describe_failure(error: BaseException, places: Places) -> dict[str, Any]:
     """Return what was raised: its first line, the frames of the user's code, and what caused it."""
     if isinstance(error.__cause__, WorkerTraceback):
-        return dict(error.__cause__.described)
-    described: dict[str, Any] = {
+        described = dict(error.__cause__.described)
+        return described | {"frames": named_frames(described["frames"], places)}
+    return {
         "type": type(error).__name__,
         "module": type(error).__module__,
-        "first_line": first_line(error),
-        "message": _text_of(error)[:_MAX_TEXT],
-        "frames": _frames(error.__traceback__, places),
+        "message": _whole_text_of(error)[:_LONGEST],
+        **_described(error, places, {id(error)}),
     }
+
+
+def _described(error: BaseException, places: Places, seen: set[int]) -> dict[str, Any]:
+    """Return what is said of an exception, and in it of what came before and of its members."""
+    described: dict[str, Any] = {
+        "first_line": first_line(error),
+        "frames": describe_frames(error, places),
+    }
+    members = _members(error)
+    if members:
+        described["count"] = len(members)
+        described["members"] = [
+            _described(each, places, seen | {id(each)}) for each in members[:_MEMBERS]
+        ]
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    seen, innermost = {id(error)}, described
-    while cause is not None and id(cause) not in seen and len(seen) < 10:
-        seen.add(id(cause))
-        if isinstance(cause.__cause__, WorkerTraceback):
-            told = cause.__cause__.described
-            innermost["cause"] = {each: told[each] for each in _OF_CAUSES if each in told}
-            break
-        innermost["cause"] = {
-            "first_line": first_line(cause),
-            "frames": _frames(cause.__traceback__, places),
-        }
-        innermost = innermost["cause"]
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    if cause is None or id(cause) in seen or len(seen) > _CAUSES:
+        return described
+    if isinstance(cause.__cause__, WorkerTraceback):
+        told = cause.__cause__.described
+        described["cause"] = {each: told[each] for each in _OF_CAUSES if each in told}
+    else:
+        described["cause"] = _described(cause, places, seen | {id(cause)})
+    if error.__cause__ is None:
+        described["cause"]["is_context"] = True
     return described
 
 
-_OF_CAUSES = ("first_line", "frames", "cause")
+_OF_CAUSES = ("first_line", "frames", "count", "members", "cause")
 
 
-def traceback_of(error: BaseException) -> str:
-    """Return the traceback of what a stage has raised, as Python prints it, from its code on.
+def _members(error: BaseException) -> tuple[BaseException, ...]:
+    """Return the exceptions of a group, which came with Python 3.11 or a package before that."""
+    if any(each.__name__ == "BaseExceptionGroup" for each in type(error).__mro__):
+        return tuple(getattr(error, "exceptions", ()))
+    return ()
+
+
+def traceback_of(error: BaseException, longest: int | None = None) -> str:
+    """Return the traceback of what a stage has raised, as Python prints it, without our frames.
 
     Of a command that has failed only how it ended: its own lines stand above, and we have none.
+
+    Args:
+        error: What was raised.
+        longest: Of a longer text the middle is left out.
     """
     if isinstance(error, CommandError):
         return f"vcat: {error}\n"
     try:
-        return _chained(error)
+        text = _chained(error)
     except Exception:  # noqa: BLE001  # a user's exception may fail in being shown
-        return f"{first_line(error)}\n"
+        text = f"{first_line(error)}\n"
+    if longest is not None and len(text) > longest:
+        half = longest // 2
+        left_out = f"\n[vcat: {len(text) - 2 * half} characters left out]\n"
+        text = text[:half] + left_out + text[-half:]
+    return text
 
 
 def _chained(error: BaseException) -> str:
@@ -144,11 +175,11 @@ def _chained(error: BaseException) -> str:
         if isinstance(later.__cause__, WorkerTraceback):  # where it was raised, and that whole
             texts.append(str(later.__cause__.args[0]))
             break
-        shown = TracebackException(type(later), later, later.__traceback__)
-        own = [frame.filename.startswith(_OWN + os.sep) for frame in shown.stack]
-        if False in own:  # else it was raised by vcat itself
-            del shown.stack[: own.index(False)]
-        texts.append("".join(shown.format(chain=False)))
+        text = TracebackException(type(later), later, later.__traceback__)
+        _prune(text, is_ours=isinstance(later, (VcatError, ImportError, SyntaxError)))
+        text.__cause__ = text.__context__ = None
+        has_frames = bool(text.stack) or bool(_members(later))
+        texts.append("".join(text.format() if has_frames else text.format_exception_only()))
         earlier, said = later.__cause__, _CAUSE
         if earlier is None and not later.__suppress_context__:
             earlier, said = later.__context__, _CONTEXT
@@ -158,6 +189,26 @@ def _chained(error: BaseException) -> str:
     return "".join(reversed(texts))
 
 
+def _prune(text: TracebackException, *, is_ours: bool = True) -> None:
+    """Leave out the frames that are not shown, of what is behind it and of its members as well.
+
+    Args:
+        text: The traceback.
+        is_ours: Whether it may be without any. Else it has all: a fault of vcat's own.
+    """
+    pending: list[Any] = [text]
+    while pending:
+        each = pending.pop()
+        files = [frame.filename for frame in each.stack]
+        kept = shown(files)
+        if each is not text or is_ours or is_called(files) or any(kept):
+            each.stack[:] = [
+                frame for frame, is_kept in zip(each.stack, kept, strict=True) if is_kept
+            ]
+        pending += [other for other in (each.__cause__, each.__context__) if other is not None]
+        pending += getattr(each, "exceptions", None) or ()
+
+
 #: What Python prints between the tracebacks of exceptions that belong together.
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
@@ -165,10 +216,19 @@ _CONTEXT = "\nDuring handling of the above exception, another exception occurred
 
 def first_line(error: BaseException) -> str:
     """Return ``ValueError: bad input 3``; of a command only what it was and how it ended."""
-    text = _text_of(error).partition("\n")[0][:_MAX_TEXT]
+    text = _text_of(error).partition("\n")[0]
+    if len(text) > _LONGEST_LINE:
+        text = f"{text[:_LONGEST_LINE]}... ({len(text)} characters)"
     if isinstance(error, CommandError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _whole_text_of(error: BaseException) -> str:
+    """Return the message with the notes that were added to it."""
+    notes = error.__dict__.get("__notes__")
+    notes = notes if isinstance(notes, (list, tuple)) else ()
+    return "\n".join([_text_of(error), *(each for each in notes if isinstance(each, str))])
 
 
 def _text_of(error: BaseException) -> str:
@@ -178,22 +238,3 @@ def _text_of(error: BaseException) -> str:
         raise
     except BaseException:  # noqa: BLE001  # a user's __str__ may raise anything
         return "(its text cannot be shown)"
-
-
-def _frames(traceback: TracebackType | None, places: Places) -> list[dict[str, Any]]:
-    frames: list[dict[str, Any]] = []
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if not code.co_filename.startswith(_OWN):
-            frames.append(
-                {
-                    "file": places.shown(code.co_filename),
-                    "line": traceback.tb_lineno,
-                    "function": code.co_name,
-                    "text": places.line(code.co_filename, traceback.tb_lineno),
-                }
-            )
-        traceback = traceback.tb_next
-    if len(frames) > _MAX_FRAMES:  # the last ones say where it was raised
-        frames[_MAX_FRAMES // 5 : -_MAX_FRAMES * 4 // 5] = []
-    return frames

@@ -191,8 +191,19 @@ class _RunningJob:
                 raise
             self.interruption.hold()
             _print(traceback_of(error))
-            return describe_failure(error, self.places)
+            return self._describe_own(error)
         return None
+
+    def _describe_own(self, error: BaseException) -> dict[str, Any]:
+        """Return what was raised that no stage has, and which stage it may be due to."""
+        described = describe_failure(error, self.places)
+        if self.workplace.number is not None:
+            described["is_between"] = True
+        culprit = self.workplace.closed_by
+        if culprit is not None:
+            name = self.ids[culprit] if culprit < len(self.ids) else self.journal.label(culprit)
+            described["first_line"] += f"; stage {name} had closed file descriptors of the job"
+        return described
 
     def _describe(self, failed: StageFailure, *, is_one: bool) -> dict[str, Any]:
         cause = failed.__cause__ or failed
@@ -255,6 +266,7 @@ class _RunningJob:
             where = f" while {named} ran" if named else ""
             _print(f"vcat: the job was {reason}{where}\n")
         self.workplace.leave(journal.warn)
+        journal.keep_logs()
         outcome = {
             "job_name": self.name,
             "state": state,
@@ -262,7 +274,7 @@ class _RunningJob:
             "started_at": self.started_at,
             "ended_at": time.time(),
             "result": journal.values.get(last) if state == "completed" else None,
-            "values": list(journal.values.values()),
+            "values": journal.kept(),
             "artifacts": journal.artifacts,
             "error": failure,
             "errors": [] if failure is None else self.failures or [failure],

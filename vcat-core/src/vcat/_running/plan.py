@@ -13,11 +13,11 @@ from typing import Any
 from vcat._authoring.graph import Graph
 from vcat._authoring.stage import Stage
 from vcat._keeping.codec import loads
+from vcat._keeping.digest import digest_items
 from vcat._keeping.entry import Entry
 from vcat._keys.recipe import Key
 from vcat._plugins.configuration import Configuration
 from vcat._running.failure import Places
-from vcat._running.holding import digest_items
 from vcat._running.record.provenance import describe_code, describe_key, describe_names
 from vcat._running.results.caching import ResultCache
 from vcat.errors import GraphError

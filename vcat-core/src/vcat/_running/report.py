@@ -75,6 +75,9 @@ class StageObserver(Protocol):
     def value(self, number: int, parts: Sequence[Data], digest: str) -> None:
         """The serialised value of the stage is to be kept; *digest* is that of all *parts*."""
 
+    def gathered(self, number: int, items: range) -> str:
+        """The values of all items of a map are kept, and so is their list; return its digest."""
+
     def take(self, told: dict[str, dict[Any, Any]]) -> None:
         """A worker has told itself what a stage reported, and kept what is to be kept."""
 

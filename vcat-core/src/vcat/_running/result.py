@@ -50,7 +50,8 @@ def check_result(value: Any, stage: Stage) -> Any:
             " has no length; return a tuple"
         ) from None
     if count != outputs:
-        raise GraphError(f"{stage.label} declares outputs={outputs} and returned {count} values")
+        values = f"{count} value{'s' * (count != 1)}"
+        raise GraphError(f"{stage.label} declares outputs={outputs} and returned {values}")
     return value
 
 

@@ -58,7 +58,8 @@ def _checked(argv: Sequence[str], timeout: float | None) -> list[str]:
                 f"submit_command(): {each!r} cannot be a word of a command; give texts without a"
                 " NUL"
             )
-    if timeout is not None and not (timeout > 0 and math.isfinite(timeout)):
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and timeout > 0 and math.isfinite(timeout)):
         raise GraphError(
             f"submit_command(): timeout {timeout!r} is not a number of seconds above 0"
         )

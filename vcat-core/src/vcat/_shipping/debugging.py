@@ -37,6 +37,7 @@ _GRACE = 2.0
 
 def debug_stage(job: Deployment, stage: str, way: str, *, compute: bool) -> int:
     """Call a stage of a job again in a fresh process; see :func:`vcat.debug_stage`."""
+    job.place.limit_patience()  # whoever debugs waits for no deployment
     configuration = load(os.getcwd())
     archive = JobArchive(configuration.archives, job.job_name)
     definition = archive.fetch_document("definition")
@@ -76,7 +77,7 @@ def _request(
     for each in job.events():
         kind, number = each["event"], each.get("number")
         if kind == "value":
-            kept[number] = each["digest"]
+            kept[number] = each["digest"], each.get("first")
         elif kind == "stage mapped":
             mapped[number] = [each["first"], each["count"]]
         elif kind == "stage ended" and "key" in each:

@@ -95,6 +95,7 @@ def pack(job: Job, configuration: Configuration, warn: Callable[[str], None]) ->
         environment=configuration.environment,
         source_archive=source_archive,
         exclude=stores_in(project, frozen["backends"]),
+        submitter=job.definition.get("submitter"),
         warn=warn,
     )
 

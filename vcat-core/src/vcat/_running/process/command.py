@@ -33,6 +33,8 @@ def run_command(argv: Sequence[str], timeout: float | None) -> int:
     """Run a command and return its exit code, which is 0; see :func:`vcat.run_command`."""
     from vcat._running.process.spool import Spool
 
+    if timeout is not None:
+        _check(timeout)
     words = [sys.executable if argv[0] in _PYTHONS else argv[0], *argv[1:]]
     flush_streams()  # what was printed before shall stand before it in the log
     with Spool.open() as spool:
@@ -48,6 +50,13 @@ def run_command(argv: Sequence[str], timeout: float | None) -> int:
     if code > 0:
         raise CommandError(f"{show_command(argv)}: exit code {code}")
     return 0
+
+
+def _check(timeout: object) -> None:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"run_command(): timeout is {timeout!r}, expected a number of seconds")
+    if not timeout > 0:
+        raise ValueError(f"run_command(): timeout is {timeout!r}; give a number of seconds above 0")
 
 
 def _start(words: list[str], argv: Sequence[str], environment: dict[str, str]) -> Popen[bytes]:
@@ -96,9 +105,11 @@ def _wait(child: Popen[bytes], argv: Sequence[str], timeout: float | None, held:
     try:
         held.release()
         return child.wait(timeout)
-    except TimeoutExpired:
+    except TimeoutExpired as expired:
+        from vcat._running.process.timeout import said_of
+
         _end(child)
-        error = CommandError(f"{show_command(argv)}: timed out after {timeout:g} seconds")
+        error = CommandError(f"{show_command(argv)}: {said_of(expired.timeout)}")
         error.timed_out = True
         raise error from None
     except BaseException:

@@ -9,6 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import IO
+
+from vcat.abc import unobserved
 
 #: So many seconds after its time a process is ended whose call has not ended.
 GRACE = 5.0
@@ -20,6 +23,9 @@ _CLEANING_UP, _AGAIN = 3.0, 0.1
 #: What waits no longer than this has waited for nothing.
 _AT_ONCE = 1e-6
 
+#: So long before somebody else ends a process it tells what it is doing, in seconds.
+_BEFORE = 1.0
+
 _LOG = 2  # standard error, wherever a stage has put `sys.stderr`
 
 #: When this process is ended, by :func:`time.monotonic`; ``None`` where nothing ends it.
@@ -27,7 +33,7 @@ _end: float | None = None
 
 
 @contextmanager
-def limited(seconds: float, *, ends_process: bool = False) -> Iterator[None]:
+def limited(seconds: float, *, ends_process: bool = False, stacks: str = "") -> Iterator[None]:
     """Raise ``TimeoutError`` in the block after *seconds*.
 
     By a signal to this process, so it works in the main thread only, and interrupts Python code and
@@ -40,6 +46,8 @@ def limited(seconds: float, *, ends_process: bool = False) -> Iterator[None]:
         ends_process: Whether a block that goes on regardless is ended :data:`GRACE` seconds later
             with its process, by exit code 1 and without any cleaning up, when standard error has
             been told what each thread was doing.
+        stacks: A file that is told that shortly before those seconds are over, for whoever ends the
+            process then; empty for none.
 
     Raises:
         TimeoutError: The block took longer.
@@ -69,6 +77,7 @@ def limited(seconds: float, *, ends_process: bool = False) -> Iterator[None]:
     outer_end = _end
     if ends_process:
         _end_at(min(deadline + GRACE, outer_end or deadline + GRACE))
+    told = _telling(stacks, deadline + GRACE) if stacks else None
     try:
         yield
         if is_over:  # and was swallowed: what was given up half-way is no value
@@ -81,6 +90,10 @@ def limited(seconds: float, *, ends_process: bool = False) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
         if ends_process:
             _end_at(outer_end)
+        if told is not None:
+            faulthandler.cancel_dump_traceback_later()
+            with suppress(OSError):  # the stage has closed it
+                told.close()
         if left:
             rest = max(outer - time.monotonic(), _AT_ONCE)
             signal.setitimer(signal.ITIMER_REAL, rest, again)
@@ -100,3 +113,12 @@ def _end_at(end: float | None) -> None:
     else:
         rest = max(end - time.monotonic(), _AT_ONCE)
         faulthandler.dump_traceback_later(rest, file=_LOG, exit=True)
+
+
+def _telling(file: str, end: float) -> IO[bytes]:
+    """Have a thread that needs no interpreter tell *file* shortly before *end* what goes on."""
+    with unobserved():
+        opened = open(file, "wb", buffering=0)  # noqa: SIM115  # written to until the block ends
+    rest = max(end - _BEFORE - time.monotonic(), _AT_ONCE)
+    faulthandler.dump_traceback_later(rest, file=opened)
+    return opened

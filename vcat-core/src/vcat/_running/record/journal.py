@@ -8,15 +8,15 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from vcat._keeping.archive import log_name
+from vcat._keeping.digest import digest_items
 from vcat._keeping.entry import PRINTED
 from vcat._keeping.event import EventLog
 from vcat._running.failure import first_line, traceback_of
+from vcat._running.record.gatherer import Gatherer
 from vcat._running.record.provenance import describe_code, describe_key
-from vcat.errors import VcatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from vcat._keeping.archive import JobArchive
     from vcat._keeping.entry import Entry
@@ -62,12 +62,14 @@ class Journal:
         self._archive = archive
         self._workplace = workplace
         self._logs = None if workplace is None else workplace.logs
+        self._gatherer = Gatherer(archive, self.warn)
         self._stage_done = stage_done
         self._started: dict[int, float] = {}
         self._errors: dict[int, list[str]] = {}
         # How many calls have failed, and when the next one begins.
         self._repeated: dict[int, tuple[int, float]] = {}
         self._maps: set[int] = set()
+        self._lists: dict[int, range] = {}
 
     def warn(self, text: str) -> None:
         """Write down what went wrong without failing anything, and say it in the log."""
@@ -154,6 +156,10 @@ class Journal:
             }
         return left
 
+    def keep_logs(self) -> None:
+        """Archive what is not archived yet of what stages have printed."""
+        self._gatherer.store()
+
     def counted(self, number: int, digest: str) -> None:
         """Take note of what the result of a stage counts by."""
         self.details[number].setdefault("counts_as", digest)
@@ -165,17 +171,9 @@ class Journal:
         return describe_key(key)
 
     def _keep_log(self, number: int, *, ran: bool = True) -> None:
-        """Archive what a stage has printed; the job's own output has it too."""
-        if self._logs is None:
-            return
-
-        def keep(parts: Iterator[bytes]) -> None:
-            self._archive.store_log_parts(log_name(number), parts)
-
-        try:
-            self._logs.end(number, keep, ran=ran)
-        except VcatError as error:
-            self.warn(f"what stage {number} printed is in the job's output only: {error}")
+        """Let what a stage has printed be archived; the job's own output has it too."""
+        if self._logs is not None:
+            self._logs.end(number, lambda parts: self._gatherer.take(number, parts), ran=ran)
 
     def _say(self, text: str) -> None:
         """Print what is no stage's own."""
@@ -221,13 +219,41 @@ class Journal:
         self._archive.store_value(number, parts)
         kept = {"number": number, "size": sum(len(each) for each in parts), "digest": digest}
         self._log.append("value", **kept)
-        self.values[number] = kept
+        self._take_values({number: kept})
+
+    def gathered(self, number: int, items: range) -> str:
+        """Archive what the list of kept values is, then write down where they are."""
+        kept = [self.values[each] for each in items]
+        digests = [each["digest"] for each in kept]
+        self._archive.store_items(number, digests)
+        digest = digest_items(digests)
+        fields = {"number": number, "size": sum(each["size"] for each in kept), "digest": digest}
+        fields |= {"first": items.start, "count": len(items)}
+        self._log.append("value", **fields)
+        self.values[number] = fields
+        self._lists[number] = items
+        return digest
+
+    def kept(self) -> list[dict[str, Any]]:
+        """Return where each value is that is kept, a list and its items once."""
+        told = {each for items in self._lists.values() for each in items}
+        return [each for number, each in self.values.items() if number not in told]
+
+    def _take_values(self, values: dict[int, dict[str, Any]]) -> None:
+        """Take note of values that are archived."""
+        known = self.values
+        others = [n for n, e in values.items() if n in known and known[n]["digest"] != e["digest"]]
+        known.update(values)
+        for number, items in self._lists.items():
+            # Of what was computed again because the cache has lost it, the last result is kept.
+            if any(each in items for each in others):
+                self.gathered(number, items)
 
     def take(self, told: dict[str, dict[Any, Any]]) -> None:
         """Take note of what a worker has written down and archived itself."""
         self.metrics.update(told["metrics"])
         self.tags.update(told["tags"])
-        self.values.update(told["values"])
+        self._take_values(told["values"])
         for name, fields in told["artifacts"].items():
             self._warn_of_earlier(name, fields["digest"])
             self.artifacts[name] = fields

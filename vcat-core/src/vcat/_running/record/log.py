@@ -45,7 +45,7 @@ class KeptFile:
         except OSError:  # started by hand, without a deployment to keep the output
             return
         try:
-            yield from _read(fd)
+            yield from parts_of(fd)
         finally:
             os.close(fd)
 
@@ -57,7 +57,8 @@ def flush_streams() -> None:
             stream.flush()
 
 
-def _read(fd: int) -> Iterator[bytes]:
+def parts_of(fd: int) -> Iterator[bytes]:
+    """Yield what an open file has, head and tail where that is very much, piece by piece."""
     size = os.fstat(fd).st_size
     head = tail = size
     if size > MAX_SIZE:

@@ -56,11 +56,12 @@ class Printed:
         thread = get_ident()
         if thread != self._thread and thread in _threads:
             return
-        room = MAX_SIZE - self._size
-        self._left_out += max(0, len(text) - room)
-        text = text[:room]
-        self._size += len(text)
+        if self._size + len(text) > MAX_SIZE:
+            room = MAX_SIZE - self._size
+            self._left_out += len(text) - room
+            text = text[:room]
         if text:
+            self._size += len(text)
             self._pieces.append((stream, text))
 
     def _tee(self, stream: Any, name: str) -> Any:
@@ -118,9 +119,12 @@ class _Tee(Front):
         self._name = name
         self._keeper: Printed | None = keeper
 
-    def note(self, text: str) -> None:
-        if self._keeper is not None:
-            self._keeper.keep(self._name, text)
+    def write(self, text: Any) -> Any:
+        written = self.original.write(text)
+        keeper = self._keeper
+        if keeper is not None and isinstance(text, str):
+            keeper.keep(self._name, text)
+        return written
 
     @property
     def is_closed(self) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import vcat
 from vcat._authoring.reporting import listen
 from vcat._authoring.signature import code_of, name_of
+from vcat._running.failure import traceback_of
 from vcat._running.process import seed as seeding
 from vcat._running.report import Reports
 from vcat._running.result import check_result
@@ -34,16 +35,23 @@ class Call(NamedTuple):
     """What a stage calls.
 
     Attributes:
+        id: How the job calls the stage.
         stage: The stage.
         args: What it is given.
         kwargs: What it is given by name.
         seed: What its random numbers start from.
     """
 
+    id: str
     stage: Stage
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     seed: int | None
+
+    @property
+    def label(self) -> str:
+        """How messages name the stage: by the id by which it is asked for."""
+        return self.stage.label.replace(repr(self.stage.name), repr(self.id), 1)
 
     def make(self, debugger: Debugger | None = None) -> Any:
         """Call the function, under a debugger where one is given; what it reports is shown."""
@@ -69,7 +77,7 @@ def run(call: Call) -> int:
         return 1
     took = time.perf_counter() - began
     print(_shown(value), flush=True)  # noqa: T201  # what was asked for
-    say(f"stage {call.stage.name!r} returned {type(value).__name__} after {took:.3g} s")
+    say(f"stage {call.id!r} returned {type(value).__name__} after {took:.3g} s")
     return 0
 
 
@@ -79,14 +87,14 @@ def debug(call: Call) -> int:
 
     debugger = Debugger()
     if code_of(call.stage.function) is None:
-        say(f"stage {call.stage.name!r} is not written in Python: there is no line to stop at")
+        say(f"stage {call.id!r} is not written in Python: there is no line to stop at")
     try:
         value = call.make(debugger)
     except BaseException as error:  # noqa: BLE001  # the function may raise anything
         _examine(error)
         return 0
     if not debugger.has_quit:
-        say(f"stage {call.stage.name!r} returned {_shown(value)}")
+        say(f"stage {call.id!r} returned {_shown(value)}")
     return 0
 
 
@@ -97,7 +105,7 @@ def examine(call: Call) -> int:
     except BaseException as error:  # noqa: BLE001  # the function may raise anything
         _examine(error)
         return 0
-    say(f"stage {call.stage.name!r} did not raise; it returned {_shown(value)}")
+    say(f"stage {call.id!r} did not raise; it returned {_shown(value)}")
     return 0
 
 
@@ -105,14 +113,14 @@ def open_shell(call: Call) -> int:
     """Open an interactive shell that has the function, its globals and its arguments by name."""
     from importlib.util import find_spec
 
-    stage, args, kwargs, seed = call
+    _, stage, args, kwargs, seed = call
     name = name_of(stage.function)
     arguments = _by_name(stage.function, args, kwargs)
     namespace = dict(getattr(stage.function, "__globals__", {}))
     namespace |= {"__name__": "__main__", name: stage.function} | arguments
     call_of = f"{name}({', '.join(_written(args, kwargs, arguments))})"
     lines = [f"  {each} = {_kind(value)}" for each, value in arguments.items()]
-    banner = "\n".join([f"vcat: {call_of} is stage {call.stage.name!r}; its arguments are", *lines])
+    banner = "\n".join([f"vcat: {call_of} is stage {call.id!r}; its arguments are", *lines])
     before, seeded = listen(_Shown(0, None)), seeding.begin(seed)
     try:
         if find_spec("IPython") is None:
@@ -129,11 +137,10 @@ def open_shell(call: Call) -> int:
 
 
 def print_traceback(error: BaseException) -> None:
-    """Print what was raised, from the first frame on that is not vcat's."""
-    from traceback import print_exception
-
+    """Print what was raised, without frames of vcat's."""
     sys.stdout.flush()
-    print_exception(type(error), error, _from_user(error.__traceback__))
+    sys.stderr.write(traceback_of(error))
+    sys.stderr.flush()
 
 
 #: What can be done with a stage, by the name that the command gives it.

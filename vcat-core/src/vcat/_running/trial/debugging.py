@@ -64,7 +64,7 @@ def _debug(directory: str) -> int:
     def call(number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         stage = inputs.stage(number)
         key = _Recorded(keys[number]) if number in keys else None
-        return Call(stage, args, kwargs, seeds.of(number, stage, key))  # type: ignore[arg-type]  # as much of a key as it takes
+        return Call(ids[number], stage, args, kwargs, seeds.of(number, stage, key))  # type: ignore[arg-type]  # as much of a key as it takes
 
     inputs.find(number)
     move_code(definition["project"], here)
@@ -77,7 +77,7 @@ def _debug(directory: str) -> int:
         say(f"an input of {ids[number]} could not be computed again")
         return 1
     called = call(number, *inputs.arguments(number))
-    say(f"{called.stage.label} of job {job_name}{_origins(number, inputs, ids)}")
+    say(f"{called.label} of job {job_name}{_origins(number, inputs, ids)}")
     return WAYS[request["way"]](called)
 
 

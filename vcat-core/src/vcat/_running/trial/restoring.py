@@ -77,7 +77,8 @@ class Inputs:
         parameters: The values of hyperparameters.
         archive: What the job has left.
         cache: Where results are filed; it is only read.
-        kept: The digests of persisted values, by number of the stage.
+        kept: The digests of persisted values, by number of the stage; and of a map that is kept as
+            its items the number of the first, else ``None``.
         filed: Key and output of filed results, by number of the stage.
         mapped: The first item and the number of items of maps, by number of the map.
 
@@ -93,7 +94,7 @@ class Inputs:
         archive: JobArchive,
         cache: CacheBackend,
         *,
-        kept: dict[int, str],
+        kept: dict[int, tuple[str, int | None]],
         filed: dict[int, list[str]],
         mapped: dict[int, list[int]],
     ) -> None:
@@ -177,17 +178,16 @@ class Inputs:
 
     def _inputs(self, number: int) -> list[int] | None:
         """Return what has to be had to make a value; ``None`` where it is at hand."""
-        stage = self.stage(number)
-        if number not in self._kept:
-            if stage.function is getitem:  # taking it again costs less than asking
-                return self.upstream(number)
-            if number in self._mapped:
-                first, count = self._mapped[number]
-                self.origins[number] = "from its items"
-                return list(range(first, first + count))
-        reason = self._look(number)
+        is_kept = number in self._kept
+        if not is_kept and self.stage(number).function is getitem:
+            return self.upstream(number)  # taking it again costs less than asking
+        reason = self._look(number) if is_kept or number not in self._mapped else ""
         if reason is None:
             return None
+        if number in self._mapped:  # what is damaged may be one of thousands
+            first, count = self._mapped[number]
+            self.origins[number] = "from its items"
+            return list(range(first, first + count))
         self.missing[number] = reason
         return self.upstream(number)
 
@@ -218,7 +218,7 @@ class Inputs:
         reasons = []
         if number in self._kept:
             try:
-                self._values[number] = self._archive.fetch_value(number, self._kept[number])
+                self._values[number] = self._archive.fetch_value(number, *self._kept[number])
             except VcatError as error:
                 reasons.append(str(error))
             else:

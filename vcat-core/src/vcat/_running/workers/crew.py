@@ -8,10 +8,11 @@ from _heapq import heappop, heappush
 from _queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
-from vcat._running.process.timeout import GRACE, said_of
+from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
 from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_memory
 from vcat._running.workers.exchange import Exchange, pack, unpack
+from vcat._running.workers.hanging import overdue
 from vcat._running.workers.task import Answer, Task
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Call:
         stage: The same.
         filing: What becomes of its key; ``None`` where it has none.
         reason: Why it has none.
+        order: Which of those that wait goes first: what is less.
         need: What it needs of the machine.
         attempts: How often its function was called.
         insists: Whether it is computed though another process may have filed its result.
@@ -63,6 +65,7 @@ class Call:
         "is_started",
         "need",
         "number",
+        "order",
         "reason",
         "seen",
         "stage",
@@ -74,6 +77,7 @@ class Call:
         self.stage = stage
         self.filing = filing
         self.reason = reason
+        self.order = (0, number)
         self.need: Need = needed(stage.options.resources)
         self.attempts = 0
         self.insists = False
@@ -84,7 +88,7 @@ class Call:
         self.temporary: list[str] = []
 
     def __lt__(self, other: Call) -> bool:
-        return self.number < other.number
+        return self.order < other.order
 
 
 class Pace:
@@ -229,7 +233,9 @@ class Crew:
         for call in left[1:] if error is not None else left:
             self._again(call)
         if error is not None and left:
-            yield self._returned(left[0], _told(left[0]) if left[0].is_killed else error)
+            yield self._returned(
+                left[0], overdue(left[0], "was killed") if left[0].is_killed else error
+            )
 
     def await_end(self, seconds: float) -> None:
         """Wait until no worker runs a stage: they were told to end as this process was."""
@@ -327,13 +333,8 @@ class Crew:
             elif call.is_killed and now > end + GRACE and not future.done():
                 del self._timed[future], self._running[future]
                 self._capacity.give_back(call.need)
-                yield self._returned(call, _told(call, "cannot be killed"))
+                yield self._returned(call, overdue(call, "cannot be killed"))
 
 
 #: So many calls are passed by at the most by what there is room for.
 _PASSED = 8
-
-
-def _told(call: Call, fate: str = "was killed") -> TimeoutError:
-    said = said_of(call.stage.options.timeout or 0.0)
-    return TimeoutError(f"{said}; it did not end, and its process {fate}")

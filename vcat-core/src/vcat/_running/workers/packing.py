@@ -12,6 +12,7 @@ from vcat._keeping.entry import VALUE, Content, Entry
 from vcat._keeping.layout import Serialized
 from vcat._running.holding import Held, Values
 from vcat._running.workers.exchange import Exchange, Piece, Slot, write
+from vcat._running.workers.hanging import stacks_of
 from vcat._running.workers.task import Input, Task
 from vcat.errors import UnpicklableError
 
@@ -126,7 +127,7 @@ class Packing:
         inputs = [self._passed(each) for each in self._graph.upstream[number]]
         if stage.options.timeout is not None:
             call.began = os.path.join(scratch, f"began-{number}-{call.attempts}")
-            call.temporary.append(call.began)
+            call.temporary += [call.began, stacks_of(call.began)]
         args = tuple([fill(each, self._slot) for each in stage.args])
         kwargs = {name: fill(each, self._slot) for name, each in (stage.kwargs or {}).items()}
         try:

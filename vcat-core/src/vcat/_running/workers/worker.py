@@ -30,6 +30,7 @@ from vcat._running.result import path_in_result, serialize_result
 from vcat._running.script import stand_in
 from vcat._running.workers import exchange
 from vcat._running.workers.exchange import Piece
+from vcat._running.workers.hanging import stacks_of
 from vcat._running.workers.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
 from vcat.errors import GraphError, UnpicklableError
 
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 #: Whether this process is a worker.
 is_worker = False
+
+#: Of a traceback of more characters the middle is not sent.
+_LONGEST_TRACEBACK = 1_000_000
 
 
 class Worker:
@@ -169,7 +173,7 @@ class Worker:
             with ExitStack() as stack:
                 if filing is not None:
                     stack.enter_context(filing.observing())
-                value = attempt(stage, args, kwargs, task.seed)
+                value = attempt(stage, args, kwargs, task.seed, stacks_of(task.began))
         except Exception as error:
             if is_worth_another(error, stage.options, task.attempts):
                 return self._failed(error, again=True)
@@ -200,10 +204,8 @@ class Worker:
         """Return the answer with a result: where the cache has it, or in a message or a file."""
         refused = None if filing is None else filing.reason
         if filing is not None and held is not None:
-            parts, stored = data.parts, held.entry.value.digest
-            if task.is_lasting and filing.is_adopted:
-                parts, stored = list(filing.kept(held, data)[0]), held.entry.value.digest
-            self._keep(task, parts, stored)
+            if task.is_lasting:
+                self._keep(task, *filing.kept(held, data))
             return Answer(
                 COMPUTED,
                 value=self._filed(held.entry.value, filing.key.hex),
@@ -242,7 +244,7 @@ class Worker:
             FAILED,
             error=pickled,
             described=described,
-            traceback=traceback_of(error)[-exchange.SMALL :],
+            traceback=traceback_of(error, _LONGEST_TRACEBACK),
             again=again,
         )
 

@@ -10,7 +10,9 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+from vcat._keeping.submitter import describe_submitter
 from vcat._shipping.bundling import manifest
 from vcat._shipping.bundling.compression import choose_compression
 from vcat._shipping.bundling.editable import find_editable_modules
@@ -19,15 +21,22 @@ from vcat._shipping.bundling.part import PartInfo, PartWriter
 from vcat._shipping.bundling.project import add_project
 from vcat._shipping.bundling.runtime import LAUNCHER, REQUIREMENTS, add_runtime, unpack_own
 from vcat._shipping.bundling.shelf import Placed
+from vcat._shipping.bundling.staging import Staging, sweep
 from vcat._shipping.choosing.name import check_job_name
 from vcat._shipping.choosing.tree import BYTE_LIMIT, FILE_LIMIT, Tree, scan
 from vcat.errors import BundleError
 from vcat.records import Bundle
 
-_PRIVATE_PREFIX = "vcat-bundle-"
 _LAUNCHER_FILES = ("main.py", "run.sh", "unpacking.py")
 _NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _PIECE = 1 << 20
+
+# The second names of what is written; see the staging directory.
+_BUNDLE = "bundle.tgz"
+_SOURCE = "source.tgz"
+
+#: The directories with the second names of this process's bundles, by their paths.
+_stagings: dict[str, Staging] = {}
 
 
 def write_bundle(
@@ -41,13 +50,15 @@ def write_bundle(
     source_archive: str | None = None,
     exclude: Sequence[str] = (),
     scratch: str | None = None,
+    submitter: Mapping[str, Any] | None = None,
     warn: Callable[[str], None],
     byte_limit: int = BYTE_LIMIT,
     file_limit: int = FILE_LIMIT,
 ) -> Bundle:
     """Write ``<job name>.tgz`` to the parent directory of the project.
 
-    Whatever goes wrong, an interruption included, nothing of it is left behind.
+    Whatever goes wrong, an interruption included, nothing of it is left behind. What a process that
+    was killed has left there is removed.
 
     Args:
         job_name: The name of the job.
@@ -61,6 +72,7 @@ def write_bundle(
         exclude: Absolute paths that do not travel.
         scratch: Where a private directory is made if the parent cannot be written; by default where
             temporary files go.
+        submitter: What names this process, where that is known already.
         warn: Called with one line for each thing that stays behind unasked.
         byte_limit: The size of the project that is not taken for a mistake.
         file_limit: The number of its files and directories that is not.
@@ -73,6 +85,7 @@ def write_bundle(
     unpack_own()
     directory = os.path.abspath(project)
     path = os.path.join(os.path.dirname(directory), f"{job_name}.tgz")
+    sweep(os.path.dirname(path))  # before the project is looked at: something of it may be in there
     tree = None
     if source is None:
         tree = scan(
@@ -86,7 +99,10 @@ def write_bundle(
     launcher = {each: _read(os.path.join(LAUNCHER, each)) for each in _LAUNCHER_FILES}
     needed = tree.size if tree is not None else len(source or b"")
     needed += sum(map(len, job_files.values()))
-    with _new_output(path, scratch, needed) as output:
+    names = {_BUNDLE: f"../{job_name}.tgz"}
+    if source_archive is not None:
+        names[_SOURCE] = source_archive
+    with _new_output(path, names, scratch, submitter or describe_submitter(), needed) as output:
         output.write(bytes(manifest.SIZE))
         parts = [_add_launcher(launcher, output), _add_job(job_files, output)]
         shipped = add_runtime(distributions, output)
@@ -95,7 +111,7 @@ def write_bundle(
         placed = _add_project(tree, source or b"", output)
         end = _add_end(output)
         if source_archive is not None:
-            _show_source_archive(source_archive, output, placed, warn)
+            _show_source_archive(_stagings[output.path], output, placed, warn)
         provides = {REQUIREMENTS: shipped.provides}
         first = manifest.build_manifest(job_name, [*parts, placed.info, end], provides)
         output.overwrite(0, first)
@@ -115,25 +131,43 @@ def write_bundle(
 
 def remove(bundle: Bundle) -> None:
     """Remove what :func:`write_bundle` left, as far as it is still there."""
-    _remove_file(bundle.path)
+    _remove(bundle.path)
+
+
+def _remove(path: str) -> None:
+    staging = _stagings.pop(path, None)
+    if staging is not None:
+        staging.remove()
 
 
 @contextlib.contextmanager
-def _new_output(path: str, scratch: str | None, needed: int) -> Iterator[Output]:
-    output = _create(path, scratch, needed)
+def _new_output(
+    path: str,
+    names: dict[str, str],
+    scratch: str | None,
+    submitter: Mapping[str, Any] | None,
+    needed: int,
+) -> Iterator[Output]:
+    output = _create(path, names, scratch, submitter, needed)
     try:
         yield output
         output.close()
     except BaseException:
         with contextlib.suppress(OSError):
             output.close()
-        _remove_file(output.path)
+        _remove(output.path)
         raise
 
 
-def _create(path: str, scratch: str | None, needed: int) -> Output:
+def _create(
+    path: str,
+    names: dict[str, str],
+    scratch: str | None,
+    submitter: Mapping[str, Any] | None,
+    needed: int,
+) -> Output:
     try:
-        return Output(path, needed)
+        return _stage(os.path.dirname(path), names, submitter, needed)
     except FileExistsError:
         raise BundleError(
             f"{path}: there is such a file already, as a submission that was killed leaves it;"
@@ -148,27 +182,27 @@ def _create(path: str, scratch: str | None, needed: int) -> Output:
     import tempfile
 
     try:
-        private = tempfile.mkdtemp(prefix=_PRIVATE_PREFIX, dir=scratch)
+        parent = scratch or tempfile.gettempdir()
+        sweep(parent)
+        return _stage(parent, names | {_BUNDLE: os.path.basename(path)}, submitter, needed)
     except OSError as error:
         raise BundleError(
             f"{path}: the bundle can be created neither there nor in a temporary directory:"
             f" {_reason(error)}; let one of them be written, or set TMPDIR"
         ) from error
+
+
+def _stage(
+    parent: str, names: dict[str, str], submitter: Mapping[str, Any] | None, needed: int
+) -> Output:
+    staging = Staging(parent, names, submitter)
     try:
-        return Output(os.path.join(private, os.path.basename(path)), needed)
+        output = staging.create(_BUNDLE, needed)
+        _stagings[output.path] = staging
     except BaseException:
-        os.rmdir(private)
+        staging.remove()
         raise
-
-
-def _remove_file(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-    directory = os.path.dirname(path)
-    if os.path.basename(directory).startswith(_PRIVATE_PREFIX):
-        # Only an empty one goes, so a project's parent that happens to be called so is safe.
-        with contextlib.suppress(OSError):
-            os.rmdir(directory)
+    return output
 
 
 def _add_launcher(files: Mapping[str, bytes], output: Output) -> PartInfo:
@@ -221,14 +255,15 @@ def _add_end(output: Output) -> PartInfo:
 
 
 def _show_source_archive(
-    path: str, output: Output, source: Placed, warn: Callable[[str], None]
+    staging: Staging, output: Output, source: Placed, warn: Callable[[str], None]
 ) -> None:
-    """Write the project by itself to *path* and take it away again.
+    """Write the project by itself to its place and take it away again.
 
     The part of the project and what ends the archive follow one another in the bundle.
     """
+    path = staging.place(_SOURCE)
     try:
-        archive = Output(path, output.size - source.position)
+        archive = staging.create(_SOURCE, output.size - source.position)
     except FileExistsError:
         warn(
             f"{path}: there is such a file already; the archive of the source is not written there"
@@ -247,7 +282,7 @@ def _show_source_archive(
     finally:
         with contextlib.suppress(OSError):
             archive.close()
-        os.unlink(path)
+        staging.discard(_SOURCE)
 
 
 def _read(path: str) -> bytes:

@@ -1,0 +1,45 @@
+"""Running a command: for how long it may."""
+
+from __future__ import annotations
+
+import pytest
+
+import vcat
+from vcat.errors import CommandError, GraphError
+
+
+@pytest.mark.parametrize(
+    ("timeout", "kind", "said"),
+    [
+        ("x", TypeError, "'x', expected a number of seconds"),
+        (True, TypeError, "True, expected a number of seconds"),
+        (0, ValueError, "0; give a number of seconds above 0"),
+        (-1.5, ValueError, "-1.5; give a number of seconds above 0"),
+        (float("nan"), ValueError, "nan; give a number of seconds above 0"),
+    ],
+)
+def test_what_is_no_time_for_a_command(timeout, kind, said, tmp_path):
+    """It is refused by its name and value before the command is started."""
+    with pytest.raises(kind) as caught:
+        vcat.run_command(["touch", str(tmp_path / "made")], timeout=timeout)
+    assert str(caught.value) == f"run_command(): timeout is {said}"
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("timeout", ["x", True, 0, -1.5, float("nan"), float("inf")])
+def test_what_is_no_time_for_a_submitted_command(timeout):
+    """It is refused before anything is sent."""
+    with pytest.raises(GraphError) as caught:
+        vcat.submit_command(["true"], timeout=timeout)
+    assert str(caught.value) == (
+        f"submit_command(): timeout {timeout!r} is not a number of seconds above 0"
+    )
+
+
+@pytest.mark.slow
+def test_a_command_that_takes_longer_than_a_second():
+    """One second is no seconds."""
+    with pytest.raises(CommandError) as caught:
+        vcat.run_command(["sleep", "60"], timeout=1)
+    assert str(caught.value) == "sleep 60: timed out after 1 second"
+    assert caught.value.timed_out is True

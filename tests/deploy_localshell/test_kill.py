@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 
 import pytest
@@ -44,6 +46,24 @@ def test_who_is_giving_a_job_its_grace_is_done_when_it_is_killed(jobs):
     assert not cancelling.is_alive()
     status = jobs.deployment.status(job)
     assert (status.state, status.reason) == ("cancelled", "killed by signal 9 (SIGKILL)")
+
+
+def test_a_shell_that_outlives_what_was_killed_changes_no_reason(jobs):
+    """Its exit code says that its command was killed, which is all that it knows."""
+    job = jobs.submit("reach begun; await never")
+    jobs.await_file("begun")
+    supervisor, shell = jobs.supervisor(job), jobs.shell(job)
+    (jobs.control(job) / "cancel").touch()
+    os.kill(supervisor, signal.SIGKILL)
+    for each in set(jobs.living()) - {supervisor, shell}:
+        os.kill(each, signal.SIGKILL)
+    jobs.await_that(lambda: jobs.living() == [], "the end")
+    status = jobs.deployment.status(job)
+    assert (status.state, status.exit_code, status.reason) == (
+        "cancelled",
+        137,
+        "killed by signal 9 (SIGKILL)",
+    )
 
 
 def test_a_job_that_has_ended_is_left_as_it_is(jobs):

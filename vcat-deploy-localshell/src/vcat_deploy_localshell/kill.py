@@ -29,7 +29,6 @@ def kill(place: Place) -> None:
             deadline = time.monotonic() + tree.KILLED
             job = state.job_tree(claim)
             while (living := job.living()) and time.monotonic() < deadline:
-                for each in living:
-                    process.send(each, signal.SIGKILL)
+                tree.signal(living, signal.SIGKILL)
                 time.sleep(0.002)
     cancellation.cancel(place)  # which finds nothing left to do, or raises

@@ -9,6 +9,9 @@ for _name in sorted(dir(_signal)):
     if _name.startswith("SIG") and _name[3:4] != "_" and isinstance(getattr(_signal, _name), int):
         _NAMES.setdefault(getattr(_signal, _name), _name)
 
+#: The exit code of a shell whose command was killed by SIGKILL.
+KILLED_CODE = 128 + int(_signal.SIGKILL)
+
 RESTARTED = "the machine was started again while it ran"
 KILLED = "its supervisor was killed, and its processes are gone and left no exit code"
 ABANDONED = "the process that submitted it ended before it could be started"

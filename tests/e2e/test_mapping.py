@@ -265,13 +265,16 @@ def test_the_items_of_a_killed_job_are_kept(project, keeping, workers):
     found = values(project, "killed")
     there = {"it[0]": 1, "it[1]": 2} | ({"it[3]": 4} if workers else {})
     assert {name: found.pop(name)["number"] for name in there} == there
-    place = "(main.py:5) of job killed failed and has no value: the job ended while it ran;"
+    cut = (
+        "(main.py:5) of job killed was cut short and has no value: the job failed while it ran:"
+        " killed by signal 9 (SIGKILL);"
+    )
     count = len(there)
     assert found.pop("it") == (
-        f"stage 'it' {place} `vcat logs killed --stage it` has more; {count} of its items have"
+        f"stage 'it' {cut} `vcat logs killed --stage it` has more; {count} of its items have"
         " values, the first is it[0]"
     )
-    assert found.pop("it[2]") == f"stage 'it[2]' {place} `vcat logs killed --stage it[2]` has more"
+    assert found.pop("it[2]") == f"stage 'it[2]' {cut} `vcat logs killed --stage it[2]` has more"
     for text in found.values():
         assert text.startswith("stage 'it[3]' of job killed did not run and has no value: the job")
 

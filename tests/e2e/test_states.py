@@ -24,6 +24,10 @@ def end():
     for pid in (supervisor, os.getppid(), os.getpid()):
         os.kill(pid, signal.SIGKILL)
 
+class Rude(Exception):
+    def __str__(self):
+        sys.exit(0)
+
 @stage(cache=False, timeout={timeout})
 def work(number):
     {body}
@@ -38,6 +42,9 @@ WAITING = 'print("waiting", os.getpid(), os.getppid(), flush=True); time.sleep(6
 BODIES = {
     "all stages return": "return number",
     "a stage raises": 'raise ValueError(f"bad input {number}")',
+    "a stage raises `KeyboardInterrupt`": "raise KeyboardInterrupt",
+    "a stage raises what fails in being shown": "raise Rude",
+    "a stage becomes another program by `os.execv`": 'os.execv("/bin/sh", ["sh", "-c", ":"])',
     "a stage calls `sys.exit(0)`": "sys.exit(0)",
     "a stage calls `os._exit(0)`": "os._exit(0)",
     "a stage calls `os._exit(3)`": "os._exit(3)",
@@ -52,6 +59,14 @@ BODIES = {
     "its results cannot be archived": 'open("{values}", "w").close(); return number',
     "it cannot be handed over": "return number",
     "who submits it is killed when it has handed it over": "return number",
+    "`cancel()`, but the stage makes `sys.exit(0)` of SIGTERM": (
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); " + WAITING
+    ),
+    "`cancel()`, but the stage has a handler for SIGTERM and returns": (
+        "signal.signal(signal.SIGTERM, lambda *_: None); "
+        + WAITING.replace("time.sleep(600)", "signal.pause()")
+        + "; return number"
+    ),
     **dict.fromkeys(
         ("`cancel()`, but it ignores SIGTERM", "the same, but it ignores SIGTERM"),
         "signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAITING,
@@ -177,7 +192,9 @@ def test_a_job_that_ends_so_is_recorded_so(project, how, state, exit_code, reaso
 def harm(project, how):
     """Do to the waiting job what the row says."""
     if how == "`cancel()`" or how.startswith("`cancel()`,"):
-        processes(project)
+        process = processes(project)[0]
+        if how.endswith("SIGSTOP"):
+            os.kill(process, signal.SIGSTOP)
         project.ask("get_job('job').cancel(); print(0)")
     elif how == "`kill()`":
         processes(project)

@@ -70,6 +70,21 @@ def test_a_job_that_goes_on_has_stages_that_run():
     assert cut_off([RUNNING], DeploymentStatus("running")) == [RUNNING]
 
 
+def test_a_job_that_was_asked_to_end_does_not_know_that_it_took_too_long():
+    """Who ended it does; of one that was cancelled the signal is all there is to say."""
+    said = "the job was ended by signal 15 (SIGTERM)"
+    cut = RUNNING._replace(status="failed", attempts=1, cut_short=True, error=said)
+    later = cut._replace(error=f"{said} before attempt 2")
+    raised = cut._replace(cut_short=False, error="ValueError: x")
+    status = DeploymentStatus("timed out", reason="took longer", ended_at=20.0)
+    assert [each.error for each in cut_off([cut, later, raised], status)] == [
+        "the job timed out while it ran: took longer",
+        "the job timed out before attempt 2: took longer",
+        "ValueError: x",
+    ]
+    assert cut_off([cut], status._replace(state="cancelled")) == [cut]
+
+
 def test_a_job_that_completed_has_no_stage_that_did_not():
     """The event that says so got lost with a full disk."""
     (done,) = cut_off([RUNNING], DeploymentStatus("completed", 0, ended_at=20.0))

@@ -49,7 +49,17 @@ def outcome(state, *, result=RESULT, error=None):
         (
             ("cancelled", None),
             outcome("completed"),
-            ("cancelled", None, None),
+            ("cancelled", None, "it completed all the same"),
+        ),
+        (
+            ("cancelled", 1),
+            outcome("failed", result=None, error="SystemExit: 0"),
+            ("cancelled", 1, "SystemExit: 0"),
+        ),
+        (
+            ("cancelled", None, "did not end and was killed"),
+            outcome("completed"),
+            ("cancelled", None, "did not end and was killed"),
         ),
         (("failed", 74, "exit code 74"), None, ("failed", 74, "exit code 74")),
         (

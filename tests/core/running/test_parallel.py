@@ -371,6 +371,20 @@ end = both(slow(False), slow(True))
     await_that(lambda: not child.exists() or child.read_text().split()[2] == "Z")
 
 
+def test_a_clock_that_is_set_ends_no_stage(monkeypatch):
+    """What has had half a second of an hour has not had its time, whatever the clock says."""
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 7200)
+    it = script("""
+@stage(cache=False, timeout=3600)
+def slow(): time.sleep(0.6)
+end = slow()
+""")
+    witness = Witness()
+    run(it["end"], witness)
+    assert witness.statuses() == {0: "completed"}
+
+
 def test_an_argument_that_no_other_process_can_have_fails_the_stage():
     """The message says which stage and where in it."""
     it = script("""

@@ -1,4 +1,4 @@
-"""Stages that the end of their job has cut short, of which they could write down nothing."""
+"""Stages that the end of their job has cut short, who could not write down what it was."""
 
 from __future__ import annotations
 
@@ -17,7 +17,21 @@ def cut_off(records: list[StageRecord], status: DeploymentStatus) -> list[StageR
     """Return *records* with what became of those that ran when the job ended as *status* says."""
     if status.state not in TERMINAL_STATES:
         return records
-    return [_cut(each, status) if each.status == "running" else each for each in records]
+    return [
+        _cut(each, status)
+        if each.status == "running"
+        else _overdue(each, status)
+        if each.cut_short and status.state == "timed out"
+        else each
+        for each in records
+    ]
+
+
+def _overdue(record: StageRecord, status: DeploymentStatus) -> StageRecord:
+    """Return what a job wrote down that was asked to end, and not told what for."""
+    _, before, attempt = (record.error or "").partition(" before attempt ")
+    when = f"before attempt {attempt}" if before else "while it ran"
+    return record._replace(error=_said(status, when))
 
 
 def _cut(record: StageRecord, status: DeploymentStatus) -> StageRecord:
@@ -29,12 +43,16 @@ def _cut(record: StageRecord, status: DeploymentStatus) -> StageRecord:
         when = f"before attempt {attempts + 1}"
     elif record.items is None:
         attempts += 1
-    reason = f": {status.reason}" if status.reason else ""
     return record._replace(
         status="failed",
         ended_at=None if ended_at is None else max(ended_at, record.started_at or ended_at),
         attempts=attempts,
         again_at=None,
         cut_short=True,
-        error=f"the job {say_end(status.state)} {when}{reason}",
+        error=_said(status, when),
     )
+
+
+def _said(status: DeploymentStatus, when: str) -> str:
+    reason = f": {status.reason}" if status.reason else ""
+    return f"the job {say_end(status.state)} {when}{reason}"

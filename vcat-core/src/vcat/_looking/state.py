@@ -48,8 +48,9 @@ def judge(
         if state == "completed":
             return deployed
         return deployed._replace(state=state, reason=_reason(outcome))
-    if deployed.state == "cancelled" and state == "cancelled":
-        return deployed._replace(reason=deployed.reason or _reason(outcome))
+    if deployed.state == "cancelled":
+        said = "it completed all the same" if state == "completed" else _reason(outcome)
+        return deployed._replace(reason=deployed.reason or said)
     asked_to_end = state == "cancelled" and deployed.exit_code in _ASKED_TO_END
     took_too_long = state == "timed out" and deployed.exit_code == _FAILED
     if deployed.state == "failed" and (state == "failed" or took_too_long or asked_to_end):

@@ -16,6 +16,7 @@ from vcat._keeping.digest import digest_parts
 from vcat._running.attempt import attempt, is_worth_another
 from vcat._running.holding import Held, Values
 from vcat._running.mapping import MapSteps, StageFailure
+from vcat._running.process.interruption import is_request
 from vcat._running.process.seed import Seeds
 from vcat._running.recovery import RecoverySteps
 from vcat._running.report import Ending, Reports, StageObserver
@@ -225,9 +226,9 @@ class Engine(MapSteps, RecoverySteps):
                 kwargs = stage.kwargs
                 kwargs = {k: fill(v, self._filled) for k, v in kwargs.items()} if kwargs else {}
                 value = attempt(stage, args, kwargs, seed)
-            except KeyboardInterrupt:
-                raise
             except BaseException as error:
+                if is_request(error):
+                    raise
                 # SystemExit too: a stage that calls sys.exit(0) has not given a value.
                 if is_worth_another(error, options, attempts):
                     if self._observer is not None:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from vcat._running.frame import describe_frames, is_called, named_frames, shown
+from vcat._running.process.interruption import CancelledError
 from vcat.errors import CommandError, VcatError
 
 if TYPE_CHECKING:
@@ -233,5 +234,7 @@ def _whole_text_of(error: BaseException) -> str:
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001  # a user's __str__ may raise anything
+    except CancelledError:  # no doing of the exception's: the job is to end
+        raise
+    except BaseException:  # noqa: BLE001  # a user's __str__ may raise anything
         return "(its text cannot be shown)"

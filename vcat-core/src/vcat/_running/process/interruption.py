@@ -164,6 +164,14 @@ def is_job() -> bool:
     return watching is not None and watching.is_of_job()
 
 
+def is_request(error: BaseException) -> bool:
+    """Return whether *error* asks this process to end, and is not what a stage raises of its own.
+
+    In a job nobody types Control-C: what is no answer to a signal is the doing of the stage.
+    """
+    return isinstance(error, KeyboardInterrupt) and (is_interrupted() or not is_job())
+
+
 def check_interruption() -> None:
     """Raise :class:`CancelledError` if the job of this process has been asked to end."""
     if _watching is not None:

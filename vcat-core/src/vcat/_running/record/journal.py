@@ -93,8 +93,8 @@ class Journal:
         """Write down a call that will be repeated, *delay* seconds later."""
         said = first_line(error)
         fields = {"number": number, "attempt": attempt, "error": said, "delay": delay}
-        failed = self._log.append("stage failed", **fields)
-        self._repeated[number] = attempt, failed + delay
+        self._log.append("stage failed", **fields)
+        self._repeated[number] = attempt, time.monotonic() + delay
         self._errors.setdefault(number, []).append(said)
         text = f"vcat: {self.label(number)}: attempt {attempt} failed: {said}; again"
         text += f" in {delay:g} s\n" if delay else "\n"
@@ -142,7 +142,7 @@ class Journal:
             self._keep_log(number)
             attempts, begins = self._repeated.get(number, (0, 0.0))
             said = reason
-            if begins > time.time():
+            if begins > time.monotonic():
                 said = f"{reason} before attempt {attempts + 1}"
             elif number not in self._maps:
                 attempts += 1

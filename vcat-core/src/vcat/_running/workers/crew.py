@@ -51,7 +51,8 @@ class Call:
         insists: Whether it is computed though another process may have filed its result.
         is_started: Whether the observer knows that it has started.
         is_killed: Whether its process was killed because it did not end.
-        began: The file that tells when the function was called; empty for none.
+        began: The file that tells that the function was called; empty for none.
+        seen: When that was seen to be there, by :func:`time.monotonic`; 0 for not yet.
         temporary: Files that nobody needs when the answer is there.
     """
 
@@ -66,6 +67,7 @@ class Call:
         "number",
         "order",
         "reason",
+        "seen",
         "stage",
         "temporary",
     )
@@ -82,6 +84,7 @@ class Call:
         self.is_started = False
         self.is_killed = False
         self.began = ""
+        self.seen = 0.0
         self.temporary: list[str] = []
 
     def __lt__(self, other: Call) -> bool:
@@ -265,7 +268,7 @@ class Crew:
         need, tasks, sent = calls[0].need, [], []
         for call in calls:
             call.attempts += 1
-            call.is_killed = False
+            call.is_killed, call.seen = False, 0.0
             task = self._make(call)
             if task is not None:
                 tasks.append(tuple(task))
@@ -317,15 +320,17 @@ class Crew:
         Yield those whose processes nothing ends.
         """
         for future, call in list(self._timed.items()):
-            try:
-                began = os.stat(call.began).st_mtime
-            except OSError:  # it waits for a claim, or its inputs
-                continue
-            end = began + (call.stage.options.timeout or 0.0) + GRACE
-            if not call.is_killed and time.time() > end:
+            now = time.monotonic()
+            if not call.seen:
+                if not os.path.exists(call.began):  # it waits for a claim, or its inputs
+                    continue
+                # Not when the file says: the clock may be set while the function runs.
+                call.seen = now
+            end = call.seen + (call.stage.options.timeout or 0.0) + GRACE
+            if not call.is_killed and now > end:
                 call.is_killed = True
                 self._workers.kill(future)
-            elif call.is_killed and time.time() > end + GRACE and not future.done():
+            elif call.is_killed and now > end + GRACE and not future.done():
                 del self._timed[future], self._running[future]
                 self._capacity.give_back(call.need)
                 yield self._returned(call, overdue(call, "cannot be killed"))

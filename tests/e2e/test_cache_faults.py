@@ -405,7 +405,7 @@ def test_a_job_without_cached_stages_does_not_ask_the_cache(project):
     project.write("vcat.config.yaml", CONFIG)
     squat(project.directory / "store", "file")
     project.write("train.py", SUBMITTED.format("(cache=False)"))
-    assert project.run("train.py").stderr == ""
+    assert project.run("train.py", env=os.environ | {"VCAT_QUIET": "1"}).stderr == ""
 
 
 def test_asking_the_cache_at_submission_makes_nothing(project):
@@ -428,7 +428,7 @@ def test_asking_the_cache_at_submission_makes_nothing(project):
         exec(compile(open("train.py").read(), "train.py", "exec"))
         """,
     )
-    done = project.run("submit.py")
+    done = project.run("submit.py", env=os.environ | {"VCAT_QUIET": "1"})
     assert (done.stdout.split()[0], done.stderr) == ("1", "")
 
 

@@ -270,10 +270,11 @@ def test_an_interpreter_that_cannot_be_run_is_refused(project, python):
 def test_a_configuration_of_another_name_is_not_passed_over_in_silence(project):
     """One that is meant for vcat is warned of; what a project calls so for itself is not."""
     project.write("train.py", SCRIPT.replace("JOB", "None"))
+    quiet = os.environ | {"VCAT_QUIET": "1"}
     project.write("config.yaml", "rate: 0.1\n")
-    assert project.run("train.py").stderr == ""
+    assert project.run("train.py", env=quiet).stderr == ""
     project.write("config.yaml", "default_cache_enabled: false\n")
     said = "vcat: config.yaml is not read; a configuration is called my.config.yaml\n"
     assert f"RuntimeWarning: {said}" in project.run("train.py").stderr
     project.write("my.config.yaml", "")
-    assert project.run("train.py").stderr == ""
+    assert project.run("train.py", env=quiet).stderr == ""

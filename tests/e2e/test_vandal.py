@@ -98,6 +98,8 @@ def test_a_stage_that_closes_all_descriptors_cannot_hide_it(project, where):
         return
     reason = "BackendError: LocalFileSystemPipelineArchive.store: OSError: [Errno 9] Bad file desc"
     assert lines[0].startswith(reason)
+    assert lines[0].endswith("; stage harm had closed file descriptors of the job")
+    assert lines[-2] == "between the stages of job harmed"
     assert "Bad file descriptor" in read["now"]
 
 

@@ -9,10 +9,12 @@ import sys
 
 import pytest
 
-from vcat._looking import screen
+from vcat._keeping.archive import JobArchive
+from vcat._looking import progress, screen
 from vcat._looking.progress import Progress, describe, measure, spell, summarize
 from vcat._looking.settling import Tally
-from vcat.records import DeploymentStatus, JobRecord
+from vcat._plugins.configuration import load
+from vcat.records import DeploymentStatus, JobRecord, StageRecord
 
 RUNNING = Progress("train", 6, 3, 2, 0, (("fit", 4.0), ("score\x1b[2J", 70.2)), 12.34, 125.0)
 
@@ -120,6 +122,63 @@ def test_progress_is_what_the_events_say(monkeypatch):
     assert measured.running == (("c (attempt 2)", 7.0),)
     monkeypatch.setattr("time.time", lambda: 101.5)
     assert measure(events[:2], row, {"stages": stages}, Durations()).left is None
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """Have earlier jobs of a script, oldest first, and return what tells how long they took."""
+    configuration = load(str(tmp_path))
+
+    def earlier(*jobs):
+        for number, stages in enumerate(jobs):
+            row = JobRecord(f"job-{number}", "completed", float(number), project="p", script="s")
+            configuration.listing.put(row)
+            document = {"stages": [stage(*each) for each in stages]}
+            JobArchive(configuration.archives, row.job_name).store_document("provenance", document)
+        now = JobRecord("now", "running", 1000.0, project="p", script="s")
+        return progress.Durations(configuration, now)
+
+    def stage(name, status, took):
+        return {
+            "id": name,
+            "name": name.partition("#")[0],
+            "status": status,
+            "started_at": 100.0,
+            "ended_at": 100.0 + took,
+        }
+
+    return earlier
+
+
+def record(name, status="not run", **fields):
+    return StageRecord(name, 0, name.partition("#")[0], status, **fields)
+
+
+def test_what_is_left_is_what_computing_took(earlier):
+    """A job that took a stage from the cache does not tell how long it takes, nor a failed one."""
+    durations = earlier(
+        [("load", "completed", 7.0), ("fit", "completed", 20.0)],
+        [("load", "completed", 8.0), ("fit", "completed", 30.0)],
+        [("load", "cached", 0.1), ("fit", "failed", 1.0)],
+    )
+    assert durations.left([record("load"), record("fit")], 200.0) == 38.0
+    begun = record("load", "running", started_at=197.0)
+    assert durations.left([begun, record("fit")], 200.0) == 35.0
+    assert durations.left([record("load", "cached"), record("fit")], 200.0) == 30.0
+    assert durations.left([record("load"), record("draw")], 200.0) is None
+    assert durations.left([record("load#2")], 200.0) == 7.5
+
+
+def test_what_is_left_is_looked_for_where_it_was_computed(earlier, monkeypatch):
+    """Beyond the newest jobs, where these took it from the cache, but not without end."""
+    first = [("load", "completed", 7.0), ("fit", "completed", 20.0)]
+    later = [("load", "cached", 0.1), ("fit", "completed", 30.0)]
+    durations, records = earlier(first, *[later] * 10), [record("load"), record("fit")]
+    assert durations.left(records, 200.0) == 37.0
+    with monkeypatch.context() as context:
+        context.setattr(progress, "_LONG", -1.0)
+        assert earlier(first, *[later] * 10).left(records, 200.0) is None
+    assert earlier(first, *[later] * 20).left(records, 200.0) is None
 
 
 class Terminal(io.StringIO):

@@ -192,7 +192,7 @@ def test_who_has_not_waited_is_told_nothing(capsys):
 
 def test_who_has_waited_in_vain_is_told_the_end_later(capsys):
     """A wait that was given up is one all the same; one of no seconds is a look."""
-    for seconds, told in [(0, ""), (0.01, "vcat: train completed in 1.0 s; vcat show train\n")]:
+    for seconds, told in [(0, ""), (0.2, "vcat: train completed in 1.0 s; vcat show train\n")]:
         job = watched(Waited(ends=False))
         with pytest.raises(TimeoutError):
             job.watcher.wait(seconds)

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 #: How many seconds a job runs before it is worth knowing how long the earlier ones took.
 _ESTIMATED_AFTER = 2.0
 
-#: How many earlier jobs are read to learn how long stages take.
-_DEPTH = 5
+#: How many earlier jobs are read to learn how long stages take, and how many at the most, and for
+#: how many seconds, to find one that computed a stage which these took from the cache.
+_DEPTH, _DEEPEST, _LONG = 5, 20, 0.5
 
 #: So many columns a last line has, or more where the reason of a state needs them: it always has so
 #: many itself, which is enough for those of vcat's own, while an exception may say anything.
@@ -69,7 +70,7 @@ class Durations:
     def left(self, records: list[StageRecord], now: float) -> float | None:
         """Return how long what is left took; ``None`` where earlier jobs have not all of it."""
         if self._by_id is None:
-            self._by_id = self._read()
+            self._by_id = self._read({each.name for each in records})
         work, running = 0.0, 0
         for each in records:
             if each.status not in ("running", "not run"):
@@ -83,15 +84,17 @@ class Durations:
             work += took
         return work / max(1, running)
 
-    def _read(self) -> dict[str, float]:
+    def _read(self, wanted: set[str]) -> dict[str, float]:
         found: dict[str, float] = {}
         names: dict[str, list[float]] = {}
+        began = time.monotonic()
         try:
-            for number, (_, _, stages) in enumerate(self._history.jobs()):
+            for number, (_, _, stages) in enumerate(self._history.jobs(), 1):
                 for stage_id, name, took in _computed(stages):
                     found.setdefault(stage_id, took)
                     names.setdefault(name, []).append(took)
-                if number + 1 == _DEPTH:
+                is_long = number == _DEEPEST or time.monotonic() - began > _LONG
+                if number >= _DEPTH and (is_long or wanted <= names.keys()):
                     break
         except VcatError:  # no estimate is worth an error
             return {}

@@ -65,11 +65,11 @@ class Watcher:
         from vcat._looking.screen import open_screen, tell
 
         job, seconds = self._job, _seconds(timeout)
-        deadline = None if seconds is None else time.monotonic() + seconds
         if show is not None and self._lines is None:
             self._lines = whole_lines(JobFile(job.place, LOG).arriving(0, job.has_ended))
         if self._screen is None:  # the next wait goes on where this one has stopped
             self._screen = open_screen(quiet=self.quiet)
+        deadline = None if seconds is None else time.monotonic() + seconds
         try:
             if show is not None:
                 ended = watch(job, self._screen, deadline, self._lines, show)

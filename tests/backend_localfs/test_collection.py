@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from vcat.records import CollectionReport
+from vcat.records import CollectionReport, JobRecord
 from vcat_backend_localfs import collection as collection_module
 from vcat_backend_localfs import store as store_module
 from vcat_backend_localfs import usage as usage_module
+from vcat_backend_localfs.archive import LocalFileSystemPipelineArchive
 from vcat_backend_localfs.cache import LocalFileSystemCacheBackend
 from vcat_backend_localfs.directory import Directory
+from vcat_backend_localfs.listing import LocalFileSystemPipelineListing
 
 DAY = 86_400
 
@@ -494,3 +496,98 @@ def test_what_was_used_in_one_tick_goes_together(tmp_path):
     left = [key for key in keys if cache.contains(key)]
     assert len(left) == 4
     assert all(cache.has_blob(blobs[key]) for key in left)
+
+
+@pytest.fixture
+def left_over(tmp_path):
+    """An archive and a listing, with the drafts of writers that were killed."""
+    path = tmp_path / "store"
+    archive = LocalFileSystemPipelineArchive(str(path))
+    for name in ("a", "logs/a", "logs/fit/a"):
+        archive.store("job-1", name, b"kept")
+    listing = LocalFileSystemPipelineListing(str(path))
+    listing.put(JobRecord(job_name="job-1", state="queued", submitted_at=1.0))
+    folders = ["", "archive/job-1", "archive/job-1/logs+", "archive/job-1/logs+/fit+", "listing"]
+    for folder in folders:
+        for digit, seconds in ("0", DAY + 10), ("1", DAY - 100):
+            draft = path / folder / f".tmp-{digit * 32}"
+            draft.write_bytes(b"12345")
+            age(draft, seconds)
+    return archive, listing
+
+
+def drafts(store):
+    """Return the files that are being written, or were."""
+    return sorted(str(each.relative_to(store.path)) for each in Path(store.path).rglob(".tmp-*"))
+
+
+def test_old_leftovers_of_an_archive_go(left_over):
+    """At any depth; what may be written stays, and so does what is stored."""
+    archive, _ = left_over
+    before = drafts(archive)
+    assert archive.remove_leftovers(dry_run=True) == CollectionReport(0, 0, 4, 20, 0)
+    assert drafts(archive) == before
+    assert archive.remove_leftovers() == CollectionReport(0, 0, 4, 20, 0)
+    young = [each for each in before if each.endswith("1")]
+    assert drafts(archive) == sorted([*young, f"listing/.tmp-{'0' * 32}"])
+    assert list(archive.names("job-1")) == ["a", "logs/a", "logs/fit/a"]
+    assert archive.remove_leftovers() == CollectionReport()
+
+
+def test_old_leftovers_of_a_listing_go(left_over):
+    """Its own, beside the records; those of other stores in the directory are theirs."""
+    archive, listing = left_over
+    before = drafts(listing)
+    assert listing.remove_leftovers(dry_run=True) == CollectionReport(0, 0, 2, 10, 0)
+    assert drafts(listing) == before
+    assert listing.remove_leftovers() == CollectionReport(0, 0, 2, 10, 0)
+    assert len(drafts(archive)) == 8
+    assert [each.job_name for each in listing.records()] == ["job-1"]
+
+
+def test_what_is_no_draft_is_none(left_over):
+    """Files with other names, links and directories are left alone, and nobody follows them."""
+    archive, listing = left_over
+    for each in drafts(archive):
+        Path(archive.path, each).unlink()
+    for folder in (Path(archive.path, "archive", "job-1"), Path(listing.path, "listing")):
+        (folder / ".tmp-short").write_bytes(b"")
+        (folder / f".tmp-{'2' * 32}").symlink_to("/")
+        (folder / f".tmp-{'3' * 32}").mkdir()
+        (folder / "link+").symlink_to(folder)
+        for each in folder.iterdir():
+            os.utime(each, (1, 1), follow_symlinks=False)
+    Path(archive.path, "archive", "file").write_bytes(b"")
+    before = snapshot(archive.path)
+    assert archive.remove_leftovers() == CollectionReport()
+    assert listing.remove_leftovers() == CollectionReport()
+    assert snapshot(archive.path) == before
+
+
+def test_what_is_not_there_has_no_leftovers(tmp_path):
+    """Nor is it made."""
+    assert LocalFileSystemPipelineArchive(str(tmp_path / "a")).remove_leftovers() == (0,) * 5
+    assert LocalFileSystemPipelineListing(str(tmp_path / "b")).remove_leftovers() == (0,) * 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_that_cannot_be_removed(left_over, monkeypatch):
+    """The error says where they are; where there are none the store need not be writable."""
+    archive, _ = left_over
+
+    def refuse(name, **keywords):
+        raise PermissionError(errno.EACCES, "Permission denied", name)
+
+    unlink = os.unlink
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(PermissionError) as caught:
+        archive.remove_leftovers()
+    assert str(caught.value) == (
+        f"4 of 4 files that should go cannot be removed, the first one from '{archive.path}':"
+        " Permission denied; let this user write in the directories of"
+        f" '{archive.path}', or collect as a user who can"
+    )
+    for each in drafts(archive):
+        unlink(Path(archive.path, each))
+    monkeypatch.setattr(os, "utime", refuse)
+    assert archive.remove_leftovers() == CollectionReport()

@@ -83,3 +83,72 @@ def test_bash_completes_what_follows_two_dashes(command, tmp_path):
     assert set(options.split()) == {"--timeout", "--traceback"}
     assert files.split() == ["train.py"]
     assert rerun.split() == ["--from-failure"]
+
+
+@pytest.fixture
+def jobs(make_job):
+    """Two jobs, one with a map of twelve items of which the last has failed."""
+    ended = make_job.ended
+    stages = [
+        {"id": "load", "name": "load", "file": "train.py", "line": 7, "map": True},
+        {"id": "fit", "name": "fit", "file": "train.py", "line": 9},
+        {"id": "fit#2", "name": "fit", "file": "train.py", "line": 9},
+    ]
+    events = [{"event": "stage mapped", "number": 0, "first": 3, "count": 12}]
+    events += [ended(number) for number in range(3, 14)]
+    events += [ended(14, status="failed", error="ValueError: bad")]
+    make_job("train-1", stages=stages, events=events)
+    make_job("other", submitted_at=1770091600.0)
+
+
+def test_names_that_a_shell_asks_for(command, jobs):
+    """Jobs, the newest first; stages, of a map the items that failed, and all behind a bracket."""
+    assert command("completion", ".jobs").out.split() == ["@", "other", "train-1"]
+    assert command("completion", ".jobs", "--", "t").out.split() == ["train-1"]
+    asked = command("completion", ".stages", "train-1", "")
+    assert (asked.code, asked.err) == (0, "")
+    assert asked.out.split() == ["load", "fit", "fit#2", "load[11]"]
+    assert command("completion", ".stages", "train", "f").out.split() == ["fit", "fit#2"]
+    items = command("completion", ".stages", "train-1", "load[1").out.split()
+    assert items == ["load[1]", "load[10]", "load[11]"]
+    assert command("completion", ".stages", "nowhere", "").code != 0
+    assert command("completion", "bash", "more").err == (
+        "vcat: completion: unrecognized arguments: more; see `vcat completion --help`\n"
+    )
+
+
+@pytest.mark.slow
+def test_bash_completes_jobs_and_stages(command, jobs, tmp_path):
+    """Wherever the job stands: before its stage, and options between them or before."""
+    pytest.importorskip("shtab")
+    script = command("completion", "bash").out
+    code = (
+        f"{script}\n"
+        f'vcat() {{ {sys.executable} -m vcat_cli "$@"; }}\n'
+        "complete_line() {\n"
+        '  COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _shtab_vcat\n'
+        '  echo "${COMPREPLY[@]}"\n'
+        "}\n"
+        "complete_line vcat debug o\n"
+        "complete_line vcat cancel other t\n"
+        "complete_line vcat debug --run train-1 f\n"
+        "complete_line vcat debug train-1 'load[9'\n"
+        "complete_line vcat logs train-1 --stage l\n"
+        "complete_line vcat show nowhere --stage ''\n"
+    )
+    done = subprocess.run(
+        ["bash", "-c", code],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+    assert done.stdout.splitlines() == [
+        "other",
+        "train-1",
+        "fit fit#2",
+        "load[9]",
+        "load load[11]",
+        "",
+    ]

@@ -10,6 +10,9 @@ import re
 import pytest
 
 from vcat import stage
+from vcat.records import JobRecord
+from vcat_backend_localfs.archive import LocalFileSystemPipelineArchive
+from vcat_backend_localfs.listing import LocalFileSystemPipelineListing
 
 
 @pytest.fixture
@@ -77,6 +80,21 @@ def test_what_was_not_used_for_long_goes(command, results):
     ended = command("gc", "--older-than", "30d", "--json")
     assert json.loads(ended.out)["entries"] == 1
     assert [each.exists() for each in entries] == [False, True, True]
+
+
+def test_what_killed_jobs_left_in_archives_goes(command, results):
+    """And in the listing: once each, though six archives are one store."""
+    listing = results / "listing"
+    LocalFileSystemPipelineArchive(str(results / "archive")).store("job-1", "name", b"kept")
+    LocalFileSystemPipelineListing(str(listing)).put(JobRecord("job-1", "queued", 1.0))
+    before = files(results)
+    left = [results / "archive" / "archive" / "job-1", listing / "listing", results / "cache"]
+    for folder in left:
+        (folder / f".tmp-{'0' * 32}").write_bytes(bytes(1000))
+        os.utime(folder / f".tmp-{'0' * 32}", (1, 1))
+    assert command("gc", "--dry-run").out.startswith("would remove 3 leftovers, 3 kB;")
+    assert command("gc").out.startswith("removed 3 leftovers, 3 kB;")
+    assert files(results) == before
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_a_map_of_one_item(make_job, monkeypatch, tmp_path):
     make_job("train-2", state="failed", stages=[stage("each", map=True)], events=events)
     monkeypatch.chdir(tmp_path)
     assert [each.text for each in vcat.explain_rerun("train-2")] == [
-        "each: 1 of 1 item missing, runs"
+        "each: 1 item: 1 to run unless another job has computed it"
     ]
 
 

@@ -265,13 +265,16 @@ def test_the_items_of_a_killed_job_are_kept(project, keeping, workers):
     found = values(project, "killed")
     there = {"it[0]": 1, "it[1]": 2} | ({"it[3]": 4} if workers else {})
     assert {name: found.pop(name)["number"] for name in there} == there
-    place = "(main.py:5) of job killed failed and has no value: the job ended while it ran;"
+    cut = (
+        "(main.py:5) of job killed was cut short and has no value: the job failed while it ran:"
+        " killed by signal 9 (SIGKILL);"
+    )
     count = len(there)
     assert found.pop("it") == (
-        f"stage 'it' {place} `vcat logs killed --stage it` has more; {count} of its items have"
+        f"stage 'it' {cut} `vcat logs killed --stage it` has more; {count} of its items have"
         " values, the first is it[0]"
     )
-    assert found.pop("it[2]") == f"stage 'it[2]' {place} `vcat logs killed --stage it[2]` has more"
+    assert found.pop("it[2]") == f"stage 'it[2]' {cut} `vcat logs killed --stage it[2]` has more"
     for text in found.values():
         assert text.startswith("stage 'it[3]' of job killed did not run and has no value: the job")
 
@@ -360,3 +363,84 @@ def test_a_persisted_list_is_kept_once(project, keeping):
     assert command(project, "show", "inside", "--stage", "it[3]", "--result") == ["{'number': 4}"]
     done = project.run("-m", "vcat_cli", "debug", "inside", "count", "--run")
     assert (done.stdout, ", it from its items\n" in done.stderr) == ("4\n", True)
+
+
+CHAIN = """
+    from vcat import *
+
+    @stage
+    def load(n):
+        if n == 2:
+            raise ValueError("no two")
+        return n
+
+    @stage
+    def clean(n):
+        return 10 * n
+
+    @stage
+    def total(all):
+        return sum(all)
+
+    if __name__ == "__main__":
+        job = total(clean.map(load.map(range(4)))).run(job_name="chain")
+        job.wait_for_deployment_to_complete()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [False, True], ids=["alone", "workers"])
+def test_all_records_say_what_became_of_each_item_of_a_chain(project, workers):
+    """The map over it says why it has no value; the reason of the job is what failed, once."""
+    project.write("main.py", CHAIN)
+    if workers:
+        project.write(
+            "vcat.config.yaml",
+            """
+            execution_implementation:
+              executor_type: vcat.ProcessPoolExecutor
+              constructor_keyword_arguments: {workers: 2}
+            """,
+        )
+    project.run("main.py")
+    told = project.ask(
+        """
+        job = get_job("chain")
+        try:
+            job.fetch_job_results()
+        except RemoteException as error:
+            said = str(error)
+        print(json.dumps({
+            "said": said,
+            "state": job.get_job_status(),
+            "stages": [[each.id, each.status, each.error] for each in job.stages()],
+            "provenance": [each["status"] for each in job.provenance()["stages"]],
+        }))
+        """
+    )
+    failed = "ItemsError: 1 of 4 items failed; item 2: ValueError: no two"
+    missing = (
+        "ItemsError: 1 of 4 items did not run, because item 2 of stage 'load' (main.py:4) failed"
+    )
+    assert told["state"] == "failed"
+    assert told["said"].startswith(failed)
+    assert "did not run" not in told["said"]
+    assert told["said"].count("items failed") == 1
+    assert told["stages"] == [
+        ["load", "failed", failed],
+        ["clean", "failed", missing],
+        ["total", "not run", None],
+        ["load[0]", "completed", None],
+        ["load[1]", "completed", None],
+        ["load[2]", "failed", "ValueError: no two"],
+        ["load[3]", "completed", None],
+        ["clean[0]", "completed", None],
+        ["clean[1]", "completed", None],
+        ["clean[2]", "not run", None],
+        ["clean[3]", "completed", None],
+    ]
+    assert told["provenance"] == [each[1] for each in told["stages"]]
+    shown = command(project, "show", "chain")
+    row = next(each for each in shown if each.startswith("clean "))
+    assert "4 items: 3 completed, 1 not run" in row
+    assert f"stage clean: {missing}" in shown

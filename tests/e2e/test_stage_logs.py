@@ -65,3 +65,86 @@ def test_logs_of_short_stages_are_complete(project, where, state):
     logs = [each.name for each in project.directory.rglob("archive/burst/log+/*")]
     assert "stages-000.logs" in logs
     assert len(logs) < 20
+
+
+FLOOD = """
+    import os, signal
+    from vcat import *
+
+    @stage(cache=False)
+    def flood():
+        for number in range(200_000):
+            print(f"{number:063}")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if __name__ == "__main__":
+        flood().run(job_name="flood").wait_for_deployment_to_complete()
+"""
+
+LIMIT = """
+    deployment_implementation:
+      deployment_type: vcat.LocalShellJobDeployment
+      constructor_keyword_arguments: {path: .vcat/jobs, log_limit: 1 MiB}
+"""
+
+
+def test_the_end_of_a_flood_is_kept_when_the_job_is_killed(project):
+    """47: so is the beginning, and the rest is counted once, there and in the archive."""
+    project.write("train.py", FLOOD)
+    project.write("limit.config.yaml", LIMIT)
+    project.run("train.py")
+    for _ in range(2):
+        code = "print(json.dumps(list(get_job('flood').log_lines(stage='flood'))))"
+        lines = project.ask(code)
+        (marker,) = [n for n, line in enumerate(lines) if line.startswith("[vcat: ")]
+        assert lines[: marker - 1] == [f"{number:063}" for number in range(marker - 1)]
+        last = len(lines) - marker - 2
+        assert lines[-last:] == [f"{number:063}" for number in range(200_000 - last, 200_000)]
+        assert 16_000 < len(lines) < 20_000
+        shutil.rmtree(project.directory / ".vcat" / "jobs", ignore_errors=True)
+
+
+PRINTS = """
+    import logging, os, subprocess, sys, threading, warnings
+    from vcat import *
+
+    @stage(cache=False)
+    def speak():
+        print("print")
+        print("error", file=sys.stderr)
+        logging.getLogger("mine").warning("logging")
+        warnings.warn("warnings")
+        thread = threading.Thread(target=print, args=("thread",))
+        thread.start()
+        thread.join()
+        pid = os.fork()
+        if pid == 0:
+            print("fork", flush=True)
+            os._exit(0)
+        os.waitpid(pid, 0)
+        subprocess.run(["echo", "program"], check=True)
+        os.write(1, b"native\\n")
+        sys.stdout.buffer.write(b"buffer\\n")
+        sys.stdout.buffer.flush()
+        print("beneath", file=sys.__stdout__, flush=True)
+        for line in subprocess.Popen(["echo", "piped"], stdout=-1, text=True).stdout:
+            print(line, end="")
+
+    if __name__ == "__main__":
+        speak().run(job_name="speak").fetch_job_results()
+"""
+
+
+@pytest.mark.parametrize("where", ["in the job's process", "in workers"])
+def test_the_log_of_a_stage_has_what_python_prints(project, where):
+    """That of the job has all, in order; docs/reference/jobs.md says what the other one lacks."""
+    if where == "in workers":
+        project.write("workers.config.yaml", WORKERS)
+    project.write("train.py", PRINTS)
+    project.run("train.py")
+    words = ["print", "error", "logging", "warnings", "thread", "fork"]
+    beneath = ["program", "native", "buffer", "beneath"]
+    for stage, expected in (("'speak'", [*words, "piped"]), ("None", [*words, *beneath, "piped"])):
+        lines = project.ask(f"print(json.dumps(list(get_job('speak').log_lines(stage={stage}))))")
+        lines = [line for line in lines if not line.startswith("  ")]  # a warning shows its line
+        assert [line.split()[-1] for line in lines] == expected

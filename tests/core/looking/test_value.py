@@ -90,6 +90,7 @@ def test_a_list_is_read_from_its_items(job, tell):
 def test_what_was_stored_last_counts(job, tell):
     """What the cache has lost and was computed again is stored in the place of the first."""
     tell(store(job, 1, "first"), store(job, 1, "last"))
+    tell(("value", 1, {}), ("value", [1], {"digest": "sha256:"}))  # damaged
     assert job.value_of("kept") == "last"
 
 
@@ -179,7 +180,7 @@ LOADED = [started(0), mapped(0, 3, 2)]
             LOST,
             [],
             "load",
-            "did not run and has no value: the job is lost; `vcat show job` has all its stages",
+            "did not run and has no value: the job was lost; `vcat show job` has all its stages",
         ),
         (
             KILLED,
@@ -218,7 +219,8 @@ LOADED = [started(0), mapped(0, 3, 2)]
             KILLED,
             [started(2)],
             "fit",
-            f"failed and has no value: the job ended while it ran; {MORE}",
+            "was cut short and has no value: the job failed while it ran: killed by signal 9"
+            f" (SIGKILL); {MORE}",
         ),
         # It ended well.
         (ENDED, [ended(0)], "load", f"is completed and its value is not kept; {NOT_KEPT}"),
@@ -253,6 +255,6 @@ def test_why_there_is_no_value_and_what_to_do(job, tell, backend, state, events,
     tell(*events)
     with pytest.raises(LookupError) as caught:
         job.value_of(stage)
-    place = " (train.py:7)" if text.startswith("failed") else ""
+    place = " (train.py:7)" if text.startswith(("failed", "was cut short")) else ""
     assert type(caught.value) is LookupError
     assert str(caught.value) == f"stage {stage!r}{place} of job job {text.format(stage)}"

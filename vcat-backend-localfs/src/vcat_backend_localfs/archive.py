@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from vcat.abc import ArchiveBackend, Configured, Data
 from vcat_backend_localfs.name import absolute, check_job_name, check_name, is_name
 from vcat_backend_localfs.store import Store, create_store, open_store
 
+if TYPE_CHECKING:
+    from vcat.records import CollectionReport
+
 # The archive may have both `a` and `a/b`, a directory cannot. No name contains this character.
 _DIRECTORY_SUFFIX = "+"
+_ROOT = "archive"
 
 
 class LocalFileSystemPipelineArchive(Configured, ArchiveBackend):
@@ -42,14 +48,46 @@ class LocalFileSystemPipelineArchive(Configured, ArchiveBackend):
 
     def names(self, job_name: str) -> Iterator[str]:
         """Return the names stored for *job_name*, sorted; nothing for an unknown job."""
-        place = f"archive/{check_job_name(job_name)}"
+        place = f"{_ROOT}/{check_job_name(job_name)}"
         store = open_store(self.path)
         return iter(() if store is None else sorted(_names_below(store, place, "")))
+
+    def remove_leftovers(self, *, dry_run: bool = False) -> CollectionReport:
+        """Remove what killed writers left a day ago; see :class:`vcat.abc.SupportsLeftovers`."""
+        from vcat.records import CollectionReport
+        from vcat_backend_localfs.collection import remove_leftovers
+        from vcat_backend_localfs.usage import leftovers_among
+
+        store = open_store(self.path)
+        if store is None:
+            return CollectionReport()
+        found = [
+            item
+            for folder, names in _folders_of(store)
+            for item in leftovers_among(store, folder, names)
+        ]
+        return remove_leftovers(store, found, dry_run=dry_run)
 
 
 def _place(job_name: str, name: str) -> str:
     directories = check_name(name).replace("/", f"{_DIRECTORY_SUFFIX}/")
-    return f"archive/{check_job_name(job_name)}/{directories}"
+    return f"{_ROOT}/{check_job_name(job_name)}/{directories}"
+
+
+def _folders_of(store: Store) -> Iterator[tuple[str, list[str]]]:
+    """Yield the directories of the archive and the names in each."""
+    yield "", store.names("")
+    pending = [f"{_ROOT}/{each}" for each in store.names(_ROOT)]
+    while pending:
+        folder = pending.pop()
+        try:
+            names = store.names(folder)
+        except OSError as error:
+            if error.errno in {errno.ENOTDIR, errno.ELOOP}:
+                continue  # nothing that `store` has made
+            raise
+        yield folder, names
+        pending += [f"{folder}/{each}" for each in names if each.endswith(_DIRECTORY_SUFFIX)]
 
 
 def _names_below(store: Store, directory: str, prefix: str) -> Iterator[str]:

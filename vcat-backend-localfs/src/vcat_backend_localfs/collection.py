@@ -85,28 +85,16 @@ def collect(
                 break
             total -= choose(each)
 
-    refused: list[tuple[Item, OSError]] = []
-
-    def is_removed(item: Item) -> bool:
-        try:
-            return dry_run or remove(directory, item)
-        except OSError as error:
-            refused.append((item, error))
-            return False
-
-    def removed(items: Iterable[Item]) -> list[Item]:
-        return [each for each in items if is_removed(each)]
-
-    leftovers = removed(each for each in usage.leftovers if each.used < grace)
-    old_entries = removed(each for each in chosen if not each.digest)
+    removal = _Removal(directory, dry_run=dry_run)
+    leftovers = removal.of(each for each in usage.leftovers if each.used < grace)
+    old_entries = removal.of(each for each in chosen if not each.digest)
     # What an entry needs that has been used since stays with it.
     used = {each for each in chosen if not each.digest}.difference(old_entries)
     stay = frozenset().union(*[needs[each.place] for each in used])
-    old_blobs = removed(each for each in chosen if each.digest and each.digest not in stay)
+    old_blobs = removal.of(each for each in chosen if each.digest and each.digest not in stay)
     if not dry_run:
         remove_empty(directory, usage.folders, grace)
-    if refused:
-        raise _refusal(directory, refused, len(leftovers + old_entries + old_blobs))
+    removal.check()
     freed = sum(each.size for each in leftovers + old_entries + old_blobs)
     everything = usage.entries + usage.blobs + usage.leftovers
     return CollectionReport(
@@ -116,6 +104,56 @@ def collect(
         freed=freed,
         kept=sum(each.size for each in everything) - freed,
     )
+
+
+def remove_leftovers(
+    directory: Directory, leftovers: Collection[Item], *, dry_run: bool
+) -> CollectionReport:
+    """Remove those of the *leftovers* that nobody can still be writing, and return how much it is.
+
+    Args:
+        directory: The store.
+        leftovers: What is being written, or was when its writer was killed.
+        dry_run: Remove nothing, only tell.
+
+    Raises:
+        OSError: What should go cannot be removed; what could be is gone.
+    """
+    if not leftovers:  # nor need the store be one that can be written
+        return CollectionReport()
+    grace = _now(directory) - int(GRACE * 1e9)
+    removal = _Removal(directory, dry_run=dry_run)
+    gone = removal.of(each for each in leftovers if each.used < grace)
+    removal.check()
+    return CollectionReport(leftovers=len(gone), freed=sum(each.size for each in gone))
+
+
+class _Removal:
+    """What is removed, and what should be and cannot."""
+
+    def __init__(self, directory: Directory, *, dry_run: bool) -> None:
+        self._directory = directory
+        self._dry_run = dry_run
+        self._gone = 0
+        self._refused: list[tuple[Item, OSError]] = []
+
+    def of(self, items: Iterable[Item]) -> list[Item]:
+        """Return those of the *items* that are gone, or would be."""
+        return [each for each in items if self._is_removed(each)]
+
+    def check(self) -> None:
+        """Raise the error that says where what should go is still there, and why."""
+        if self._refused:
+            raise _refusal(self._directory, self._refused, self._gone)
+
+    def _is_removed(self, item: Item) -> bool:
+        try:
+            is_gone = self._dry_run or remove(self._directory, item)
+        except OSError as error:
+            self._refused.append((item, error))
+            return False
+        self._gone += is_gone
+        return is_gone
 
 
 def _now(directory: Directory) -> int:

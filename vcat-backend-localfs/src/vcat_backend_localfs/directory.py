@@ -150,7 +150,7 @@ class Directory:
     def names(self, directory: str) -> list[str]:
         """Return the names in *directory*, in no order, those of files being written among them."""
         try:
-            descriptor = os.open(directory, DIRECTORY, dir_fd=self.descriptor)
+            descriptor = os.open(directory or ".", DIRECTORY, dir_fd=self.descriptor)
         except FileNotFoundError:
             return []
         except OSError as error:

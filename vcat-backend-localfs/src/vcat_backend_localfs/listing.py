@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from vcat.abc import Configured, ListingBackend
 from vcat.errors import FormatError
 from vcat.records import JobRecord
 from vcat_backend_localfs.name import absolute, check_job_name
 from vcat_backend_localfs.store import Store, create_store, open_store
+
+if TYPE_CHECKING:
+    from vcat.records import CollectionReport
 
 _DIRECTORY = "listing"
 _RECORD_LIMIT = 1024 * 1024
@@ -61,6 +65,22 @@ class LocalFileSystemPipelineListing(Configured, ListingBackend):
                 if match is not None and match["job_name"] == job_name:
                     return _read(store, file_name)
         return None
+
+    def remove_leftovers(self, *, dry_run: bool = False) -> CollectionReport:
+        """Remove what killed writers left a day ago; see :class:`vcat.abc.SupportsLeftovers`."""
+        from vcat.records import CollectionReport
+        from vcat_backend_localfs.collection import remove_leftovers
+        from vcat_backend_localfs.usage import leftovers_among
+
+        store = open_store(self.path)
+        if store is None:
+            return CollectionReport()
+        found = [
+            item
+            for folder in ("", _DIRECTORY)
+            for item in leftovers_among(store, folder, store.names(folder))
+        ]
+        return remove_leftovers(store, found, dry_run=dry_run)
 
 
 def _file_name(record: JobRecord) -> str:

@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -37,6 +37,22 @@ class Item(NamedTuple):
     size: int
     used: int
     digest: str = ""
+
+
+def leftovers_among(directory: Directory, folder: str, names: Iterable[str]) -> Iterator[Item]:
+    """Yield what is being written in *folder*, or was when its writer was killed.
+
+    Args:
+        directory: The store.
+        folder: Where to look.
+        names: What is in it. Of other files nothing else is read: there may be very many.
+    """
+    for name in names:
+        if _TEMPORARY.fullmatch(name):
+            place = f"{folder}/{name}" if folder else name
+            status = directory.status(place)
+            if status is not None and stat.S_ISREG(status.st_mode):
+                yield Item(place, status.st_size, status.st_mtime_ns)
 
 
 class Usage:

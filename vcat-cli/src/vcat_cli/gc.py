@@ -1,4 +1,4 @@
-"""``vcat gc``: removing from the cache what is not worth its place."""
+"""``vcat gc``: removing what killed processes left, and from the cache what is not worth it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 DESCRIPTION = """\
-Remove from the cache what killed processes left behind, large results that no entry needs any
-more, what is beyond the max_size of the configuration, and what the options ask for. Jobs may be
-running: the worst for them is that a stage is computed again."""
+Remove from the cache, the archives and the listing what killed processes left behind, and from the
+cache large results that no entry needs any more, what is beyond the max_size of the configuration,
+and what the options ask for. Jobs may be running: the worst for them is that a stage is computed
+again."""
 
 EXAMPLES = """\
   vcat gc --dry-run                 what would go

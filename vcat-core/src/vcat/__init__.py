@@ -239,7 +239,10 @@ def explain_rerun(name: str, params: Mapping[str, Any] | None = None) -> list[St
 
 
 def check_script(
-    path: str, arguments: Sequence[str] = (), params: Mapping[str, Any] | None = None
+    path: str,
+    arguments: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None,
+    begun: Callable[[Checker], None] | None = None,
 ) -> Checker:
     """Run a script as :func:`plan_script` does, and see what its jobs would fail of.
 
@@ -250,10 +253,13 @@ def check_script(
         path: The script.
         arguments: What it finds in ``sys.argv[1:]``.
         params: Values of hyperparameters; they win over those that the script gives to ``run``.
+        begun: Given what is returned before the script begins, for whoever wants to know what was
+            found of a script that raises, as one that ends with ``sys.exit()`` does.
 
     Returns:
         An object with ``found``, ``count`` (of pipelines) and ``ended_at``, as ``plan_script`` has
-        it. Each of ``found`` has ``place``, ``text`` and ``is_warning``.
+        it. Each of ``found`` has ``place``, ``text``, ``is_warning`` and ``others``, the other
+        places where it is so; problems come before warnings.
 
     Raises:
         OSError: The script cannot be read.
@@ -261,7 +267,7 @@ def check_script(
     """
     from vcat._authoring.script import check_script
 
-    return check_script(path, arguments, params)
+    return check_script(path, arguments, params, begun)
 
 
 def explain_job(name: str) -> JobExplanation:
@@ -311,8 +317,8 @@ def collect_cache(
 ) -> CollectionReport:
     """Remove from the configured cache what is left over, and what is asked for.
 
-    Leftovers of killed writers and blobs that no entry needs go in any case. Safe while jobs run:
-    the worst for them is to compute again.
+    Blobs that no entry needs and leftovers of killed writers go in any case, those in the archives
+    and the listing too. Safe while jobs run: the worst for them is to compute again.
 
     Args:
         max_size: Remove what was used least recently until at most so many bytes are left; where

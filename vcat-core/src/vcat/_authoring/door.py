@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from vcat._authoring.calls import Calls
-    from vcat._authoring.planning import Planner
+    from vcat._authoring.planning import Checker, Planner
     from vcat._authoring.stage import Stage
     from vcat._looking.deployment import Deployment
     from vcat._looking.why import Plan
@@ -66,11 +65,13 @@ def plan(planner: Planner, end: Stage, params: dict[str, Any], job_name: str | N
 
 
 def check(
-    end: Stage, params: dict[str, Any], job_name: str | None, script: str, calls: Calls
+    checker: Checker, end: Stage, params: dict[str, Any], job_name: str | None
 ) -> list[Finding]:
-    """Return what a job of the graph that ends in *end* would fail of."""
+    """Return what a job of the graph that ends in *end* would fail of, and what is known so far."""
     checking = import_module("vcat._shipping.checking.check")
-    found: list[Finding] = checking.check(end, params, job_name, script, calls)
+    found: list[Finding] = checking.check(
+        end, params, job_name, checker.script, checker.calls, checker.found
+    )
     return found
 
 

@@ -83,6 +83,28 @@ class Graph:
         self.items[number] = items
         return items
 
+    def zipped(self) -> dict[int, tuple[int, ...]]:
+        """Return for maps over other maps the numbers of these, of which each item needs an item.
+
+        Not of those that it needs as a whole as well.
+        """
+        found: dict[int, tuple[int, ...]] = {}
+        for number, stage in enumerate(self.stages):
+            if not stage.is_map:
+                continue
+            maps: dict[int, None] = {}
+            rest = [*(stage.kwargs or {}).values()]
+            for each in stage.args:
+                if type(each) is Stage and each.is_map:
+                    maps[self.number[id(each)]] = None
+                else:
+                    rest.append(each)
+            if maps:
+                for each in _found(rest):
+                    maps.pop(self.number.get(id(each), -1), None)
+                found[number] = tuple(maps)
+        return {number: maps for number, maps in found.items() if maps}
+
     def label(self, number: int) -> str:
         """Return a stage as messages name it: ``item 3 of stage 'fit' (train.py:41)``."""
         label = self.stages[number].label

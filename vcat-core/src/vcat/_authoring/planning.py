@@ -72,7 +72,7 @@ class Checker(Planner):
     """Stands in for running while a script is checked.
 
     Attributes:
-        found: What jobs of the script would fail of, each once.
+        found: What jobs of the script would fail of, each once, in the order of its places.
         count: How many pipelines the script would run.
         calls: Where it calls its stage functions.
     """
@@ -82,14 +82,13 @@ class Checker(Planner):
 
         super().__init__(script, params, None)
         self.calls = Calls()
-        self.found: dict[Finding, None] = {}
+        self.found: list[Finding] = []
         self.count = 0
 
     def run(self, end: Stage, params: dict[str, Any], job_name: str | None) -> PlannedDeployment:
         """Check what ``run`` would submit."""
         self.count += 1
-        found = door.check(end, params | self.params, job_name, self.script, self.calls)
-        self.found |= dict.fromkeys(found)
+        self.found = door.check(self, end, params | self.params, job_name)
         return PlannedDeployment(self, job_name or f"checked-{self.count}")
 
 

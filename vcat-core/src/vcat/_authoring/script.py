@@ -52,10 +52,15 @@ def plan_script(
 
 
 def check_script(
-    path: str, arguments: Sequence[str] = (), params: Mapping[str, Any] | None = None
+    path: str,
+    arguments: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None,
+    begun: Callable[[Checker], None] | None = None,
 ) -> Checker:
     """Run a script without its stages and check its jobs; see :func:`vcat.check_script`."""
     checker = Checker(os.path.abspath(path), dict(params or {}))
+    if begun is not None:
+        begun(checker)
     with suppress(PlanEnd), door.planned(checker), checker.calls:
         _execute(path, arguments)
     return checker

@@ -1,13 +1,13 @@
-"""Removing from the cache what is not worth its place."""
+"""Removing from the stores what killed writers left, and from the cache what is not worth it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.entry import references
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
-from vcat.abc import SupportsCollection
+from vcat.abc import SupportsCollection, SupportsLeftovers
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
@@ -17,8 +17,18 @@ if TYPE_CHECKING:
 def collect(
     project: str, *, max_size: int | None, older_than: float | None, dry_run: bool
 ) -> CollectionReport:
-    """Collect the cache that is configured in *project*; see :func:`vcat.collect_cache`."""
+    """Collect the stores that are configured in *project*; see :func:`vcat.collect_cache`."""
     configuration = load(project)
+    archives = configuration.archives
+    stores: list[Any] = [
+        configuration.listing,
+        *(archives.stage_log, archives.persisted_data, archives.provenance),
+        *(archives.job_source, archives.artifact, archives.miscellaneous),
+    ]
+    removed: list[CollectionReport] = []
+    for number, store in enumerate(stores):
+        if isinstance(store, SupportsLeftovers) and store not in stores[:number]:
+            removed.append(call(store, "remove_leftovers", dry_run=dry_run))
     cache = configuration.cache
     if not isinstance(cache, SupportsCollection):
         raise VcatError(
@@ -28,4 +38,7 @@ def collect(
     report: CollectionReport = call(
         cache, "collect", references, max_size=max_size, older_than=older_than, dry_run=dry_run
     )
-    return report
+    return report._replace(
+        leftovers=report.leftovers + sum(each.leftovers for each in removed),
+        freed=report.freed + sum(each.freed for each in removed),
+    )

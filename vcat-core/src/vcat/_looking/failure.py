@@ -34,7 +34,8 @@ def exception_of(outcome: dict[str, Any], job_name: str, log: str) -> RemoteExce
     if error.get("label"):
         lines.append(f"in {error['label']} of job {job_name}")
     else:
-        lines.append(f"before the first stage of job {job_name}")
+        where = "between the stages" if error.get("is_between") else "before the first stage"
+        lines.append(f"{where} of job {job_name}")
     others = [each for each in outcome.get("errors") or () if each != error]
     lines += [f"and in {each.get('label')}: {each['first_line']}" for each in others]
     return RemoteException("\n".join([*lines, f"full log: {log}"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vcat._looking.failure import SAID
+from vcat._looking.cut import say_end
 from vcat.records import TERMINAL_STATES
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ _WELL = frozenset({"completed", "cached"})
 
 def values_in(events: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     """Return the last event of each value, by the number of its stage."""
-    told = (each for each in events if each["event"] == "value")
-    return {each["number"]: each for each in told if {"number", "digest"} <= each.keys()}
+    told = (each for each in events if each["event"] == "value" and "digest" in each)
+    return {each["number"]: each for each in told if isinstance(each.get("number"), int)}
 
 
 def read_value(archive: JobArchive, kept: dict[str, Any]) -> Any:
@@ -88,9 +88,9 @@ class _Absence:
             return self._failed()
         state, _, reason, *_ = self._job.status()
         if status == "not run" and state in TERMINAL_STATES:
-            why = f"{SAID.get(state, state)}: {reason}" if reason else SAID.get(state, state)
+            why = f": {reason}" if reason else ""
             return (
-                f"{self._stage} did not run and has no value: the job {why};"
+                f"{self._stage} did not run and has no value: the job {say_end(state)}{why};"
                 f" `vcat show {self._job.job_name}` has all its stages"
             )
         return self._to_come("is running" if status == "running" else "has not run so far")
@@ -98,8 +98,9 @@ class _Absence:
     def _failed(self) -> str:
         record, name = self._record, self._job.job_name
         place = "" if record.file is None else f" ({record.file}:{record.line})"
+        how = "was cut short" if record.cut_short else "failed"
         return (
-            f"stage {record.id!r}{place} of job {name} failed and has no value: {record.error};"
+            f"stage {record.id!r}{place} of job {name} {how} and has no value: {record.error};"
             f" `vcat logs {name} --stage {record.id}` has more{self._items()}"
         )
 

@@ -14,26 +14,26 @@ from vcat._authoring.reporting import listen
 from vcat._authoring.stage import Stage
 from vcat._keeping.digest import digest_parts
 from vcat._running.attempt import attempt, is_worth_another
-from vcat._running.holding import Held, LostValueError, Values
+from vcat._running.holding import Held, Values
 from vcat._running.mapping import MapSteps, StageFailure
 from vcat._running.process.seed import Seeds
+from vcat._running.recovery import RecoverySteps
 from vcat._running.report import Ending, Reports, StageObserver
 from vcat._running.result import path_in_result, serialize_result
 from vcat._running.schedule import Schedule
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterable
 
     from vcat._keeping.layout import Serialized
-    from vcat._keys.recipe import Key
     from vcat._running.results.caching import ResultCache
     from vcat._running.results.filing import Filing
 
 __all__ = ["Engine", "StageFailure"]
 
 
-class Engine(MapSteps):
+class Engine(MapSteps, RecoverySteps):
     """One run of one graph.
 
     Args:
@@ -62,34 +62,42 @@ class Engine(MapSteps):
         self._cached_by_default = cached_by_default
         self._observer = observer
         self._values = Values(len(graph.stages), cache, self._warn_of_change)
-        self._schedule = Schedule(graph.upstream)
+        self._schedule = Schedule(graph.upstream, graph.zipped())
         self._maps = {}
+        self._failures = []
         self._last = len(graph.stages) - 1
 
     def run(self) -> None:
         """Run every stage.
 
         Raises:
-            StageFailure: A stage raised, or its value cannot be kept; later stages did not run.
+            StageFailure: A stage raised, or its value cannot be kept; of later stages only the
+                items of maps that had begun did run.
         """
-        stages, values, schedule = self._graph.stages, self._values, self._schedule
+        stages, schedule = self._graph.stages, self._schedule
         if self._cache is not None:
             self._cache.prepare(stages)
         while (number := schedule.take()) is not None:
-            stage = stages[number]
-            if stage.is_map:
-                if schedule.items(number) is None:
-                    self._expand(number, stage)
-                    continue
-                self._gather(number, stage)
-                released = schedule.complete(number)
-            elif (whole := schedule.whole(number)) is not None:
-                released = self._run_item(number, stage, whole)
+            stage, whole = stages[number], schedule.whole(number)
+            is_new = whole is None and schedule.items(number) is None
+            if is_new and self._failures:
+                continue
+            try:
+                if whole is not None:
+                    released = self._run_item(number, stage, whole)
+                elif not stage.is_map:
+                    self._run_stage(number, stage)
+                    released = schedule.complete(number)
+                elif is_new:
+                    released = self._expand(number, stage)
+                else:
+                    self._gather(number, stage)
+                    released = schedule.complete(number)
+            except StageFailure as failure:
+                self._fail(number, failure)
             else:
-                self._run_stage(number, stage)
-                released = schedule.complete(number)
-            for each in released:
-                values.drop(each)
+                self._drop(released)
+        self._raise_first()
 
     def result(self) -> Any:
         """Return the value of the last stage.
@@ -102,6 +110,11 @@ class Engine(MapSteps):
 
     def close(self) -> None:
         """Let go of what the run has had for itself; its values are gone."""
+
+    def _drop(self, numbers: Iterable[int]) -> None:
+        """Let go of values that nobody needs any more."""
+        for each in numbers:
+            self._values.drop(each)
 
     def _run_stage(self, number: int, stage: Stage, *, is_item: bool = False) -> bool:
         """Run a stage; return whether its result was there already."""
@@ -135,77 +148,6 @@ class Engine(MapSteps):
                     self._compute_cached(cache, number, stage, filing)
                     return False
                 # An input was computed again, and may be another than the key was made of.
-
-    def _digest(self, number: int) -> str:
-        while True:
-            try:
-                return self._values.digest(number)
-            except LostValueError as error:
-                self._load([error.number])
-
-    def _key(self, cache: ResultCache, stage: Stage) -> Key | str:
-        while True:
-            try:
-                return cache.key(stage, self._digested)
-            except LostValueError as error:
-                self._load([error.number])
-
-    def _load(self, numbers: Collection[int]) -> bool:
-        """See that values are in memory; return whether none of them had to be computed again.
-
-        A value that the cache has lost meanwhile is computed from its inputs, and so are those.
-        """
-        values = self._values
-        waiting = [part for each in numbers for part in (each, *values.parts(each))]
-        lost: dict[int, LostValueError] = {}
-        while waiting:
-            number = waiting[-1]
-            if number in lost and not values.is_in_memory(number):
-                self._compute_again(number, lost[number])
-            elif number not in lost:
-                try:
-                    values.restore(number)
-                    values.value(number)
-                except LostValueError as error:
-                    lost[number] = error
-                    inputs = self._graph.upstream[number]
-                    waiting += [each for each in inputs if not values.is_in_memory(each)]
-                    continue
-            waiting.pop()
-        for each in lost:
-            if not self._schedule.readers[each] and each not in numbers:
-                values.drop(each)
-        return not lost
-
-    def _warn_of_change(self, number: int, suspect: int) -> None:
-        """Say that the value of a stage was changed by one that was given it."""
-        stages = self._graph.stages
-        given = number in self._graph.upstream[suspect]
-        who = stages[suspect].label if given else "a stage"
-        if self._cache is not None:
-            self._cache.warn(
-                f"{who} changed the result of {stages[number].label} in place; whoever is next is"
-                " given what was returned, as when all is cached; work on a copy"
-            )
-
-    def _compute_again(self, number: int, error: LostValueError) -> None:
-        """Compute a stage whose value was there and is no more, and file it again."""
-        stage, cache = self._graph.stages[number], self._cache
-        if self._observer is not None:
-            self._observer.stage_started(number)
-        if cache is None or error.held is None:
-            self._compute_uncached(number, stage, "its value was needed once more")
-            return
-        cache.warn(f"{stage.label} runs again: {error}")
-        key = self._key(cache, stage)
-        if isinstance(key, str):
-            self._compute_uncached(number, stage, key)
-            return
-        # Inputs that were computed again as well may be others: then it has another key.
-        filing = cache.filing(key, stage)
-        filing.lookup = {"outcome": "damaged"}
-        with filing:
-            self._compute_cached(cache, number, stage, filing)
 
     def _compute_uncached(
         self, number: int, stage: Stage, reason: str, *, starts: bool = False

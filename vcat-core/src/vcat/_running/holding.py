@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vcat._keeping.codec import loads, serialize
 from vcat._keeping.digest import digest_items, digest_parts
 from vcat._running.workers.exchange import map_file
-from vcat.errors import VcatError
+from vcat.errors import UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +81,7 @@ class Values:
         self._trusted: set[int] = set()
         self._suspects: dict[int, int] = {}
         self._gathered: dict[int, range] = {}
+        self._settled: dict[int, str | None] = {}
         self._cache = cache
         self._changed = changed
 
@@ -197,7 +198,7 @@ class Values:
         """
         known = self._digests[number]
         if known is None and number in self._gathered:
-            return digest_items([self.digest(each) for each in self._gathered[number]])
+            return digest_items([self._digest_of_item(each) for each in self._gathered[number]])
         if known is None:
             known = self._expected.get(number)
             if known is None:
@@ -213,6 +214,23 @@ class Values:
                     self._changed(number, self._suspects.get(number, number))
             self._remember(number, known, loaded=True)
         return known
+
+    def settle(self, number: int) -> None:
+        """Take note of what a value counts by in a list that is made when it may have gone."""
+        try:
+            self._settled[number] = self.digest(number)
+        except UnpicklableError:
+            self._settled[number] = None
+        except LostValueError:
+            pass  # it is computed again, where somebody asks
+
+    def _digest_of_item(self, number: int) -> str:
+        if number not in self._settled:
+            return self.digest(number)
+        digest = self._settled[number]
+        if digest is None:
+            raise UnpicklableError("an item of the list cannot be serialised")
+        return digest
 
     def restore(self, number: int) -> None:
         """See that a value is what its stage returned, as far as that can be told."""

@@ -191,8 +191,19 @@ class _RunningJob:
                 raise
             self.interruption.hold()
             _print(traceback_of(error))
-            return describe_failure(error, self.places)
+            return self._describe_own(error)
         return None
+
+    def _describe_own(self, error: BaseException) -> dict[str, Any]:
+        """Return what was raised that no stage has, and which stage it may be due to."""
+        described = describe_failure(error, self.places)
+        if self.workplace.number is not None:
+            described["is_between"] = True
+        culprit = self.workplace.closed_by
+        if culprit is not None:
+            name = self.ids[culprit] if culprit < len(self.ids) else self.journal.label(culprit)
+            described["first_line"] += f"; stage {name} had closed file descriptors of the job"
+        return described
 
     def _describe(self, failed: StageFailure, *, is_one: bool) -> dict[str, Any]:
         cause = failed.__cause__ or failed

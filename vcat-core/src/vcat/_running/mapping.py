@@ -13,7 +13,7 @@ from vcat._running.report import Ending
 from vcat.errors import GraphError, StageError, UnpicklableError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from vcat._authoring.graph import Graph
     from vcat._keeping.entry import Entry
@@ -51,7 +51,7 @@ class StageFailure(Exception):  # noqa: N818  # control flow: the doors turn it 
 
 
 class ItemsError(StageError):
-    """Items of a map failed; what the first of them raised is the cause."""
+    """Items of a map failed, or did not run; what the first that failed raised is the cause."""
 
 
 class Mapping:
@@ -64,13 +64,14 @@ class Mapping:
         items: The same.
         ahead: What was found of items whose turn is to come.
         distance: Of how many items results are looked for at once.
+        is_over: Whether it has been told that the map has no value.
     """
 
     def __init__(self, items: range) -> None:
         self.items = items
         self.ahead: dict[int, tuple[Key, Entry] | None] = {}
         self.distance = 1
-        self._unfinished = len(items)
+        self.is_over = False
         self._computed = 0
         self._failed = 0
         self._first: tuple[int, BaseException] | None = None
@@ -80,29 +81,39 @@ class Mapping:
         """What the map is when all its items have completed: ``cached`` where all of them are."""
         return "completed" if self._computed or not self.items else "cached"
 
-    def complete(self, *, reused: bool) -> bool:
-        """Take note that an item has its value; return whether all have ended and some failed."""
-        self._computed += not reused
-        self._unfinished -= 1
-        return self._failed > 0 and not self._unfinished
+    @property
+    def has_failed(self) -> bool:
+        """Whether an item failed, so that it is not only others that have failed it."""
+        return self._first is not None
 
-    def fail(self, number: int, error: BaseException) -> bool:
-        """Take note that an item failed; return whether all have ended."""
+    def complete(self, *, reused: bool) -> None:
+        """Take note that an item has its value."""
+        self._computed += not reused
+
+    def fail(self, number: int, error: BaseException) -> None:
+        """Take note that an item failed."""
         self._failed += 1
         # Of the others not even the traceback is kept: it holds on to all the item was given.
         if self._first is None or number < self._first[0]:
             self._first = number, error
-        self._unfinished -= 1
-        return not self._unfinished
 
-    def error(self) -> ItemsError:
-        """Return what is raised for the map."""
-        assert self._first is not None  # noqa: S101  # whoever asks knows that one failed
+    def error(self, missing: int = 0, culprit: str = "") -> ItemsError:
+        """Return what is raised for the map.
+
+        Args:
+            missing: How many of its items did not run.
+            culprit: What failed, so that the first of these did not.
+        """
+        count = f"of {len(self.items):,} items"
+        if self._first is None:
+            which = "the first because" if missing > 1 else "because"
+            return ItemsError(f"{missing:,} {count} did not run, {which} {culprit} failed")
         number, first = self._first
         which = "first: item" if self._failed > 1 else "item"
+        rest = f" and {missing:,} did not run" if missing else ""
         error = ItemsError(
-            f"{self._failed:,} of {len(self.items):,} items failed; {which}"
-            f" {number - self.items.start}: {first_line(first)}"
+            f"{self._failed:,} {count} failed{rest}; {which} {number - self.items.start}:"
+            f" {first_line(first)}"
         )
         error.__cause__ = first
         return error
@@ -117,9 +128,13 @@ class MapSteps:
     _cache: ResultCache | None
     _observer: StageObserver | None
     _maps: dict[int, Mapping]
+    _failures: list[StageFailure]
 
-    def _expand(self, number: int, stage: Stage) -> None:
-        """Put stages of their own in the place of a map: what it runs over is known now."""
+    def _expand(self, number: int, stage: Stage) -> list[int]:
+        """Put stages of their own in the place of a map: what it runs over is known now.
+
+        Return the stages whose values nobody needs any more.
+        """
         graph, observer = self._graph, self._observer
         if observer is not None:
             observer.stage_started(number)
@@ -129,34 +144,85 @@ class MapSteps:
             items = graph.expand(number, self._filled)
         except GraphError as error:
             raise self._failed(number, stage, error, 0, None) from error
-        self._schedule.expand(number, len(items))
+        released = self._schedule.expand(number, len(items))
         self._values.grow(len(items))
         self._maps[number] = Mapping(items)
         if observer is not None:
             observer.stage_mapped(number, items)
+        self._tell_of_spoiled()
+        return released
 
     def _run_item(self, number: int, stage: Stage, whole: int) -> list[int]:
-        """Run an item of a map; return the stages whose values nobody needs any more.
-
-        Raises:
-            StageFailure: It was the last, and this or another one has failed.
-        """
-        mapping = self._maps[whole]
-        try:
-            reused = self._reuse_item(number, stage, whole) or self._run_stage(
-                number, stage, is_item=True
-            )
-        except StageFailure as failure:
-            is_lost = mapping.fail(number, failure.__cause__ or failure)
-            released = self._schedule.fail(number)
-        else:
-            self._values.unload(number)
-            is_lost = mapping.complete(reused=reused)
-            released = self._schedule.complete(number)
-        if is_lost:
-            error = mapping.error()
-            raise self._failed(whole, self._graph.stages[whole], error, 0, None) from error
+        """Run an item of a map; return the stages whose values nobody needs any more."""
+        reused = self._reuse_item(number, stage, whole)
+        reused = reused or self._run_stage(number, stage, is_item=True)
+        released = self._complete_item(number, whole, reused=reused)
+        self._values.unload(number)
         return released
+
+    def _complete_item(self, number: int, whole: int, *, reused: bool) -> list[int]:
+        """Take note that an item has its value; return what nobody needs any more."""
+        schedule, is_told = self._schedule, self._observer is not None
+        self._maps[whole].complete(reused=reused)
+        if is_told and self._cache is not None and not schedule.are_kept(whole):
+            self._values.settle(number)
+        # A chain whose items are computed goes on at once, so that their values need not wait in
+        # memory. What is found is found with what is beside it, many at a time.
+        released = schedule.complete(number, goes_on=not reused)
+        if schedule.spoiled:
+            self._tell_of_spoiled()
+        return released
+
+    def _fail(self, number: int, failure: StageFailure) -> None:
+        """Take note that a stage has no value.
+
+        Args:
+            number: The stage.
+            failure: Its failure, or that of another one whose lost value it needs.
+        """
+        schedule, culprit = self._schedule, failure.number
+        whole = schedule.whole(number) if number == culprit else None
+        if whole is None or schedule.is_settled(whole) or self._maps[whole].is_over:
+            self._failures.append(self._as_submitted(failure))
+        else:
+            self._maps[whole].fail(number, failure.__cause__ or failure)
+        self._drop(schedule.fail(number, culprit))
+        self._tell_of_spoiled()
+
+    def _as_submitted(self, failure: StageFailure) -> StageFailure:
+        """Return the failure of a stage that the submitter knows: of an item as one of its map."""
+        number = failure.number
+        whole = self._schedule.whole(number)
+        if whole is None:
+            return failure
+        mapping = Mapping(self._maps[whole].items)
+        mapping.fail(number, failure.__cause__ or failure)
+        told = StageFailure(whole, self._graph.stages[whole])
+        told.__cause__ = mapping.error()
+        return told
+
+    def _tell_of_spoiled(self) -> None:
+        """Tell of maps whose items have all ended, but not all of them with a value."""
+        graph, schedule = self._graph, self._schedule
+        while schedule.spoiled:
+            whole = schedule.spoiled.pop(0)
+            mapping = self._maps[whole]
+            mapping.is_over = True
+            culprits = {each: schedule.culprit(each) for each in mapping.items}
+            missing = [by for each, by in culprits.items() if by is not None and by != each]
+            culprit = graph.label(missing[0]) if missing else ""
+            error = mapping.error(len(missing), culprit)
+            failure = self._failed(whole, graph.stages[whole], error, 0, None)
+            failure.__cause__ = error
+            if mapping.has_failed:  # else what failed is told of already
+                self._failures.append(failure)
+
+    def _raise_first(self) -> None:
+        """Raise the first failure, if there is one."""
+        if self._failures:
+            first = self._failures[0]
+            first.failures = self._failures
+            raise first from first.__cause__
 
     def _reuse_item(self, number: int, stage: Stage, whole: int) -> bool:
         """Take the result of an item from the cache where that is all there is to do."""
@@ -189,7 +255,8 @@ class MapSteps:
 
     def _look_ahead(self, cache: ResultCache, mapping: Mapping, number: int) -> None:
         """Look for the results of an item and of those after it, more as long as all are there."""
-        after = range(number, min(number + mapping.distance, mapping.items.stop))
+        end = min(number + mapping.distance, mapping.items.stop)
+        after = range(number, self._schedule.reach(number, end))
         stages = self._graph.stages[after.start : after.stop]
         mapping.ahead.update(zip(after, cache.hits(stages, self._digested), strict=True))
         mapping.distance = min(2 * mapping.distance, _FARTHEST)
@@ -221,6 +288,7 @@ class MapSteps:
         def _digested(self, promise: Any) -> tuple[bool, Any]: ...
         def _load(self, numbers: Collection[int]) -> bool: ...
         def _digest(self, number: int) -> str: ...
+        def _drop(self, numbers: Iterable[int]) -> None: ...
         def _filled(self, promise: Any) -> Any: ...
         def _is_lasting(self, number: int, stage: Stage) -> bool: ...
         def _run_stage(self, number: int, stage: Stage, *, is_item: bool = False) -> bool: ...

@@ -31,6 +31,7 @@ from vcat.abc.store import (
     SupportsBlobs,
     SupportsClaims,
     SupportsCollection,
+    SupportsLeftovers,
     SupportsParts,
 )
 
@@ -51,6 +52,7 @@ __all__ = [
     "SupportsFind",
     "SupportsGaps",
     "SupportsKill",
+    "SupportsLeftovers",
     "SupportsParts",
     "WorkerEndedError",
     "Workers",

@@ -162,6 +162,20 @@ class SupportsParts(Protocol):
         """Keep the *parts*, one after the other, as :meth:`ArchiveBackend.store` keeps data."""
 
 
+@runtime_checkable
+class SupportsLeftovers(Protocol):
+    """What an archive or a listing can do in which writers that are killed leave something."""
+
+    def remove_leftovers(self, *, dry_run: bool = False) -> CollectionReport:
+        """Remove what no reader takes for anything and nobody is still writing.
+
+        Safe beside readers and writers in any process.
+
+        Args:
+            dry_run: Remove nothing, only tell.
+        """
+
+
 class ListingBackend(ABC):
     """The index of jobs: one record for each."""
 

@@ -29,6 +29,9 @@ class Workplace:
 
     Attributes:
         logs: What stages print.
+        number: The stage that was reached last; ``None`` before the first one.
+        closed_by: The first stage that has closed what the process needs, other than what it
+            prints to; then stores may have lost what they need.
 
     Args:
         directory: The job's directory.
@@ -40,6 +43,8 @@ class Workplace:
         self, directory: str, log_level: str, interruption: Interruption | None = None
     ) -> None:
         self.logs = StageLogs(directory)
+        self.number: int | None = None
+        self.closed_by: int | None = None
         self._directory = directory
         self._log_level = log_level
         self._interruption = interruption
@@ -71,13 +76,15 @@ class Workplace:
 
     def begin(self, number: int) -> None:
         """Let what is printed from now on be of a stage."""
+        self.number = number
         self.logs.install()
         self.logs.begin(number)
 
     def restore(self) -> None:
         """Put back what the process needs, where a stage has taken it away."""
         for each in self._descriptors:
-            each.restore()
+            if each.restore() and each.number > _ERRORS and self.closed_by is None:
+                self.closed_by = self.number
         try:
             away = os.getcwd() != self._here
         except OSError:
@@ -102,6 +109,10 @@ class Workplace:
                 logging.root.setLevel(self._log_level)
 
 
+#: What a stage may well close: standard error, and what is before it.
+_ERRORS = 2
+
+
 class _Descriptor(NamedTuple):
     """A descriptor that a stage may close, or give to another file.
 
@@ -112,9 +123,10 @@ class _Descriptor(NamedTuple):
     path: str
     identity: tuple[int, int] | None
 
-    def restore(self) -> None:
+    def restore(self) -> bool:
+        """Open it again where it is another file, or none; return whether it was."""
         if self.identity is None or identity(self.number) == self.identity:
-            return
+            return False
         flags = os.O_CLOEXEC | (os.O_RDONLY if self.number == 0 else os.O_WRONLY | os.O_APPEND)
         for path in (self.path, os.devnull):
             with suppress(OSError), unobserved():
@@ -124,7 +136,8 @@ class _Descriptor(NamedTuple):
                     os.close(fd)
                 else:
                     os.set_inheritable(fd, self.number < 3)
-                return
+                break
+        return True
 
 
 def _beneath(stream: Any) -> Any:

@@ -86,7 +86,9 @@ def _described(error: BaseException, here: str) -> dict[str, Any]:
         file = each.f_code.co_filename
         if file.startswith(here + os.sep):
             place, frame = f"{file[len(here) + 1 :]}:{line}", each
-    described = {"place": place, "text": first_line(error)}
+    if isinstance(error, SyntaxError) and str(error.filename).startswith(here + os.sep):
+        place = f"{str(error.filename)[len(here) + 1 :]}:{error.lineno}"
+    described = {"place": place, "text": first_line(error).replace(here + os.sep, "")}
     if isinstance(error, _RunsAPipelineError) and frame is not None:
         described["runs"] = frame.f_globals.get("__name__", "")
     if isinstance(error, ModuleNotFoundError):

@@ -45,6 +45,7 @@ class Call:
         stage: The same.
         filing: What becomes of its key; ``None`` where it has none.
         reason: Why it has none.
+        order: Which of those that wait goes first: what is less.
         need: What it needs of the machine.
         attempts: How often its function was called.
         insists: Whether it is computed though another process may have filed its result.
@@ -63,6 +64,7 @@ class Call:
         "is_started",
         "need",
         "number",
+        "order",
         "reason",
         "stage",
         "temporary",
@@ -73,6 +75,7 @@ class Call:
         self.stage = stage
         self.filing = filing
         self.reason = reason
+        self.order = (0, number)
         self.need: Need = needed(stage.options.resources)
         self.attempts = 0
         self.insists = False
@@ -82,7 +85,7 @@ class Call:
         self.temporary: list[str] = []
 
     def __lt__(self, other: Call) -> bool:
-        return self.number < other.number
+        return self.order < other.order
 
 
 class Pace:

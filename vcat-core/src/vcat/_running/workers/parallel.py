@@ -27,7 +27,7 @@ from vcat._running.workers.task import FAILED, LOST, THERE, Answer, Task
 from vcat.errors import UnpicklableError, VcatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from vcat._running.process.seed import Seeds
     from vcat._running.report import StageObserver
@@ -85,7 +85,6 @@ class ParallelEngine(Engine):
         self._passing = Passing(self._values, exchange)
         counting = self._counting()
         self._packing = Packing(graph, parameters, self._values, self._passing, exchange, counting)
-        self._failures: list[StageFailure] = []
         self._lost: set[int] = set()
 
     def run(self) -> None:
@@ -110,10 +109,7 @@ class ParallelEngine(Engine):
             raise
         finally:
             crew.close()
-        if self._failures:
-            first = self._failures[0]
-            first.failures = self._failures
-            raise first from first.__cause__
+        self._raise_first()
 
     def close(self) -> None:
         """End the workers, if they run, and remove the files of the run."""
@@ -170,11 +166,11 @@ class ParallelEngine(Engine):
         is_new = self._schedule.items(number) is None
         try:
             if is_new:
-                self._expand(number, stage)
+                self._drop(self._expand(number, stage))
             else:
                 self._gather(number, stage)
         except StageFailure as failure:
-            self._fail(failure)
+            self._fail(number, failure)
         else:
             for each in self._graph.upstream[number]:
                 self._values.unload(each)
@@ -185,6 +181,9 @@ class ParallelEngine(Engine):
         return self._schedule.whole(number) is not None
 
     def _await(self, call: Call) -> None:
+        whole = self._schedule.whole(call.number)
+        if whole is not None and self._schedule.is_chained(whole):
+            call.order = (-whole, call.number)  # what a chain has begun goes before what it has not
         if problem := self._crew.problem(call):
             self._warn(f"{call.stage.label} runs alone: it asks for {problem}")
         self._crew.add(call)
@@ -202,7 +201,7 @@ class ParallelEngine(Engine):
         try:
             self._compute_uncached(number, stage, "off")
         except StageFailure as failure:
-            self._fail(failure)
+            self._fail(number, failure)
         except LostValueError as error:
             self._wait_for(number, error.number, str(error))
         else:
@@ -308,9 +307,13 @@ class ParallelEngine(Engine):
     def _finish(self, number: int, *, reused: bool = False) -> None:
         whole = None if number in self._lost else self._schedule.whole(number)
         self._lost.discard(number)
-        self._passing.drop(self._schedule.complete(number))
-        if whole is not None and self._maps[whole].complete(reused=reused):
-            self._fail_map(whole)
+        if whole is not None:
+            self._drop(self._complete_item(number, whole, reused=reused))
+        else:
+            self._drop(self._schedule.complete(number))
+
+    def _drop(self, numbers: Iterable[int]) -> None:
+        self._passing.drop(numbers)
 
     def _repeat_or_give_up(self, call: Call, error: BaseException, *, again: bool) -> None:
         if not again:
@@ -324,23 +327,7 @@ class ParallelEngine(Engine):
     def _give_up(self, call: Call, error: BaseException) -> None:
         failure = self._failed(call.number, call.stage, error, call.attempts, call.filing)
         failure.__cause__ = error
-        self._fail(failure)
-
-    def _fail(self, failure: StageFailure) -> None:
-        number = failure.number
-        whole = None if number in self._lost else self._schedule.whole(number)
-        self._passing.drop(self._schedule.fail(number))
-        if whole is None:
-            self._failures.append(failure)
-        elif self._maps[whole].fail(number, failure.__cause__ or failure):
-            self._fail_map(whole)
-
-    def _fail_map(self, whole: int) -> None:
-        """Tell of a map all of whose items have ended that some of them failed."""
-        error = self._maps[whole].error()
-        failure = self._failed(whole, self._graph.stages[whole], error, 0, None)
-        failure.__cause__ = error
-        self._failures.append(failure)
+        self._fail(call.number, failure)
 
     def _wait_for(self, number: int, lost: int, reason: str) -> None:
         """Have a stage wait until a value that it reads is there again."""

@@ -15,7 +15,7 @@ from vcat._plugins.configuration import load
 from vcat._shipping.bundling.bundle import remove
 from vcat._shipping.checking.absence import Absence
 from vcat._shipping.checking.explanation import Explanation
-from vcat._shipping.checking.finding import Finding
+from vcat._shipping.checking.finding import Finding, arranged
 from vcat._shipping.checking.imports import is_guarded
 from vcat._shipping.checking.literals import Literals
 from vcat._shipping.checking.needs import Needs, needs_of
@@ -33,12 +33,26 @@ if TYPE_CHECKING:
 
 
 def check(
-    end: Stage, given: dict[str, Any], job_name: str | None, script: str, calls: Calls
+    end: Stage,
+    given: dict[str, Any],
+    job_name: str | None,
+    script: str,
+    calls: Calls,
+    known: Iterable[Finding] = (),
 ) -> list[Finding]:
-    """Return all that a job of the graph that ends in *end* would fail of, each once."""
+    """Return all that a job of the graph that ends in *end* would fail of, each once.
+
+    Args:
+        end: The last stage.
+        given: Values of hyperparameters.
+        job_name: What the job would be called, if that matters.
+        script: The file of the script.
+        calls: Where it calls its stage functions.
+        known: What was found of earlier pipelines of the script, which is a part of the whole.
+    """
     checking = _Checking(script, _line_of(script), calls)
     checking.check(end, given, job_name)
-    return list(dict.fromkeys(checking.found))
+    return arranged([*known, *checking.found])
 
 
 class _Checking:
@@ -219,7 +233,11 @@ class _Checking:
             self.found.append(Finding(place, line))
 
     def _add(self, error: VcatError) -> None:
-        self.found += [Finding("", each) for each in str(error).split("\n")]
+        for line in str(error).split("\n"):
+            place, _, text = line.partition(": ")  # as messages about a configuration begin
+            file, _, number = place.rpartition(":")
+            has_place = number.isdigit() and os.path.isfile(os.path.join(self._project, file))
+            self.found.append(Finding(place, text) if has_place else Finding("", line))
 
 
 #: What trials of this process have shown, by what was tried.

@@ -55,7 +55,7 @@ class Explanation:
         for name in answer.missing:
             if not self._is_told(name, told):
                 told.add(name)
-                yield self._missing(name, self._needs.modules[name])
+                yield self._missing(name, self._needs.places[name])
         texts: set[str] = set()
         for each in answer.failed:
             if each["text"] in texts:
@@ -66,7 +66,7 @@ class Explanation:
             if lacking:
                 if not self._is_told(lacking, told):
                     told.add(lacking)
-                    yield self._missing(lacking, self._needs.modules.get(lacking, place))
+                    yield self._missing(lacking, self._needs.places.get(lacking, [place]))
             elif "runs" in each:
                 if not self._needs.script:
                     yield Finding(
@@ -85,26 +85,29 @@ class Explanation:
         parts = name.split(".")
         return any(".".join(parts[:count]) in told for count in range(1, len(parts) + 1))
 
-    def _missing(self, name: str, place: str) -> Finding:
-        what, file = f"module {name!r}", find_module(name)
-        if place in self._needs.users:
-            what += f", which {self._needs.users[place]} uses,"
+    def _missing(self, name: str, places: list[str]) -> Finding:
+        first, *others = places
+        what = f"module {name!r}"
+        if not others and first in self._needs.users:
+            what += f", which {self._needs.users[first]} uses,"
+        return Finding(first, f"{what} {self._lack_of(name)}", others=tuple(others))
+
+    def _lack_of(self, name: str) -> str:
+        """Return why a module is not there and what to do, in words."""
+        file = find_module(name)
         if file is None or file == "built-in":
-            return Finding(place, f"{what} is neither here nor where the job runs; install it")
+            return "is neither here nor where the job runs; install it"
         if file.startswith(self._project + os.sep):
             why = self._absence.of(file[len(self._project) + 1 :])
-            return Finding(place, f"{what} is not in the bundle: {why}")
+            return f"is not in the bundle: {why}"
         if any(each in file.split(os.sep) for each in _INSTALLED):
-            distribution = _distribution(name)
-            return Finding(
-                place,
-                f"{what} is not installed for {self._python}, which runs the job;"
-                f" {self._python} -m pip install {distribution}",
+            return (
+                f"is not installed for {self._python}, which runs the job;"
+                f" {self._python} -m pip install {_distribution(name)}"
             )
-        return Finding(
-            place,
-            f"{what} lies outside of the project, in {file}; move it into the project, or install"
-            " it where the job runs",
+        return (
+            f"lies outside of the project, in {file}; move it into the project, or install it where"
+            " the job runs"
         )
 
     def _users(self, failed: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -120,7 +123,7 @@ class Explanation:
 
     def _label(self, failed: dict[str, Any]) -> str:
         stage = next(self._users(failed), None)
-        return "a hyperparameter" if stage is None else f"what stage {stage['name']!r} needs"
+        return "a hyperparameter" if stage is None else f"what stage {stage['id']!r} needs"
 
 
 def _values(node: Any) -> set[int]:

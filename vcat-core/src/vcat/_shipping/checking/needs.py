@@ -34,6 +34,7 @@ class Needs(NamedTuple):
     Attributes:
         modules: The modules that are neither Python's nor vcat's, each with the place that first
             names it.
+        places: All places that name each of them.
         users: Who uses the module that such a place names, ``fit() (train.py:7)``, where that is a
             function and not an import.
         own: Those of them that lie in the project.
@@ -43,6 +44,7 @@ class Needs(NamedTuple):
     """
 
     modules: dict[str, str]
+    places: dict[str, list[str]]
     users: dict[str, str]
     own: list[str]
     main: list[str]
@@ -68,7 +70,7 @@ def needs_of(graph: Graph, project: str, script: str) -> Needs:
 
 class _Walk:
     def __init__(self, project: str, script: str) -> None:
-        self.needs = Needs({}, {}, [], [], [], [])
+        self.needs = Needs({}, {}, {}, [], [], [], [])
         self._project = project
         self._script = script
         self._seen: set[int] = set()
@@ -82,6 +84,9 @@ class _Walk:
     def reach(self, pending: list[tuple[Any, str]]) -> None:
         while pending:
             value, place = pending.pop()
+            if isinstance(value, ModuleType):  # each time: all places are told
+                self._need(value.__name__, place)
+                continue
             if id(value) in self._seen or isinstance(value, (str, bytes, int, float, Stage)):
                 continue
             self._seen.add(id(value))
@@ -95,9 +100,6 @@ class _Walk:
             return self._function(value, place)
         if isinstance(value, MethodType):
             return [(value.__func__, place), (value.__self__, place)]
-        if isinstance(value, ModuleType):
-            self._need(value.__name__, place)
-            return []
         if isinstance(value, type):
             if value.__module__ != "__main__":
                 self._need(value.__module__, place)
@@ -146,6 +148,9 @@ class _Walk:
             module, file = top, find_module(top)  # libraries make modules that lie in no file
         if file is None and module in sys.modules:
             return  # made by hand
+        places = self.needs.places.setdefault(module, [])
+        if place not in places:
+            places.append(place)
         if module in self.needs.modules:
             return
         self.needs.modules[module] = place

@@ -331,7 +331,8 @@ def test_two_interrupts_kill(start, process, is_alive):
         assert running.returncode == 130
         assert re.fullmatch(
             r"vcat: interrupted again; killing what is left\n"
-            r"vcat: deaf was cancelled.*, 0 of 1 stage cached; vcat show deaf\n",
+            r"vcat: deaf was cancelled after [0-9.]+ s, 0 of 1 stage cached:"
+            r" killed by signal 9 \(SIGKILL\); vcat show deaf\n",
             err,
         )
         assert not is_alive(pid)

@@ -172,7 +172,7 @@ def test_logs_of_a_job_that_has_ended_come_from_the_archive(command, ended, sile
     done = command("logs", *words, "train-1")
     assert done.code == 0
     assert done.out == ("two\n" if "-n" in words else "one\ntwo\n")
-    first = "status" if "-f" in words and "-n" not in words else "read"
+    first = "status" if "-f" in words else "read"
     assert done.err == silence(first) + SHOWN
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,100 @@ def test_a_jobs_environment_has_nothing_of_another_job(jobs):
         jobs.ended(job)
         marks.add(deployment.read(job, "output.log"))
     assert len(marks) == 2
+
+
+def test_the_directory_of_a_job_that_never_starts_goes(jobs):
+    """When it is known to be lost; its records stay."""
+    job = forged(jobs, pid=1 << 22)
+    assert (jobs.path / job / "bundle.tgz").exists()
+    status = jobs.deployment.status(job)
+    assert status.state == "lost"
+    assert not (jobs.path / job).exists()
+    assert jobs.deployment.status(job) == status
+    assert jobs.deployment.read(job, "output.log") == b""
+
+
+@pytest.mark.parametrize("name", ["project", "exit.json", "mine.txt"])
+def test_a_directory_that_something_has_run_in_stays(jobs, name):
+    """An earlier job's whose records were deleted, or the user's: it is not that of this one."""
+    job = forged(jobs, pid=1 << 22)
+    (jobs.path / job / name).mkdir()
+    assert jobs.deployment.status(job).state == "lost"
+    assert (jobs.path / job / "bundle.tgz").exists()
+
+
+def test_the_directory_of_a_cancelled_job_goes_when_nobody_fills_it(jobs):
+    """Not before: whoever hands it over may still be at it."""
+    job = forged(jobs)
+    jobs.deployment.cancel(job)
+    assert jobs.deployment.status(job).state == "cancelled"
+    assert (jobs.path / job / "bundle.tgz").exists()
+    path = jobs.control(job) / "job.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": 1 << 22}))
+    assert jobs.deployment.status(job).state == "cancelled"
+    assert not (jobs.path / job).exists()
+
+
+#: Submits a job and is killed when it puts the directory of its records in place, or waits there.
+PLACING = """\
+import os, sys
+sys.path.insert(0, {here!r})
+from pathlib import Path
+import conftest
+jobs = conftest.Jobs.__new__(conftest.Jobs)
+jobs.tmp_path, jobs.shared = Path({tmp!r}), Path({shared!r})
+
+def rename(*_):
+    if {kill!r}:
+        os.kill(os.getpid(), 9)
+    print("here", flush=True)
+    sys.stdin.readline()
+    os._exit(0)
+
+os.rename = rename
+conftest.LocalShellJobDeployment({path!r}).submit(jobs.bundle("true", "placed"))
+"""
+
+
+def placing(jobs, *, kill):
+    """A process that has made the records of a job aside."""
+    given = {"tmp": str(jobs.tmp_path), "shared": str(jobs.shared), "path": str(jobs.path)}
+    code = PLACING.format(here=os.path.dirname(__file__), kill=kill, **given)
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def asides(jobs):
+    """What is in the place of records and is of no job."""
+    return sorted(each for each in os.listdir(jobs.path / ".supervised") if each.startswith("."))
+
+
+def test_records_of_a_submitter_that_was_killed_before_there_was_a_job_go(jobs):
+    """With the next submission; those of one that is at it stay."""
+    placing(jobs, kill=True).communicate()
+    (left,) = asides(jobs)
+    living = placing(jobs, kill=False)
+    try:
+        assert living.stdout.readline() == "here\n"
+        (aside,) = {*asides(jobs)} - {left}
+        assert jobs.ended(jobs.submit("true", name="placed")).state == "completed"
+        assert asides(jobs) == [aside]
+    finally:
+        living.communicate("\n")
+    jobs.run("true")
+    assert asides(jobs) == []
+
+
+def test_records_that_are_not_complete_go_a_day_later(jobs):
+    """Whose they are is not to be seen; they may be about to be written."""
+    jobs.run("true")
+    for name, content in {"none": None, "empty": "", "half": "{"}.items():
+        for age in (86_000, 87_000):
+            aside = jobs.path / ".supervised" / f".{name}-{age}"
+            aside.mkdir()
+            if content is not None:
+                (aside / "job.json").write_text(content)
+            os.utime(aside, (1, time.time() - age))
+    jobs.run("true")
+    assert asides(jobs) == [".empty-86000", ".half-86000", ".none-86000"]

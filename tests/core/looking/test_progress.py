@@ -74,7 +74,7 @@ def test_durations_in_words(seconds, text):
         (
             DeploymentStatus("failed", 1, "ValueError: " + "no\nrow " * 30, 1.0, 2.0),
             "train failed after 1.0 s, 4 of 6 stages cached: ValueError: no?row no?row no?row"
-            " no?row no?row no?row no?row no?row...; vcat show train",
+            f"{' no?row' * 9} n...; vcat show train",
         ),
     ],
 )
@@ -92,9 +92,16 @@ def test_the_last_line_of_one_stage():
     assert summarize("a", status, None) == "a completed in 1.0 s; vcat show a"
 
 
-def test_the_last_line_has_all_of_a_reason_of_vcat():
-    """However long the name is: what the system says of memory stays whole."""
-    reason = "killed by signal 9, probably out of memory: 31.2 GB of 32 GB used"
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "killed by signal 9, probably out of memory: 31.2 GB of 32 GB used",
+        "took longer than its timeout of 3600 seconds, did not end within 5 seconds of SIGTERM and"
+        " was killed",
+    ],
+)
+def test_the_last_line_has_all_of_a_reason_of_vcat(reason):
+    """However long the name is: what the deployment says stays whole."""
     name = "train-20261126-072316-ab12"
     status = DeploymentStatus("failed", 137, reason, 1.0, 13.3)
     assert summarize(name, status, Tally(6, 5, 4)) == (

@@ -198,6 +198,7 @@ def test_logs_of_stages_that_a_killed_job_held_are_archived(killed, backend, lis
     assert found == expected
     stage_logs = sorted(each for each in memory.kept if each.startswith("log/stage"))
     assert stage_logs == ["log/stage-000000.log", "log/stage-000004.log", "log/stages-000.logs"]
+    assert b'"stages":[[2,2],[3,2],[6,2]]' in memory.kept["log/stages-000.logs"]
 
 
 def test_a_log_that_was_cut_is_archived_with_one_gap(killed, backend, listing, memory, monkeypatch):

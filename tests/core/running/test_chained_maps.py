@@ -407,6 +407,21 @@ def test_of_a_chain_that_is_there_nothing_is_loaded_and_much_is_looked_for_at_on
     assert engine.result() == expected
 
 
+def test_nothing_is_looked_for_whose_inputs_are_not_there(monkeypatch):
+    """It would only have to be looked for again."""
+    it = script()
+    for _ in range(2):
+        end = it["second"].map(it["first"].map(range(9)).disable_caching())
+        engine, asked = engine_for(end, workers=False), []
+        hits = engine._cache.hits
+        monkeypatch.setattr(
+            engine._cache, "hits", lambda s, d, a=asked, h=hits: a.append(len(s)) or h(s, d)
+        )
+        engine.run()
+        assert asked == [1] * 9
+    assert ran()[-9:] == [f"a{n}" for n in range(9)]
+
+
 def test_only_the_chain_of_what_has_changed_runs():
     """Whatever the order in which they are looked at."""
     it = script()

@@ -135,8 +135,10 @@ def test_maps_over_a_map_of_nothing_are_of_nothing():
 def test_where_an_item_fails_those_that_follow_it_never_start_and_all_others_do():
     """Maps are spoiled when all their items have ended, that with the failure first."""
     schedule = chain(3, 3)
+    assert schedule.are_kept(2)
     assert schedule.take() == 3
     assert schedule.fail(3) == []
+    assert not schedule.are_kept(2)
     assert [each for each in range(12) if schedule.is_out(each)] == [0, 1, 2, 3, 6, 9]
     assert {schedule.culprit(each) for each in (0, 1, 2, 3, 6, 9)} == {3}
     assert schedule.spoiled == []

@@ -3,12 +3,20 @@
 import io
 import sys
 import threading
+import tracemalloc
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import pytest
 
 from vcat import stage
 from vcat._running.results.printed import MAX_SIZE, Printed, print_again
+
+
+class Nowhere(io.StringIO):
+    """A stream that keeps nothing."""
+
+    def write(self, text):
+        return len(text)
 
 
 @contextmanager
@@ -38,6 +46,31 @@ def test_more_than_the_limit_is_counted():
     assert printed.pieces() == [
         ["stdout", "x" * MAX_SIZE],
         ["stderr", "\n[vcat: 2 more characters were printed]\n"],
+    ]
+
+
+def test_what_is_printed_bit_by_bit_takes_little_more_room():
+    """A million dots of a progress bar are no million objects; their order stays."""
+    with redirect_stdout(Nowhere()), redirect_stderr(Nowhere()), Printed() as printed:
+        tracemalloc.start()
+        try:
+            for number in range(100_000):
+                sys.stdout.write(str(number % 10))
+                if number % 10_000 == 0:
+                    sys.stderr.write("\n")
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        print("end", file=sys.stderr)
+    assert peak < 1 << 20
+    ten = "1234567890" * 1000
+    dots = [["stdout", ten[:-1] + "0"], ["stderr", "\n"]] * 9
+    assert printed.pieces() == [
+        ["stdout", "0"],
+        ["stderr", "\n"],
+        *dots,
+        ["stdout", ten[:-1]],
+        ["stderr", "end\n"],
     ]
 
 

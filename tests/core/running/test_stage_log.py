@@ -119,6 +119,19 @@ def test_what_is_too_much_is_left_out_of_the_middle(tmp_path):
     assert given(log.close) == printed[:start] + left_out + printed[end:]
 
 
+def test_a_file_is_cut_when_it_has_grown_by_an_eighth(tmp_path, monkeypatch):
+    """Not at every line: what is given back each time is worth the time."""
+    holes = []
+    monkeypatch.setattr(cut, "_punch_hole", lambda fd, start, size: holes.append((start, size)))
+    mib = 1 << 20
+    limited = cut.Cut(str(tmp_path / "stage-000000.log"), 64 * mib)
+    with open(tmp_path / "stage-000000.log", "wb") as file:
+        for size in range(1, 90):
+            os.ftruncate(file.fileno(), size * mib)
+            limited.grow(file.fileno(), mib)
+    assert holes == [(32 * mib, 9 * mib), (41 * mib, 9 * mib)]
+
+
 def test_forks_of_a_stage_that_print_too_much_cut_its_file(tmp_path):
     """The stage waits for them and prints nothing, and what they have cut it does not show."""
     path = tmp_path / "stage-000000.log"

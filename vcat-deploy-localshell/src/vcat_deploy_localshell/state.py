@@ -18,6 +18,12 @@ from vcat_deploy_localshell.tree import Tree
 #: After how many seconds without a sign of life a job of another machine is lost.
 LEASE = 600.0
 
+#: What is in the directory of a job before it starts.
+_PLACED = frozenset(
+    {"bundle.tgz", "bundle.digest", "run.sh", "main.py", "unpacking.py", "unpacking.pyc"}
+    | {"output.log"}
+)
+
 #: After how many seconds a supervisor of another container has begun, if it ever does.
 START = 60.0
 
@@ -63,6 +69,8 @@ def look(place: Place) -> DeploymentStatus:
     claim = read_claim(place)
     if claim is None:
         return _look_unclaimed(place)
+    if claim["pid"] == 0:
+        _clear(place)
     reap(claim["pid"])
     life = Life(place, claim)
     started = claim["started_at"]
@@ -90,17 +98,35 @@ def _look_unclaimed(place: Place) -> DeploymentStatus:
     job = read_json(place.record(record.JOB))
     if job is None:
         raise LookupError(f"no job {place.job_id!r} in {place.path}")
-    if _is_submitted(place, job):
+    if is_submitted(place.control, job):
         return DeploymentStatus("queued", reason="it is being handed over")
     abandon(place)
     return look(place)
 
 
-def _is_submitted(place: Place, job: dict[str, Any]) -> bool:
-    """Return whether the process that submits a job is alive, as far as can be told here."""
+def is_submitted(control: str, job: dict[str, Any]) -> bool:
+    """Return whether the process that submits a job is alive, as far as can be told here.
+
+    Args:
+        control: The directory of its records.
+        job: What is in the first of them.
+    """
     if job["boot_id"] == process.boot_id() and job["namespace"] != process.namespace():
-        return _is_locked(place.record(record.JOB))
+        return _is_locked(os.path.join(control, record.JOB))
     return is_same(job)
+
+
+def _clear(place: Place) -> None:
+    """Remove the directory of a job that will never start, when nobody fills it any more."""
+    job = read_json(place.record(record.JOB))
+    if job is None or is_submitted(place.control, job):
+        return
+    with suppress(OSError):
+        # Had anything else been there, another job would have run in it.
+        if _PLACED.issuperset(os.listdir(place.directory)):
+            import shutil
+
+            shutil.rmtree(place.directory)
 
 
 def is_same(named: dict[str, Any]) -> bool:

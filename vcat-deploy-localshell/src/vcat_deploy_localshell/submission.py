@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from vcat.errors import BackendError
@@ -15,6 +16,9 @@ from vcat_deploy_localshell.place import Place, make_private
 from vcat_deploy_localshell.process import MARK, Process
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+_LOOKED_AT = 100_000  # names, which takes a tenth of a second
+_GRACE = 86_400.0  # seconds
 
 # Its modules are imported, not run by path, so that they are compiled once. What lies beside the
 # package is found last: nothing there can stand in for a module of the standard library.
@@ -46,6 +50,7 @@ def submit(bundle: Bundle, place: Place, python: str | None, limits: dict[str, A
         _place(bundle, place, bash, python, mark, limits)
     finally:
         os.close(lock)
+    _sweep(os.path.dirname(place.control))  # the job does not wait for it
 
 
 def _place(
@@ -123,6 +128,26 @@ def _make_control(bundle: Bundle, place: Place, mark: str, limits: dict[str, Any
             ) from None
         return None
     return lock
+
+
+def _sweep(records: str) -> None:
+    """Remove what submitters left in *records* that were killed before there was a job."""
+    with suppress(OSError), os.scandir(records) as found:
+        for each in islice(found, _LOOKED_AT):
+            if each.name.startswith("."):
+                with suppress(OSError):
+                    if _is_abandoned(each.path):
+                        _remove_tree(each.path)
+
+
+def _is_abandoned(aside: str) -> bool:
+    try:
+        job = state.read_json(os.path.join(aside, record.JOB))
+    except BackendError:
+        job = None
+    if job is None:  # it may be about to be written
+        return time.time() - os.stat(aside).st_mtime > _GRACE
+    return not state.is_submitted(aside, job)
 
 
 def _lock(path: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vcat._keeping.stack import find_stacks
 from vcat._looking.overtime import DID_NOT_END
 from vcat.errors import RemoteException
 
@@ -56,6 +55,8 @@ def exception_without_error(
     said = f"job {archive.job_name} {SAID.get(state, state)}"
     lines = [said + (f": {reason}" if reason else "")]
     if reason is not None and DID_NOT_END in reason:
+        from vcat._keeping.stack import find_stacks  # hardly a job ends so
+
         stacks = find_stacks(shown)
         if stacks is not None:
             lines += _frame_lines(_described(stacks, archive))

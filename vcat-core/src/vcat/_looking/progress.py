@@ -26,7 +26,7 @@ _DEPTH, _DEEPEST, _LONG = 5, 20, 0.5
 
 #: So many columns a last line has, or more where the reason of a state needs them: it always has so
 #: many itself, which is enough for those of vcat's own, while an exception may say anything.
-_LINE, _REASON = 113, 70
+_LINE, _REASON = 113, 100
 
 
 class Progress(NamedTuple):

@@ -9,14 +9,22 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 from contextlib import suppress
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from vcat._running.stream import Front
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: More than this of one stage is not kept, in characters.
 MAX_SIZE = 1 << 20
 
 STDOUT, STDERR = "stdout", "stderr"
+
+#: Of so many pieces those are joined that follow each other: one takes more room than a character.
+_MANY = 4096
 
 #: The threads in which a stage runs; one more time for each pipeline that a stage runs.
 _threads: list[int] = []
@@ -25,10 +33,11 @@ _threads: list[int] = []
 class Printed:
     """Keeps what is printed while it is entered."""
 
-    __slots__ = ("_before", "_left_out", "_pieces", "_size", "_tees", "_thread")
+    __slots__ = ("_before", "_joined", "_left_out", "_pieces", "_size", "_tees", "_thread")
 
     def __init__(self) -> None:
         self._pieces: list[tuple[str, str]] = []
+        self._joined: list[tuple[str, str]] = []
         self._size = 0
         self._left_out = 0
 
@@ -63,6 +72,8 @@ class Printed:
         if text:
             self._size += len(text)
             self._pieces.append((stream, text))
+            if len(self._pieces) > _MANY:
+                self._join()
 
     def _tee(self, stream: Any, name: str) -> Any:
         # Without a console there are no streams, and print() looks for that.
@@ -71,19 +82,24 @@ class Printed:
     def clear(self) -> None:
         """Forget what a failed call printed."""
         self._pieces.clear()
+        self._joined.clear()
         self._size = self._left_out = 0
 
     def pieces(self) -> list[list[str]]:
         """Return what was printed in order: streams and texts, neighbours of one stream joined."""
-        joined: list[list[str]] = []
-        for stream, text in self._pieces:
-            if joined and joined[-1][0] == stream:
-                joined[-1].append(text)
-            else:
-                joined.append([stream, text])
-        if self._left_out:
-            joined.append([STDERR, f"\n[vcat: {self._left_out} more characters were printed]\n"])
-        return [[stream, "".join(texts)] for stream, *texts in joined]
+        self._join()
+        left_out = f"\n[vcat: {self._left_out} more characters were printed]\n"
+        told = [(STDERR, left_out)] if self._left_out else []
+        return [[stream, text] for stream, text in _joined(self._joined + told)]
+
+    def _join(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        self._joined += _joined(pieces)
+
+
+def _joined(pieces: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for stream, texts in groupby(pieces, itemgetter(0)):
+        yield stream, "".join([text for _, text in texts])
 
 
 def print_again(pieces: list[list[str]]) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from vcat._keeping.stack import Frame, find_stacks
 from vcat._running.failure import raised_elsewhere
-from vcat._running.process.timeout import said_of
 
 if TYPE_CHECKING:
+    from vcat._keeping.stack import Frame
     from vcat._running.workers.crew import Call
 
 #: More is not read of a file that a worker has written.
@@ -32,6 +31,9 @@ def overdue(call: Call, fate: str) -> BaseException:
         call: The call.
         fate: What became of the process, in words.
     """
+    from vcat._keeping.stack import find_stacks  # few workers ever need these
+    from vcat._running.process.timeout import said_of
+
     said = f"{said_of(call.stage.options.timeout or 0.0)}; it did not end, and its process {fate}"
     error, text = TimeoutError(said), ""
     with suppress(OSError), open(stacks_of(call.began), "rb") as file:

@@ -110,7 +110,10 @@ def end(project, state):
     *ended, reason = project.ask(code)
     assert ended == ["job stuck is running", state, state]
     if state == TIMED_OUT:
-        assert reason == f"took longer than its timeout of {TIMEOUT} seconds"
+        assert reason == (
+            f"took longer than its timeout of {TIMEOUT} seconds, did not end within 0.5 seconds of"
+            " SIGTERM and was killed"
+        )
 
 
 def state_of(pid):

@@ -64,11 +64,13 @@ class _Workers:
         self._beginning = beginning
         self._idle: list[_Worker] = []
         self._busy: dict[Future[bytes], _Worker] = {}
+        self._ended: list[_Worker] = []
         self._lock = threading.Lock()
         self._is_closed = False
 
     def submit(self, task: bytes) -> Future[bytes]:
         """Have a worker do the task: an idle one, or else a new one."""
+        self._bury()
         answer: Future[bytes] = Future()
         with self._lock:
             doing = self._idle.pop() if self._idle else _Worker(self._beginning)
@@ -77,6 +79,7 @@ class _Workers:
             done = doing.pool.submit(worker.work, task)
         except BrokenExecutor:  # it ended while it was idle, which nobody had noticed
             with self._lock:
+                self._ended.append(doing)
                 self._busy[answer] = doing = _Worker(self._beginning)
             done = doing.pool.submit(worker.work, task)
         done.add_done_callback(lambda done: self._settle(answer, doing, done))
@@ -101,6 +104,18 @@ class _Workers:
         for each in workers:
             has_ended = each.has_ended(max(0.0, deadline - time.monotonic()))
             each.pool.shutdown(wait=has_ended, cancel_futures=True)
+        self._bury()
+
+    def _bury(self) -> None:
+        """Let go of the pools of workers that have ended.
+
+        Neither what a pool calls when a worker has ended nor what drops the last reference to it
+        there may do that: from Python 3.12.1 on it holds the lock meanwhile that either needs.
+        """
+        with self._lock:
+            ended, self._ended = self._ended, []
+        for each in ended:
+            each.pool.shutdown()
 
     def _settle(self, answer: Future[bytes], doing: _Worker, done: Future[bytes]) -> None:
         error = None if done.cancelled() else done.exception()
@@ -108,10 +123,11 @@ class _Workers:
         code = doing.end() if ended else None
         with self._lock:
             self._busy.pop(answer, None)
-            if not ended and not self._is_closed:
+            if ended:
+                self._ended.append(doing)
+            elif not self._is_closed:
                 self._idle.append(doing)
         if ended:
-            doing.pool.shutdown(wait=False)
             answer.set_exception(WorkerEndedError(code))
         elif error is not None:
             answer.set_exception(error)

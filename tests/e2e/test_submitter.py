@@ -170,7 +170,7 @@ def test_a_job_that_was_never_handed_over_can_be_looked_at(project):
             print(json.dumps(str(error)))
         """
     )
-    assert said.splitlines()[0] == f"job job is lost: {ABANDONED}"
+    assert said.splitlines()[0] == f"job job was lost: {ABANDONED}"
     assert stored(project) == ["lost", ABANDONED, True, 1]
 
 

@@ -49,7 +49,7 @@ def test_a_job_that_could_not_say_why():
         "full log: vcat logs job",
     ]
     error = exception_without_error(DeploymentStatus("lost"), archive(), [], "vcat logs job")
-    assert str(error) == "job job is lost\nfull log: vcat logs job"
+    assert str(error) == "job job was lost\nfull log: vcat logs job"
 
 
 STACKS = """\

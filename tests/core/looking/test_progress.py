@@ -65,7 +65,7 @@ def test_durations_in_words(seconds, text):
         ),
         (
             DeploymentStatus("lost", None, "gone"),
-            "train is lost, 4 of 6 stages cached: gone; vcat show train",
+            "train was lost, 4 of 6 stages cached: gone; vcat show train",
         ),
         (
             DeploymentStatus("cancelled", None, None, 1.0, 0.5),

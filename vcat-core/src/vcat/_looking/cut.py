@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
+from vcat._looking.ending import say_end
 from vcat.records import TERMINAL_STATES, DeploymentStatus, StageRecord
-
-#: How the end of a job is said that has taken a stage with it.
-_ENDED = {"cancelled": "was cancelled", "timed out": "timed out", "lost": "was lost"}
-
-
-def say_end(state: str) -> str:
-    """Return how a job has ended, as what a sentence says of it."""
-    return _ENDED.get(state, state)
 
 
 def cut_off(records: list[StageRecord], status: DeploymentStatus) -> list[StageRecord]:

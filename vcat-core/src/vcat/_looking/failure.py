@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vcat._looking.ending import say_end
 from vcat._looking.overtime import DID_NOT_END
 from vcat.errors import RemoteException
 
@@ -52,8 +53,7 @@ def exception_without_error(
         log: Where the full log is, in words.
     """
     state, reason, shown = status.state, status.reason, list(log_lines)
-    said = f"job {archive.job_name} {SAID.get(state, state)}"
-    lines = [said + (f": {reason}" if reason else "")]
+    lines = [f"job {archive.job_name} {say_end(state, reason)}"]
     if reason is not None and DID_NOT_END in reason:
         from vcat._keeping.stack import find_stacks  # hardly a job ends so
 
@@ -65,10 +65,6 @@ def exception_without_error(
         tail = shown[-_SHOWN:]
         lines += ["last lines of its log:", *(f"  {line}" for line in tail)]
     return RemoteException("\n".join([*lines, f"full log: {log}"]))
-
-
-#: How a state is said of a job.
-SAID = {"cancelled": "was cancelled", "timed out": "timed out", "lost": "is lost"}
 
 
 def _message_lines(error: dict[str, Any]) -> list[str]:

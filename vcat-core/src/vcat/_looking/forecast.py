@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import ask
-from vcat._looking.cut import say_end
+from vcat._looking.ending import say_end
 from vcat._looking.jobs import find
 from vcat._looking.patience import Patience
 from vcat._plugins.configuration import Configuration, load
@@ -76,8 +76,7 @@ def forecast(name: str, given: Mapping[str, Any]) -> list[StageForecast]:
     with Patience() as patience:
         job.place.limit_patience(patience)
         status, records = job.status(), job.stages()
-    reason = f": {status.reason}" if status.reason else ""
-    end = f"job {job.job_name} {say_end(status.state)}{reason}"
+    end = f"job {job.job_name} {say_end(status.state, status.reason)}"
     return _Forecaster(document, records, given, configuration, end).forecast()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import call, iterate
-from vcat._looking.cut import say_end
+from vcat._looking.ending import say_end
 from vcat._looking.patience import Patience
 from vcat._looking.reason import mapping, text
 from vcat.errors import VcatError
@@ -78,7 +78,7 @@ class History:
         row = self._rows[job_name]
         with suppress(VcatError):
             row = self._look_at(job_name).current(row)
-        return say_end(row.state) + (f": {row.reason}" if row.reason else "")
+        return say_end(row.state, row.reason)
 
     def submitted_at(self, job_name: str) -> float | None:
         """Return when a job was submitted; ``None`` where it is not listed any more."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_stages, single
-from vcat._looking.failure import SAID
+from vcat._looking.ending import say_end
 from vcat._looking.history import History, Stages
 from vcat._looking.reason import text
 from vcat.errors import VcatError
@@ -197,7 +197,7 @@ def summarize(job_name: str, status: DeploymentStatus, counts: Tally | None) -> 
         word = "in" if status.state == "completed" else "after"
         took = f" {word} {spell(max(0.0, status.ended_at - status.started_at))}"
     stages = "" if counts is None else f", {counts.cached} of {_stages(counts.total)} cached"
-    said = f"{job_name} {SAID.get(status.state, status.state)}{took}{stages}"
+    said = f"{job_name} {say_end(status.state)}{took}{stages}"
     record = f"; vcat show {job_name}"
     if not status.reason:
         return f"{said}{record}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vcat._looking.cut import say_end
+from vcat._looking.ending import say_end
 from vcat.records import TERMINAL_STATES
 
 if TYPE_CHECKING:
@@ -88,9 +88,8 @@ class _Absence:
             return self._failed()
         state, _, reason, *_ = self._job.status()
         if status == "not run" and state in TERMINAL_STATES:
-            why = f": {reason}" if reason else ""
             return (
-                f"{self._stage} did not run and has no value: the job {say_end(state)}{why};"
+                f"{self._stage} did not run and has no value: the job {say_end(state, reason)};"
                 f" `vcat show {self._job.job_name}` has all its stages"
             )
         return self._to_come("is running" if status == "running" else "has not run so far")

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 def pytest_configure() -> None:
     """Let children be interrupted, even where this process cannot be, and examples take their time.
 
-    A shell starts background commands with SIGINT ignored, and processes inherit that: a test that
-    sends it to a child would wait for ever. Hypothesis fails an example that takes a fifth of a
+    A shell starts background commands with SIGINT ignored, `nohup` what it runs with SIGHUP, and
+    processes inherit that: a test that sends it to a child would wait for ever. Hypothesis fails an example that takes a fifth of a
     second, as any may on a machine that has other things to do.
     """
     settings.register_profile(
@@ -22,6 +22,8 @@ def pytest_configure() -> None:
     settings.load_profile("patient")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

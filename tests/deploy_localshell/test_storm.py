@@ -118,7 +118,7 @@ def check(jobs, name: str):
 
     if jobs.record(name, "supervisor.json")["pid"] == 0:  # one that comes too late finds that out
         jobs.await_that(lambda: left() == [], "the end of a supervisor that starts nothing")
-    assert left() == [], status
+    assert [(pid, *described(pid)) for pid in left()] == [], status
     came_to_its_end = (jobs.shared / f"done-{mark}").exists()
     if status.exit_code == 3:
         assert came_to_its_end
@@ -131,6 +131,15 @@ def check(jobs, name: str):
             "run.sh was killed by signal 9 (SIGKILL)",
         )
     return status
+
+
+def described(pid: int) -> list[str]:
+    """What a process is, for whoever reads why the test failed."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return [Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")[:200], *stat[:3]]
+    except OSError:
+        return ["gone"]
 
 
 def environment(pid: int) -> bytes:

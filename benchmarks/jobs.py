@@ -116,7 +116,8 @@ def _project(bench: Bench, script: str) -> tuple[Path, dict[str, str]]:
     directory = bench.directory("project")
     (directory / "script.py").write_text(script)
     environment = bench.environment(bench.directory("cache"))
-    return directory, environment | {"XDG_STATE_HOME": str(bench.directory("state"))}
+    told = {"XDG_STATE_HOME": str(bench.directory("state")), "VCAT_QUIET": "1"}
+    return directory, environment | told
 
 
 def _printed(directory: Path, environment: dict[str, str], *arguments: str) -> str:

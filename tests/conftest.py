@@ -13,8 +13,8 @@ def pytest_configure() -> None:
     """Let children be interrupted, even where this process cannot be, and examples take their time.
 
     A shell starts background commands with SIGINT ignored, `nohup` what it runs with SIGHUP, and
-    processes inherit that: a test that sends it to a child would wait for ever. Hypothesis fails an example that takes a fifth of a
-    second, as any may on a machine that has other things to do.
+    processes inherit that: a test that sends it to a child would wait for ever. Hypothesis fails an
+    example that takes a fifth of a second, as any may on a machine that has other things to do.
     """
     settings.register_profile(
         "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -56,17 +56,11 @@ class LocalFileSystemPipelineArchive(Configured, ArchiveBackend):
         """Remove what killed writers left a day ago; see :class:`vcat.abc.SupportsLeftovers`."""
         from vcat.records import CollectionReport
         from vcat_backend_localfs.collection import remove_leftovers
-        from vcat_backend_localfs.usage import leftovers_among
 
         store = open_store(self.path)
         if store is None:
             return CollectionReport()
-        found = [
-            item
-            for folder, names in _folders_of(store)
-            for item in leftovers_among(store, folder, names)
-        ]
-        return remove_leftovers(store, found, dry_run=dry_run)
+        return remove_leftovers(store, _folders_of(store), dry_run=dry_run)
 
 
 def _place(job_name: str, name: str) -> str:

@@ -12,7 +12,15 @@ from collections.abc import Callable, Collection, Iterable
 
 from vcat.records import CollectionReport
 from vcat_backend_localfs.directory import Directory
-from vcat_backend_localfs.usage import GRACE, Item, Usage, now, remove, remove_empty
+from vcat_backend_localfs.usage import (
+    GRACE,
+    Item,
+    Usage,
+    leftovers_among,
+    now,
+    remove,
+    remove_empty,
+)
 
 
 def collect(
@@ -107,18 +115,21 @@ def collect(
 
 
 def remove_leftovers(
-    directory: Directory, leftovers: Collection[Item], *, dry_run: bool
+    directory: Directory, folders: Iterable[tuple[str, Iterable[str]]], *, dry_run: bool
 ) -> CollectionReport:
-    """Remove those of the *leftovers* that nobody can still be writing, and return how much it is.
+    """Remove the drafts in some *folders* that nobody can still be writing; return how much it is.
 
     Args:
         directory: The store.
-        leftovers: What is being written, or was when its writer was killed.
+        folders: Where to look, and the names of what is there.
         dry_run: Remove nothing, only tell.
 
     Raises:
         OSError: What should go cannot be removed; what could be is gone.
     """
+    leftovers = [
+        item for folder, names in folders for item in leftovers_among(directory, folder, names)
+    ]
     if not leftovers:  # nor need the store be one that can be written
         return CollectionReport()
     grace = _now(directory) - int(GRACE * 1e9)

@@ -70,17 +70,12 @@ class LocalFileSystemPipelineListing(Configured, ListingBackend):
         """Remove what killed writers left a day ago; see :class:`vcat.abc.SupportsLeftovers`."""
         from vcat.records import CollectionReport
         from vcat_backend_localfs.collection import remove_leftovers
-        from vcat_backend_localfs.usage import leftovers_among
 
         store = open_store(self.path)
         if store is None:
             return CollectionReport()
-        found = [
-            item
-            for folder in ("", _DIRECTORY)
-            for item in leftovers_among(store, folder, store.names(folder))
-        ]
-        return remove_leftovers(store, found, dry_run=dry_run)
+        folders = [(folder, store.names(folder)) for folder in ("", _DIRECTORY)]
+        return remove_leftovers(store, folders, dry_run=dry_run)
 
 
 def _file_name(record: JobRecord) -> str:

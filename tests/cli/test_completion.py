@@ -8,6 +8,25 @@ import sys
 import pytest
 
 
+def completed(script, code, **options):
+    """What bash prints for *code*, which calls ``complete_line`` with a line typed so far."""
+    function = """
+        complete_line() {
+          COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _shtab_vcat
+          echo "${COMPREPLY[@]}"
+        }
+    """
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\n{function}\n{code}"],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+        **options,
+    )
+    return done.stdout.splitlines()
+
+
 def test_without_shtab_the_command_says_how_to_get_it(command, monkeypatch):
     """Completion is an extra; without it there is one line that says what to install."""
     monkeypatch.setitem(sys.modules, "shtab", None)
@@ -33,19 +52,9 @@ def test_bash_completes_verbs_and_options(command):
     """With the printed script bash completes `vcat l` and `vcat ls --`."""
     pytest.importorskip("shtab")
     script = command("completion", "bash").out
-    code = (
-        f"{script}\n"
-        "complete_line() {\n"
-        '  COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _shtab_vcat\n'
-        '  echo "${COMPREPLY[@]}"\n'
-        "}\n"
-        "complete_line vcat l\n"
-        "complete_line vcat ls --\n"
-    )
-    done = subprocess.run(
-        ["bash", "-c", code], capture_output=True, check=False, text=True, timeout=60
-    )
-    verbs, options = done.stdout.splitlines()
+    code = "complete_line vcat l\ncomplete_line vcat ls --\n"
+    said = completed(script, code)
+    verbs, options = said
     assert set(verbs.split()) == {"ls", "logs"}
     assert {"--json", "--state", "--help"} <= set(options.split())
 
@@ -62,24 +71,12 @@ def test_bash_completes_what_follows_two_dashes(command, tmp_path):
     (tmp_path / "train.py").touch()
     script = command("completion", "bash").out
     code = (
-        f"{script}\n"
-        "complete_line() {\n"
-        '  COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _shtab_vcat\n'
-        '  echo "${COMPREPLY[@]}"\n'
-        "}\n"
         "complete_line vcat submit --t\n"
         "complete_line vcat submit -- python tr\n"
         "complete_line vcat rerun --from\n"
     )
-    done = subprocess.run(
-        ["bash", "-c", code],
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=60,
-        cwd=tmp_path,
-    )
-    options, files, rerun = done.stdout.splitlines()
+    said = completed(script, code, cwd=tmp_path)
+    options, files, rerun = said
     assert set(options.split()) == {"--timeout", "--traceback"}
     assert files.split() == ["train.py"]
     assert rerun.split() == ["--from-failure"]
@@ -123,12 +120,7 @@ def test_bash_completes_jobs_and_stages(command, jobs, tmp_path):
     pytest.importorskip("shtab")
     script = command("completion", "bash").out
     code = (
-        f"{script}\n"
         f'vcat() {{ {sys.executable} -m vcat_cli "$@"; }}\n'
-        "complete_line() {\n"
-        '  COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _shtab_vcat\n'
-        '  echo "${COMPREPLY[@]}"\n'
-        "}\n"
         "complete_line vcat debug o\n"
         "complete_line vcat cancel other t\n"
         "complete_line vcat debug --run train-1 f\n"
@@ -136,15 +128,8 @@ def test_bash_completes_jobs_and_stages(command, jobs, tmp_path):
         "complete_line vcat logs train-1 --stage l\n"
         "complete_line vcat show nowhere --stage ''\n"
     )
-    done = subprocess.run(
-        ["bash", "-c", code],
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=60,
-        cwd=tmp_path,
-    )
-    assert done.stdout.splitlines() == [
+    said = completed(script, code, cwd=tmp_path)
+    assert said == [
         "other",
         "train-1",
         "fit fit#2",

@@ -26,6 +26,17 @@ class Project:
         path.write_text(textwrap.dedent(text))
         return path
 
+    def use_workers(self, count: int) -> None:
+        """Let the stages of jobs run in so many worker processes."""
+        self.write(
+            "workers.config.yaml",
+            f"""\
+            execution_implementation:
+              executor_type: vcat.ProcessPoolExecutor
+              constructor_keyword_arguments: {{workers: {count}}}
+            """,
+        )
+
     def run(self, script: str, *arguments: str, check: bool = True, **options):
         """Run a script of the project as ``python script`` would, from the project directory."""
         done = subprocess.run(

@@ -275,14 +275,7 @@ REPEATED = """\
 def test_only_calls_that_were_made_are_counted(project, end, workers, stage, attempts, when):
     """Neither is one left out that was cut short, nor one told of that was still to come."""
     if workers:
-        project.write(
-            "my.config.yaml",
-            """\
-            execution_implementation:
-              executor_type: vcat.ProcessPoolExecutor
-              constructor_keyword_arguments: {workers: 1}
-            """,
-        )
+        project.use_workers(1)
     project.write("train.py", REPEATED.format(stage=stage, event="stage failed"))
     project.run("train.py")
     read = project.ask(
@@ -315,14 +308,7 @@ def test_only_calls_that_were_made_are_counted(project, end, workers, stage, att
 
 def test_stages_in_workers_are_ended_too(project):
     """The signal of a deployment goes to all processes of a job; each stage cleans up after it."""
-    project.write(
-        "my.config.yaml",
-        """\
-        execution_implementation:
-          executor_type: vcat.ProcessPoolExecutor
-          constructor_keyword_arguments: {workers: 2}
-        """,
-    )
+    project.use_workers(2)
     project.write(
         "train.py",
         """\
@@ -373,14 +359,7 @@ def test_stages_in_workers_are_ended_too(project):
 @pytest.mark.parametrize(("name", "number"), [("SIGTERM", 15), ("SIGINT", 2)])
 def test_a_worker_that_is_ended_alone_is_no_end_of_the_job(project, name, number):
     """Its stage has failed, is called again where it may be, and what else runs goes on."""
-    project.write(
-        "my.config.yaml",
-        """\
-        execution_implementation:
-          executor_type: vcat.ProcessPoolExecutor
-          constructor_keyword_arguments: {workers: 2}
-        """,
-    )
+    project.use_workers(2)
     project.write(
         "train.py",
         """\

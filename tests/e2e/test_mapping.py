@@ -394,14 +394,7 @@ def test_all_records_say_what_became_of_each_item_of_a_chain(project, workers):
     """The map over it says why it has no value; the reason of the job is what failed, once."""
     project.write("main.py", CHAIN)
     if workers:
-        project.write(
-            "vcat.config.yaml",
-            """
-            execution_implementation:
-              executor_type: vcat.ProcessPoolExecutor
-              constructor_keyword_arguments: {workers: 2}
-            """,
-        )
+        project.use_workers(2)
     project.run("main.py")
     told = project.ask(
         """

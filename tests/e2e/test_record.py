@@ -279,14 +279,7 @@ def test_workers_keep_the_same_records(project):
         print(json.dumps([stage["seed"], stage["errors"], stage["attempts"], log]))
     """
     said = [project.run("train.py", "here").stdout]
-    project.write(
-        "my.config.yaml",
-        """\
-        execution_implementation:
-          executor_type: vcat.ProcessPoolExecutor
-          constructor_keyword_arguments: {workers: 1}
-        """,
-    )
+    project.use_workers(1)
     said.append(project.run("train.py", "there").stdout)
     assert said == ["('a', 3)\n"] * 2
     here, there = (project.ask(ask.replace("NAME", repr(name))) for name in ("here", "there"))
@@ -316,14 +309,7 @@ def test_a_call_whose_worker_died_is_told_as_any_that_failed(project):
         print(dies.map([os.path.abspath("once")]).run(job_name="job").fetch_job_results())
         """,
     )
-    project.write(
-        "my.config.yaml",
-        """\
-        execution_implementation:
-          executor_type: vcat.ProcessPoolExecutor
-          constructor_keyword_arguments: {workers: 1}
-        """,
-    )
+    project.use_workers(1)
     project.run("train.py")
     job = "get_job('job')"
     log, (whole, item) = project.ask(

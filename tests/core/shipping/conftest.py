@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
@@ -284,6 +285,23 @@ def make_entry():
 def make_header():
     """Make one header block, well-formed or not."""
     return raw_header
+
+
+@pytest.fixture
+def refuse_parent(project, monkeypatch):
+    """Let nothing be made in the parent of the project any more."""
+
+    def refuse():
+        real = os.mkdir
+
+        def denying(path, *rest, **options):
+            if os.path.dirname(path) == str(project.parent):
+                raise PermissionError(errno.EACCES, "Permission denied")
+            real(path, *rest, **options)
+
+        monkeypatch.setattr(os, "mkdir", denying)
+
+    return refuse
 
 
 @pytest.fixture

@@ -237,17 +237,10 @@ def test_a_bundle_that_is_there(ship, project):
     assert (project.parent / "job.tgz").read_text() == "mine"
 
 
-def test_a_parent_that_cannot_be_written(ship, project, tmp_path, monkeypatch):
+def test_a_parent_that_cannot_be_written(ship, project, tmp_path, refuse_parent):
     """A private directory serves, and goes with the bundle."""
     (tmp_path / "scratch").mkdir()
-    real = os.mkdir
-
-    def denying(path, *rest, **options):
-        if os.path.dirname(path) == str(project.parent):
-            raise PermissionError(errno.EACCES, "Permission denied")
-        real(path, *rest, **options)
-
-    monkeypatch.setattr(os, "mkdir", denying)
+    refuse_parent()
     bundle = ship(scratch=str(tmp_path / "scratch"))
     (private,) = (tmp_path / "scratch").iterdir()
     assert bundle.path == str(private / "job.tgz")

@@ -337,7 +337,7 @@ def test_what_others_can_write_is_not_believed(ship, project, killed):
     assert listing(project.parent) == [".vcat-bundle-file", ".vcat-bundle-link", "project"]
 
 
-def test_a_temporary_directory_is_swept_too(ship, project, killed, monkeypatch):
+def test_a_temporary_directory_is_swept_too(ship, project, killed, refuse_parent):
     """Where the parent cannot be written, what is left is where temporary files go."""
     scratch = Path(f"{project}-tmp")
     scratch.mkdir()
@@ -348,14 +348,7 @@ def test_a_temporary_directory_is_swept_too(ship, project, killed, monkeypatch):
     record["names"]["bundle.tgz"] = "job.tgz"
     (staging / "submitter.json").write_text(json.dumps(record))
     os.rename(staging, scratch / staging.name)
-    real = os.mkdir
-
-    def denying(path, *rest, **options):
-        if os.path.dirname(path) == str(project.parent):
-            raise PermissionError(errno.EACCES, "Permission denied")
-        real(path, *rest, **options)
-
-    monkeypatch.setattr(os, "mkdir", denying)
+    refuse_parent()
     bundle = ship(scratch=str(scratch))
     (private,) = scratch.iterdir()
     assert private.name != staging.name

@@ -69,14 +69,10 @@ class JobArchive:
 
     def store_value(self, number: int, parts: Sequence[Data]) -> None:
         """Keep the serialised value of a stage, joined in memory only where it has to be."""
-        backend, name = self._archives.persisted_data, _PREFIX["persisted_data"]
-        name += _value_name(number)
         if len(parts) == 1 and isinstance(parts[0], bytes):
-            call(backend, "store", self.job_name, name, parts[0])
-        elif isinstance(backend, SupportsParts):
-            call(backend, "store_parts", self.job_name, name, parts)
+            self._store("persisted_data", _value_name(number), parts[0])
         else:
-            call(backend, "store", self.job_name, name, b"".join(parts))
+            self._store_parts("persisted_data", _value_name(number), parts)
 
     def store_items(self, number: int, digests: Sequence[str]) -> None:
         """Keep the value of a map, all of whose items are kept: by *digests*, which are theirs."""
@@ -112,11 +108,7 @@ class JobArchive:
 
     def store_log_parts(self, name: str, parts: Iterable[bytes]) -> None:
         """Keep a log, its *parts* joined in memory only where they have to be."""
-        backend, name = self._archives.stage_log, _PREFIX["stage_log"] + name
-        if isinstance(backend, SupportsParts):
-            call(backend, "store_parts", self.job_name, name, parts)
-        else:
-            call(backend, "store", self.job_name, name, b"".join(parts))
+        self._store_parts("stage_log", name, parts)
 
     def add_stage_logs(self, logs: Mapping[int, bytes]) -> None:
         """Keep small logs of stages: one for itself, several with those of their neighbours.
@@ -191,6 +183,13 @@ class JobArchive:
     def _shared_logs(self, name: str) -> dict[int, bytes]:
         data = self._fetch("stage_log", name)
         return {} if data is None else _parse_logs(data, f"{name} of job {self.job_name}")
+
+    def _store_parts(self, archive: str, name: str, parts: Iterable[Data]) -> None:
+        backend = getattr(self._archives, archive)
+        if isinstance(backend, SupportsParts):
+            call(backend, "store_parts", self.job_name, _PREFIX[archive] + name, parts)
+        else:
+            self._store(archive, name, b"".join(parts))
 
     def _store(self, archive: str, name: str, data: bytes) -> None:
         backend = getattr(self._archives, archive)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vcat._keeping.entry import references
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
+from vcat._plugins.schema import ARCHIVES
 from vcat.abc import SupportsCollection, SupportsLeftovers
 from vcat.errors import VcatError
 
@@ -19,12 +20,8 @@ def collect(
 ) -> CollectionReport:
     """Collect the stores that are configured in *project*; see :func:`vcat.collect_cache`."""
     configuration = load(project)
-    archives = configuration.archives
-    stores: list[Any] = [
-        configuration.listing,
-        *(archives.stage_log, archives.persisted_data, archives.provenance),
-        *(archives.job_source, archives.artifact, archives.miscellaneous),
-    ]
+    archives = [getattr(configuration.archives, each) for each in ARCHIVES]
+    stores: list[Any] = [configuration.listing, *archives]
     removed: list[CollectionReport] = []
     for number, store in enumerate(stores):
         if isinstance(store, SupportsLeftovers) and store not in stores[:number]:

@@ -12,7 +12,6 @@ from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
 from vcat._keeping.guard import call
 from vcat._looking.artifact import artifacts_in, read_artifact
-from vcat._looking.cut import cut_off
 from vcat._looking.failure import LINES, exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import JobFile, log_of, single_lines, whole_lines
@@ -22,6 +21,7 @@ from vcat._looking.place import Place
 from vcat._looking.settling import counted, is_settled, settle, settled_row
 from vcat._looking.state import ABANDONED, SILENT, judge, not_handed_over, unanswered
 from vcat._looking.submitter import is_expected
+from vcat._looking.unfinished import cut_off
 from vcat._looking.value import read_value, value_of
 from vcat._looking.watch import Watcher
 from vcat.errors import UnknownJobError, VcatError

@@ -29,8 +29,8 @@ def pairs(stages: Stages, wanted: Iterable[int], earlier: Stages) -> dict[int, M
             now.setdefault(text(each.get("name")), []).append(number)
     needed, found = set(wanted), {}
     for name in {text(stages[number].get("name")) for number in needed} & then.keys():
-        pairs = _pairs_of_name(stages, now[name], earlier, then[name])
-        found.update({n: earlier[last] for n, last in pairs.items() if n in needed})
+        of_name = _pairs_of_name(stages, now[name], earlier, then[name])
+        found.update({n: earlier[last] for n, last in of_name.items() if n in needed})
     return found
 
 

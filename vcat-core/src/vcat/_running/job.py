@@ -197,7 +197,7 @@ class _RunningJob:
     def _describe_own(self, error: BaseException) -> dict[str, Any]:
         """Return what was raised that no stage has, and which stage it may be due to."""
         described = describe_failure(error, self.places)
-        if self.workplace.number is not None:
+        if self.workplace.logs.number is not None:
             described["is_between"] = True
         culprit = self.workplace.closed_by
         if culprit is not None:

@@ -29,7 +29,6 @@ class Workplace:
 
     Attributes:
         logs: What stages print.
-        number: The stage that was reached last; ``None`` before the first one.
         closed_by: The first stage that has closed what the process needs, other than what it
             prints to; then stores may have lost what they need.
 
@@ -43,7 +42,6 @@ class Workplace:
         self, directory: str, log_level: str, interruption: Interruption | None = None
     ) -> None:
         self.logs = StageLogs(directory)
-        self.number: int | None = None
         self.closed_by: int | None = None
         self._directory = directory
         self._log_level = log_level
@@ -76,7 +74,6 @@ class Workplace:
 
     def begin(self, number: int) -> None:
         """Let what is printed from now on be of a stage."""
-        self.number = number
         self.logs.install()
         self.logs.begin(number)
 
@@ -84,7 +81,7 @@ class Workplace:
         """Put back what the process needs, where a stage has taken it away."""
         for each in self._descriptors:
             if each.restore() and each.number > _ERRORS and self.closed_by is None:
-                self.closed_by = self.number
+                self.closed_by = self.logs.number
         try:
             away = os.getcwd() != self._here
         except OSError:

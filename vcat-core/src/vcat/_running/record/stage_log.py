@@ -218,6 +218,7 @@ class StageLogs:
 
     Attributes:
         log: That of the stage that runs, if one does.
+        number: The stage that has begun last; ``None`` before the first one.
 
     Args:
         directory: Where the files are.
@@ -226,7 +227,7 @@ class StageLogs:
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._limit = _limit()
-        self._number = -1
+        self.number: int | None = None
         self.log: StageLog | None = None
         self.stdout = None if sys.stdout is None else _Stream(sys.stdout, self)
         self.stderr = None if sys.stderr is None else _Stream(sys.stderr, self)
@@ -242,12 +243,12 @@ class StageLogs:
         """Let what is printed from now on be of a stage."""
         if self.log is not None:
             self.log.close()
-        self._number = number
+        self.number = number
         self.log = self._open(number)
 
     def repeat(self, number: int, attempt: int) -> None:
         """Mark where what is printed is of another call of the stage."""
-        if self.log is not None and number == self._number:
+        if self.log is not None and number == self.number:
             self.log.head(f"[vcat: attempt {attempt}]")
 
     def write(self, text: str) -> None:
@@ -257,7 +258,7 @@ class StageLogs:
 
     def add(self, number: int, text: str) -> None:
         """Take what is to be said of a stage, wherever it runs."""
-        if number == self._number and self.log is not None:
+        if number == self.number and self.log is not None:
             self.log.write(text)
         else:
             log = self._open(number)
@@ -283,7 +284,7 @@ class StageLogs:
             keep: Is given all that it has printed, piece by piece, if anything.
             ran: Whether it may have run in another process.
         """
-        if self.log is not None and number == self._number:
+        if self.log is not None and number == self.number:
             log, self.log = self.log, None
             if log.close(keep):
                 return

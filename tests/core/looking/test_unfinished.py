@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vcat._looking.cut import cut_off
+from vcat._looking.unfinished import cut_off
 from vcat.records import DeploymentStatus, StageRecord
 
 RUNNING = StageRecord("fit", 0, "fit", "running", started_at=10.0)

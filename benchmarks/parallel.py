@@ -20,6 +20,7 @@ _OVERLAP = (
     _WORKERS
     + """
 import json, sys, time
+from concurrent.futures import ProcessPoolExecutor
 from vcat import *
 
 STAGES, SECONDS, REPEAT = 200, 0.05, int(sys.argv[1])
@@ -57,7 +58,11 @@ def sample():
     alone = (time.perf_counter() - before) / 20
     before = time.perf_counter()
     gather(*[busy(number, turns) for number in range(STAGES)]).run_same_process()
-    return time.perf_counter() - before, STAGES * alone / 2
+    took = time.perf_counter() - before
+    before = time.perf_counter()
+    with ProcessPoolExecutor(2) as executor:
+        list(executor.map(work, [turns] * STAGES))
+    return took, STAGES * alone / 2, time.perf_counter() - before
 
 if __name__ == "__main__":
     print(json.dumps(list(zip(*[sample() for _ in range(REPEAT)]))))
@@ -163,7 +168,7 @@ if __name__ == "__main__":
 
 def overlap_rows(bench: Bench) -> list[Row]:
     """What 200 stages of 50 ms take of two processors, the start of the workers included."""
-    took, ideal = json.loads(run_program(bench, _OVERLAP, str(bench.repeat_long)))
+    took, ideal, pool = json.loads(run_program(bench, _OVERLAP, str(bench.repeat_long)))
     return [
         Row(
             "200 independent stages of 50 ms on 2 workers, to half of their sum",
@@ -171,7 +176,13 @@ def overlap_rows(bench: Bench) -> list[Row]:
             ideal,
             goal=1.15,
             note="run_same_process(), pure Python, caching off; starting the workers included",
-        )
+        ),
+        Row(
+            "the same, to ProcessPoolExecutor(2).map()",
+            took,
+            pool,
+            note="two processors at once may each be slower than one alone",
+        ),
     ]
 
 

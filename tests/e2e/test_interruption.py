@@ -301,6 +301,7 @@ def test_only_calls_that_were_made_are_counted(project, end, workers, stage, att
         said = f"the job failed{when or ' while it ran'}: killed by signal 9 (SIGKILL)"
     assert (record["status"], record["attempts"]) == ("failed", attempts)
     assert (record["error"], record["cut_short"]) == (said, True)
+    assert record["before_attempt"] == (attempts + 1 if when else None)
     if end == "cancel":
         assert (document["attempts"], document["cut_short"]) == (attempts, True)
         assert document["errors"] == ["OSError: refused", said]

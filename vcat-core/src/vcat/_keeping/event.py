@@ -185,7 +185,16 @@ def single(records: Iterable[StageRecord]) -> list[StageRecord]:
     return [each for each in known if each.number not in maps]
 
 
-_ENDED = ("status", "key", "output", "attempts", "error", "computed_by", "cut_short")
+_ENDED = (
+    "status",
+    "key",
+    "output",
+    "attempts",
+    "error",
+    "computed_by",
+    "cut_short",
+    "before_attempt",
+)
 
 
 def _add_items(records: list[StageRecord], number: int, first: Any, count: Any) -> None:

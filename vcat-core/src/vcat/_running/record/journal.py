@@ -141,13 +141,14 @@ class Journal:
         for number in left:
             self._keep_log(number)
             attempts, begins = self._repeated.get(number, (0, 0.0))
+            fields: dict[str, Any] = {"status": "failed", "cut_short": True}
             said = reason
             if begins > time.monotonic():
+                fields["before_attempt"] = attempts + 1
                 said = f"{reason} before attempt {attempts + 1}"
             elif number not in self._maps:
                 attempts += 1
-            fields: dict[str, Any] = {"status": "failed", "attempts": attempts, "error": said}
-            fields["cut_short"] = True
+            fields |= {"attempts": attempts, "error": said}
             ended = self._log.append("stage ended", number=number, **fields)
             self.details[number] = fields | {
                 "started_at": self._started.pop(number),

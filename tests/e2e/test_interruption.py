@@ -307,13 +307,21 @@ def test_only_calls_that_were_made_are_counted(project, end, workers, stage, att
         assert document["errors"] == ["OSError: refused", said]
 
 
-def test_stages_in_workers_are_ended_too(project):
-    """The signal of a deployment goes to all processes of a job; each stage cleans up after it."""
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param("deployment.cancel()", id="all"),
+        pytest.param("os.kill(next(deployment.events())['pid'], signal.SIGTERM)", id="main"),
+    ],
+)
+def test_stages_in_workers_are_ended_too(project, end):
+    """Whether all processes of a job are told or the main one is, each stage cleans up."""
     project.use_workers(2)
     project.write(
         "train.py",
         """\
-        import os, time
+        import os, signal, sys, time
         from vcat import *
 
         @stage
@@ -333,10 +341,11 @@ def test_stages_in_workers_are_ended_too(project):
             begun += line.startswith("begun")
             if begun == 2:
                 break
-        deployment.cancel()
+        exec(sys.argv[1])
+        deployment.wait_for_deployment_to_complete(timeout=60)
         """,
     )
-    project.run("train.py")
+    project.run("train.py", end)
     read = project.ask(
         """
         job = get_job("ended")

@@ -14,6 +14,7 @@ from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_
 from vcat._running.workers.exchange import Exchange, pack, unpack
 from vcat._running.workers.hanging import overdue
 from vcat._running.workers.task import Answer, Task
+from vcat.abc import SupportsInterrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -238,7 +239,10 @@ class Crew:
             )
 
     def await_end(self, seconds: float) -> None:
-        """Wait until no worker runs a stage: they were told to end as this process was."""
+        """Wait until no worker runs a stage: they are told to end as this process was."""
+        if isinstance(self._workers, SupportsInterrupt):
+            for future in self._running:
+                self._workers.interrupt(future)
         deadline = time.monotonic() + seconds
         while self._running and (left := deadline - time.monotonic()) > 0:
             try:

@@ -128,8 +128,8 @@ class Worker:
             flush_streams()
             if self._workplace is not None:
                 self._workplace.logs.end(task.number)
-        # Whoever ends this process alone, and not the job, has no answer to wait for either.
-        self._interruption.obey()
+            # Whoever ends this process alone, and not the job, has no answer to wait for either.
+            self._interruption.obey()
         if journal is None:
             artifacts = [(name, self._piece(data)) for name, data in reports.artifacts.items()]
             answer = answer._replace(events=tuple(reports.events), artifacts=tuple(artifacts))

@@ -371,6 +371,25 @@ end = both(slow(False), slow(True))
     await_that(lambda: not child.exists() or child.read_text().split()[2] == "Z")
 
 
+def test_a_stage_that_has_returned_in_time_is_not_killed_while_its_result_is_written(monkeypatch):
+    """A large one may take minutes, none of which is the stage's."""
+    monkeypatch.setattr(crew, "GRACE", 0.2)
+    it = script("""
+class Large:
+    def __reduce__(self):
+        time.sleep(2)
+        return list, ()
+@stage(cache=False, timeout=0.8)
+def slow():
+    time.sleep(0.5)
+    return Large()
+end = slow()
+""")
+    witness = Witness()
+    run(it["end"], witness)
+    assert witness.statuses() == {0: "completed"}
+
+
 def test_a_clock_that_is_set_ends_no_stage(monkeypatch):
     """What has had half a second of an hour has not had its time, whatever the clock says."""
     real = time.time

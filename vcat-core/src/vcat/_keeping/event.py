@@ -157,7 +157,8 @@ def fold_stages(
         if not isinstance(number, int) or not 0 <= number < len(records):
             continue
         if kind == "stage started":
-            records[number] = records[number]._replace(status="running", started_at=each["time"])
+            # Once more where its result was lost: nothing counts of the first time.
+            records[number] = records[number]._replace(started_at=each["time"], **_RUNNING)
         elif kind == "stage failed" and isinstance(each.get("attempt"), int):
             delay = each.get("delay")
             again_at = each["time"] + delay if isinstance(delay, int | float) else None
@@ -195,6 +196,13 @@ _ENDED = (
     "cut_short",
     "before_attempt",
 )
+
+_RUNNING: dict[str, Any] = {
+    **{name: StageRecord._field_defaults.get(name) for name in _ENDED},
+    "status": "running",
+    "ended_at": None,
+    "again_at": None,
+}
 
 
 def _add_items(records: list[StageRecord], number: int, first: Any, count: Any) -> None:

@@ -32,6 +32,7 @@ from vcat._running.workers import exchange
 from vcat._running.workers.exchange import Piece
 from vcat._running.workers.hanging import stacks_of
 from vcat._running.workers.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
+from vcat.abc import unobserved
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -173,7 +174,12 @@ class Worker:
             with ExitStack() as stack:
                 if filing is not None:
                     stack.enter_context(filing.observing())
-                value = attempt(stage, args, kwargs, task.seed, stacks_of(task.began))
+                try:
+                    value = attempt(stage, args, kwargs, task.seed, stacks_of(task.began))
+                finally:
+                    if task.began:  # what it takes to keep the result is not the stage's time
+                        with suppress(OSError), unobserved():
+                            os.unlink(task.began)
         except Exception as error:
             if is_worth_another(error, stage.options, task.attempts):
                 return self._failed(error, again=True)

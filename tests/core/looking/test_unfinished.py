@@ -47,7 +47,10 @@ def test_an_attempt_that_was_still_to_begin_does_not_count():
     (waited,) = cut_off([WAITING], status)
     assert (waited.attempts, waited.error) == (2, "the job was lost before attempt 3")
     assert (waited.again_at, waited.before_attempt) == (None, 3)
-    (went_on,) = cut_off([WAITING], status._replace(ended_at=31.0))
+    (late,) = cut_off([WAITING], status._replace(ended_at=31.0))
+    assert (late.attempts, late.before_attempt) == (2, 3)  # there was no worker for it
+    repeated = {"event": "stage repeated", "time": 30.5, "number": 0, "attempt": 3}
+    (went_on,) = cut_off(fold_stages([repeated], [WAITING]), status._replace(ended_at=31.0))
     assert (went_on.attempts, went_on.error) == (3, "the job was lost while it ran")
     assert went_on.before_attempt is None
 

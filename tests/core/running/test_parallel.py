@@ -48,6 +48,9 @@ class Witness:
     def stage_started(self, number):
         self.note(number, "started")
 
+    def stage_repeated(self, number, attempt):
+        self.note(number, "repeated", attempt)
+
     def stage_failed(self, number, attempt, error, delay=0.0):
         self.note(number, "again", attempt, str(error))
 
@@ -314,12 +317,15 @@ end = both(flaky(), other(other(other(1))))
     (flaky, other), _ = run(it["end"], witness)
     assert flaky[0] == 3
     assert other < flaky[1]
-    assert witness.told[0][:3] == [
+    *told, end = witness.told[0]
+    assert told == [
         ("started",),
         ("again", 1, "its process was killed by signal 9 (SIGKILL)"),
+        ("repeated", 2),
         ("again", 2, "second"),
+        ("repeated", 3),
     ]
-    assert witness.told[0][3][:1] + witness.told[0][3][3:4] == ("completed", 3)
+    assert end[:1] + end[3:4] == ("completed", 3)
 
 
 def test_a_stage_whose_process_nothing_ends_is_given_up(monkeypatch):

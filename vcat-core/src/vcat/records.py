@@ -114,7 +114,8 @@ class StageRecord(NamedTuple):
         items: How many items a map has, as far as that is known; ``None`` for other stages. Each
             has a record of its own.
         item_of: The number of the map that it is an item of.
-        again_at: While it waits to be called again after a call that failed, when that will be.
+        again_at: While it waits to be called again after a call that failed, when that will be, or
+            from when on there was no room for it.
         cut_short: Whether it is ``failed`` because its job ended before it did.
         before_attempt: Which call of the function was still to begin when the job ended; ``None``
             where one was being made.

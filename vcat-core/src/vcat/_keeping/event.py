@@ -163,6 +163,8 @@ def fold_stages(
             delay = each.get("delay")
             again_at = each["time"] + delay if isinstance(delay, int | float) else None
             records[number] = records[number]._replace(attempts=each["attempt"], again_at=again_at)
+        elif kind == "stage repeated":
+            records[number] = records[number]._replace(again_at=None)
         elif kind == "stage ended":
             changes = {name: each[name] for name in _ENDED if name in each}
             started = records[number].started_at

@@ -24,9 +24,9 @@ def cut_off(records: list[StageRecord], status: DeploymentStatus) -> list[StageR
 def _cut(record: StageRecord, status: DeploymentStatus) -> StageRecord:
     if status.state == "completed":  # only the event is missing: the disk was full
         return record._replace(status="completed", again_at=None)
-    ended_at, again_at, attempts = status.ended_at, record.again_at, record.attempts
+    ended_at, attempts = status.ended_at, record.attempts
     before_attempt = None
-    if again_at is not None and ended_at is not None and ended_at < again_at:
+    if record.again_at is not None:
         before_attempt = attempts + 1
     elif record.items is None:
         attempts += 1

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from vcat._keeping.amount import say_count
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import ask
 from vcat._looking.ending import say_end
@@ -53,8 +54,7 @@ class StageForecast(NamedTuple):
                 for each, said in _OF_ITEMS.items()
                 if (count := self.items.get(each))
             ]
-            count = sum(self.items.values())
-            items = f"{count:,} item{'s' * (count != 1)}"
+            items = say_count(sum(self.items.values()), "item")
             return f"{self.id}: {items}: {', '.join(parts)}{because}"
         return f"{self.id}: {_SAID[self.outcome]}{because}"
 

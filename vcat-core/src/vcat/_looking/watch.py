@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.amount import say_seconds
 from vcat._looking.audience import Audience
 from vcat._looking.log import LOG, POLL, JobFile, whole_lines
 from vcat._looking.patience import Answer
@@ -81,11 +82,13 @@ class Watcher:
                 )
             # Where exactly it was waited, and what was being drawn, says nothing to anybody.
             raise error.with_traceback(None) from None
-        if not ended and (state := job.status().state) not in TERMINAL_STATES:
-            raise TimeoutError(
-                f"job {job.job_name} is {state} after {seconds:g} second{'s' * (seconds != 1)};"
-                " it goes on"
-            )
+        # Only who waits for so long and no longer can have waited in vain.
+        if seconds is not None and not ended:
+            state = job.status().state
+            if state not in TERMINAL_STATES:
+                raise TimeoutError(
+                    f"job {job.job_name} is {state} after {say_seconds(seconds)}; it goes on"
+                )
         if self.is_awaited and show is None:
             self.say_end()
 

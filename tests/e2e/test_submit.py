@@ -520,7 +520,7 @@ def test_command_lines_that_make_no_sense(project, words, problem):
             "'b\\x00' cannot be a word of a command; give texts without a NUL",
         ),
         ("['a', 1]", "1 cannot be a word of a command; give texts without a NUL"),
-        ("['a'], timeout=0", "timeout 0 is not a number of seconds above 0"),
+        ("['a'], timeout=0", "timeout 0 is not a number of seconds above 0, up to 1e9"),
         (
             "['true'], job_name='$(x)'",
             "job_name '$(x)': a job's name is letters, digits, '.', '_' and '-', begins with a"

@@ -77,6 +77,24 @@ def test_items_are_read_while_their_map_runs(job, tell):
         job.value_of("kept[1]")
 
 
+def test_stages_that_end_with_their_job_while_somebody_looks_have_ended_by_themselves(
+    job, tell, backend, monkeypatch
+):
+    """What is known of the stages is not older than what is known of the job."""
+    tell(started(0))
+
+    def end(job_id):
+        if backend.state is not FAILED:
+            backend.state = FAILED
+            tell(ended(0, key="0f"), started(1), ended(1, "failed", error="ValueError: no 3"))
+        return backend.state
+
+    monkeypatch.setattr(backend, "status", end)
+    records = job.stages()
+    assert [each.status for each in records] == ["completed", "failed", "not run"]
+    assert (records[1].error, records[1].cut_short) == ("ValueError: no 3", False)
+
+
 def test_a_list_is_read_from_its_items(job, tell):
     """They are archived one by one; its event says where they are."""
     tell(started(1), mapped(1, 3, 2), items := store(job, 3, "a"), store(job, 4, "b"))

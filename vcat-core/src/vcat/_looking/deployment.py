@@ -232,8 +232,8 @@ class Deployment:
         ``status`` is ``completed``, ``cached``, ``failed`` or ``not run``, or ``running`` while the
         job does.
         """
-        records = fold_stages(self.feed.read(), stage_records(self.definition()))
-        return cut_off(records, self.status())
+        status = self.status()  # first, so that of a job that has ended all is known
+        return cut_off(fold_stages(self.feed.read(), stage_records(self.definition())), status)
 
     def value_of(self, stage: Stage | str) -> Any:
         """Return the value of a persisted stage, of an item of a persisted map, or of the last.

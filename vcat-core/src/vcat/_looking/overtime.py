@@ -55,6 +55,8 @@ def explain_overtime(
         timeout = definition["stages"][of].get("options", {}).get("timeout")
         if record.status != "running" or record.started_at is None or timeout is None:
             continue
+        if record.again_at is not None:  # it waits, and has no time to take too long
+            continue
         if status.ended_at - _began(record.number, record.started_at, events) > timeout:
             seconds = say_seconds(timeout)
             return status._replace(
@@ -66,6 +68,6 @@ def explain_overtime(
 def _began(number: int, began: float, events: list[dict[str, Any]]) -> float:
     """Return when the last attempt at a stage began."""
     for each in events:
-        if each["event"] == "stage failed" and each.get("number") == number:
-            began = each["time"] + each.get("delay", 0.0)
+        if each["event"] == "stage repeated" and each.get("number") == number:
+            began = each["time"]
     return began

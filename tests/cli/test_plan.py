@@ -395,3 +395,11 @@ def test_the_item_of_a_result_that_no_job_has_taken(process, write, tmp_path):
         "  pair: cached, computed by a run in one process\n"
         "  use: runs or cached: depends on pair[0]\n"
     )
+
+
+def test_the_plan_of_a_map_of_one_item(process, tmp_path):
+    """One item is no items."""
+    source = "from vcat import *\n@stage\ndef load(x):\n    return x\n\nload.map([1]).run()\n"
+    (tmp_path / "one.py").write_text(source)
+    ended = process("run", "--plan", "one.py")
+    assert (ended.code, ended.out.splitlines()[1]) == (0, "  load: 1 item: 1 to run")

@@ -169,8 +169,7 @@ LOADED = [started(0), mapped(0, 3, 2)]
             None,
             [*KEPT, ended(4, "cached")],
             "kept",
-            f"is running and has no value yet; {LATER}; 1 of its items have values, the first is"
-            " kept[1]",
+            f"is running and has no value yet; {LATER}; one of its items has a value, kept[1]",
         ),
         (
             None,
@@ -224,8 +223,8 @@ LOADED = [started(0), mapped(0, 3, 2)]
             FAILED,
             [*KEPT, ended(3), ended(4, "failed"), ended(1, "failed", error="1 of 2 items failed")],
             "kept",
-            f"failed and has no value: 1 of 2 items failed; {MORE}; 1 of its items have values, the"
-            " first is kept[0]",
+            f"failed and has no value: 1 of 2 items failed; {MORE}; one of its items has a value,"
+            " kept[0]",
         ),
         (
             FAILED,

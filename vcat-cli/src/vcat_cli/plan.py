@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 import vcat
 from vcat_cli.problem import INTERRUPTED, say
 from vcat_cli.script import run_to_end
-from vcat_cli.text import escape, pairs, to_json
+from vcat_cli.text import amount, escape, pairs, to_json
 from vcat_cli.why import describe, lines_of, stage_json
 
 TYPE_CHECKING = False
@@ -81,7 +81,7 @@ def _items(stages: list[Explanation]) -> str:
     words = {"runs": "to run", "cached": "cached", "depends": "undecided"}
     counts = {word: sum(e.status == status for e in stages) for status, word in words.items()}
     parts = [f"{count:,} {word}" for word, count in counts.items() if count]
-    return f"{len(stages):,} items" + (f": {', '.join(parts)}" if parts else "")
+    return amount(len(stages), "item") + (f": {', '.join(parts)}" if parts else "")
 
 
 def _becomes(stage: Explanation) -> str:

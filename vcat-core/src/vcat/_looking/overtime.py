@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.amount import say_seconds
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_stages
 from vcat.errors import VcatError
@@ -57,7 +58,7 @@ def explain_overtime(
         if record.again_at is not None:  # it waits, and has no time to take too long
             continue
         if status.ended_at - _began(record.number, record.started_at, events) > timeout:
-            seconds = f"{timeout:g} second{'s' * (timeout != 1)}"
+            seconds = say_seconds(timeout)
             return status._replace(
                 reason=f"stage {record.id} {DID_NOT_END} {seconds} was over: {status.reason}"
             )

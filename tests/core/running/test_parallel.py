@@ -263,6 +263,40 @@ def test_all_the_ways_in_which_a_stage_can_end():
     assert Path("alone").exists()
 
 
+DAEMON = """
+@stage(cache=False)
+def work(how):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            open("daemon", "w").write(str(os.getpid()))
+            time.sleep(30)
+            open("over", "w").close()
+        os._exit(0)
+    while not (os.path.exists("daemon") and os.path.getsize("daemon")):
+        time.sleep(0.01)
+    if how == "exits": os._exit(3)
+    raise ValueError(how)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe tells of the end")
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("raises", "ValueError: raises"),
+        ("exits", "WorkerEndedError: its process ended with exit code 3 and without a result"),
+    ],
+)
+def test_nothing_waits_for_a_daemon_that_a_stage_has_left(monkeypatch, how, said):
+    """It holds all that its worker had open, and may live as long as it likes."""
+    monkeypatch.setattr(process_pool, "_LAST", 600.0)
+    found = failures(script(DAEMON)["work"](how), Witness())
+    assert not Path("over").exists()
+    os.kill(int(Path("daemon").read_text()), signal.SIGKILL)
+    assert found == {0: said}
+
+
 def test_a_stage_that_closes_all_descriptors_fails():
     """Nobody waits for an answer that cannot come."""
     it = script(ENDS)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import BrokenExecutor, Future
 from concurrent.futures import ProcessPoolExecutor as Pool
 from contextlib import suppress
@@ -103,14 +104,17 @@ class _Workers:
         """Kill all workers and wait until they are no more, but for what nothing ends."""
         with self._lock:
             self._is_closed = True
-            workers = [*self._idle, *self._busy.values()]
+            busy = [*self._busy.values()]
+            workers = [*self._idle, *busy]
             self._idle.clear()
             for each in workers:
                 each.kill()
         deadline = time.monotonic() + _LAST
         for each in workers:
             has_ended = each.has_ended(max(0.0, deadline - time.monotonic()))
-            each.pool.shutdown(wait=has_ended, cancel_futures=True)
+            # An idle one has nothing that its pool would still wait for.
+            waits = has_ended and (each not in busy or each.is_noticed())
+            each.pool.shutdown(wait=waits, cancel_futures=True)
         self._bury()
 
     def _bury(self) -> None:
@@ -176,18 +180,19 @@ class _Worker:
         process = self._context.process
         if process is None or process.pid is None:
             return True
-        process.join(seconds)
-        return process.exitcode is not None
+        return _exit_code(process, seconds) is not None
+
+    def is_noticed(self) -> bool:
+        """Return whether the pool can tell that its process has ended; see ``sentinel``."""
+        process = self._context.process
+        return process is None or process.pid is None or bool(wait([process.sentinel], 0))
 
     def end(self) -> int | None:
         """Return how the process has ended; end it where it only seemed to have."""
         process = self._context.process
         if process is None or process.pid is None:
             return None
-        deadline, code = time.monotonic() + _PATIENCE, process.exitcode
-        while code is None and time.monotonic() < deadline:
-            time.sleep(0.001)
-            code = process.exitcode
+        code = _exit_code(process, _PATIENCE)
         _kill_tree(process.pid)  # also what it has left, just now
         return code
 
@@ -203,6 +208,17 @@ class _Context(SpawnContext):
 
 
 class _Process(SpawnProcess):
+    _ended: int | None = None
+
+    @property
+    def sentinel(self) -> int:
+        """What can be waited for until the process has ended.
+
+        Elsewhere than on Linux it is the end of a pipe, which a process that a stage has forked
+        keeps open: then the end of this one is noticed when that one has ended as well.
+        """
+        return super().sentinel if self._ended is None else self._ended
+
     def __reduce__(self) -> tuple[Any, ...]:
         # As the plain one: nothing of vcat is imported there before the worker is begun.
         return object.__new__, (SpawnProcess,), self.__dict__
@@ -217,6 +233,21 @@ class _Process(SpawnProcess):
             super().start()
         finally:
             sys.modules["__main__"] = main
+        if self.pid is not None and hasattr(os, "pidfd_open"):
+            with suppress(OSError):  # a system that only looks like Linux
+                self._ended = os.pidfd_open(self.pid)
+                weakref.finalize(self, os.close, self._ended)
+
+
+def _exit_code(process: _Process, seconds: float) -> int | None:
+    """Return how a process has ended, which may take some seconds.
+
+    Not by join(), which waits for the end of a pipe that others may keep open.
+    """
+    deadline = time.monotonic() + seconds
+    while (code := process.exitcode) is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return code
 
 
 def _begin(beginning: bytes) -> None:

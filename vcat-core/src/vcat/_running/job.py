@@ -260,7 +260,7 @@ class _RunningJob:
         """Write down how the job has ended, and all that it leaves."""
         journal, last = self.journal, len(self.definition["stages"]) - 1
         if state == "cancelled":
-            ids, left = self.ids, journal.job_ends(f"the job was {reason}")
+            ids, left = self.ids, journal.job_ends(f"the job was {reason}", self.events.parts())
             # The items of a map have no ids of their own, and the map runs with them.
             named = ", ".join(ids[each] for each in left if each < len(ids))
             where = f" while {named} ran" if named else ""

@@ -9,7 +9,7 @@ from vcat._keeping.amount import say_count
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_stages, single
 from vcat._looking.ending import say_end
-from vcat._looking.history import History, Stages
+from vcat._looking.history import History, Stages, items_in
 from vcat._looking.reason import text
 from vcat.errors import VcatError
 
@@ -55,6 +55,41 @@ class Progress(NamedTuple):
     left: float | None
 
 
+class _Pace:
+    """How fast the items of a map go in this job, to what they took before.
+
+    Calls may be over sooner than whatever else is done for each of them; several are made at once;
+    and what is in the cache is not called at all.
+
+    Attributes:
+        rest: How long those took that have not ended.
+    """
+
+    def __init__(self) -> None:
+        self.rest = self._took = 0.0
+        self._count = 0
+        self._began = float("inf")
+
+    def note(self, began: float, took: float) -> None:
+        """Take note of an item that has ended, and took so long before."""
+        self._count += 1
+        self._took += took
+        self._began = min(self._began, began)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether so many have ended that the others may be told by them."""
+        return self._count >= _PACED and self._took > 0.0
+
+    def left(self, now: float) -> float:
+        """Return how long the rest takes."""
+        return self.rest / self._took * max(0.0, now - self._began)
+
+
+#: When so many items have ended it is known how fast those of their map go.
+_PACED = 10
+
+
 class Durations:
     """How long stages took in the earlier jobs of a script.
 
@@ -73,17 +108,29 @@ class Durations:
         if self._by_id is None:
             self._by_id = self._read({each.name for each in records})
         work, running = 0.0, 0
+        paces: dict[int, _Pace] = {}
         for each in records:
-            if each.status not in ("running", "not run"):
-                continue
             took = self._by_id.get(each.id, self._by_name.get(each.name))
+            pace = None
+            if each.item_of is not None:
+                pace = paces.setdefault(each.item_of, _Pace())
+            if each.status not in ("running", "not run"):
+                if pace is not None and took is not None and each.started_at is not None:
+                    pace.note(each.started_at, took)
+                continue
             if took is None:
                 return None
             if each.status == "running":
                 running += 1
                 took = max(0.0, took - (now - (each.started_at or now)))
-            work += took
-        return work / max(1, running)
+            if pace is not None:
+                pace.rest += took
+            else:
+                work += took
+        # Of maps over maps the items run in turns.
+        known = [each.left(now) for each in paces.values() if each.is_known]
+        work += sum(each.rest for each in paces.values() if not each.is_known)
+        return max(known, default=0.0) + work / max(1, running)
 
     def _read(self, wanted: set[str]) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -112,6 +159,7 @@ def _computed(stages: Stages) -> list[tuple[str, str, float]]:
             each.get("status") == "completed"
             and isinstance(start, float)
             and (isinstance(end, float))
+            and items_in(each) is None  # a map takes as long as its items
         ):
             found.append((text(each["id"]), text(each.get("name")), max(0.0, end - start)))
     return found

@@ -185,10 +185,13 @@ def fold_stages(
 
 
 def single(records: Iterable[StageRecord]) -> list[StageRecord]:
-    """Return the records of what runs: of maps that have begun their items, not the maps."""
+    """Return the records of what runs: of maps that have begun their items, not the maps.
+
+    Of a map without items nothing runs.
+    """
     known = list(records)
     maps = {each.item_of for each in known}
-    return [each for each in known if each.number not in maps]
+    return [each for each in known if each.number not in maps and each.items != 0]
 
 
 _ENDED = (

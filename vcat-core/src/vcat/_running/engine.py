@@ -140,11 +140,13 @@ class Engine(MapSteps, RecoverySteps):
             filing = cache.filing(key, stage)
             if self._reuse(number, stage, filing):
                 return True
+            if observer is not None:
+                filing.waits = lambda job: observer.stage_waits(number, job)
             with filing:
                 if filing.may_be_there() and self._reuse(number, stage, filing):
                     return True
                 if self._load(self._graph.upstream[number]):
-                    if observer is not None and is_item:
+                    if observer is not None and (is_item or filing.has_waited):
                         observer.stage_started(number)
                     self._compute_cached(cache, number, stage, filing)
                     return False

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 from vcat._keeping.codec import loads
-from vcat._keeping.digest import format_items, parse_items
+from vcat._keeping.digest import digest, format_items, parse_items, portable_digest
 from vcat._keeping.guard import call, iterate
 from vcat._keeping.layout import Data
 from vcat._keeping.sharing import with_items
@@ -33,6 +34,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 #: So many stages that follow each other share a file, so that who looks for one knows in which.
 _SHARING = 1000
 _STAGE_LOG = re.compile(r"log/(?:stage-([0-9]{6,9})\.log|(stages-[0-9]{3,9}\.logs))")
+_VALUE = re.compile(r"values/([0-9]{6,9})\.(?:pickle|items)")
 
 
 class JobArchive:
@@ -97,6 +99,47 @@ class JobArchive:
             self._fetch_verified(_value_name(each), own, loads)
             for each, own in enumerate(digests, first)
         ]
+
+    def kept_values(self) -> set[int]:
+        """Return the numbers of the stages whose values are there."""
+        found = set()
+        for name in iterate(self._archives.persisted_data, "names", self.job_name):
+            match = _VALUE.fullmatch(name)
+            if match:
+                found.add(int(match[1]))
+        return found
+
+    def fetch_untold(self, number: int) -> Any:
+        """Return the value of a stage whose digest nothing tells: as it is there.
+
+        Raises:
+            FormatError: The archive does not have it, or its bytes are no value.
+        """
+        name = _value_name(number)
+        data = self._fetch("persisted_data", name)
+        if data is None:
+            return self._fetch_untold_items(number)
+        try:
+            return loads(data, digest(data))
+        except (ImportError, AttributeError):  # it needs what this process does not have
+            raise
+        except Exception as error:  # of damaged bytes a pickle may make anything
+            raise FormatError(
+                f"{name} of job {self.job_name} cannot be read, and no event tells its digest:"
+                f" {type(error).__name__}: {error}"
+            ) from error
+
+    def _fetch_untold_items(self, number: int) -> Any:
+        """Return the value of a map: its list tells what its items are, but not where."""
+        name = _items_name(number)
+        data = self._fetch("persisted_data", name) or b""
+        told = portable_digest(data).replace("sha256:", "items:", 1)
+        if not parse_items(data, told):
+            return []
+        for first in sorted(each for each in self.kept_values() if each > number):
+            with suppress(FormatError):
+                return self.fetch_value(number, told, first)
+        raise FormatError(f"the items of {name} of job {self.job_name} are not in its archive")
 
     def _fetch_verified(self, name: str, digest: str, read: Callable[[bytes, str], Any]) -> Any:
         data = self._fetch("persisted_data", name)

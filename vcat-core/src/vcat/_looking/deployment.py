@@ -22,7 +22,7 @@ from vcat._looking.place import Place
 from vcat._looking.settling import counted, is_settled, settle, settled_row
 from vcat._looking.state import ABANDONED, SILENT, judge, not_handed_over, unanswered
 from vcat._looking.submitter import is_expected
-from vcat._looking.unfinished import cut_off
+from vcat._looking.unfinished import cut_off, left_behind
 from vcat._looking.value import read_value, value_of
 from vcat._looking.watch import Watcher
 from vcat.errors import UnknownJobError, VcatError
@@ -233,7 +233,10 @@ class Deployment:
         job does.
         """
         status = self.status()  # first, so that of a job that has ended all is known
-        return cut_off(fold_stages(self.feed.read(), stage_records(self.definition())), status)
+        records = fold_stages(self.feed.read(), stage_records(self.definition()))
+        if not self.feed.read():
+            records = left_behind(records, self._archive)
+        return cut_off(records, status)
 
     def value_of(self, stage: Stage | str) -> Any:
         """Return the value of a persisted stage, of an item of a persisted map, or of the last.

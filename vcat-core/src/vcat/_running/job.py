@@ -213,6 +213,7 @@ class _RunningJob:
         if "command" in self.definition["submitted"]:
             self.timed_out = getattr(cause, "timed_out", False)
         _print(traceback_of(cause))
+        self.journal.tracebacks.tell(failed.number, cause)
         described = describe_failure(cause, self.places)
         # The items of a map have no ids of their own, and are told of with the map.
         described["stage"] = self.ids[failed.number]
@@ -259,6 +260,8 @@ class _RunningJob:
     def _end(self, state: str, reason: str | None, failure: dict[str, Any] | None) -> None:
         """Write down how the job has ended, and all that it leaves."""
         journal, last = self.journal, len(self.definition["stages"]) - 1
+        if tracebacks := journal.tracebacks.rest(journal.label, self.name):
+            _print(tracebacks)
         if state == "cancelled":
             ids, left = self.ids, journal.job_ends(f"the job was {reason}")
             # The items of a map have no ids of their own, and the map runs with them.

@@ -11,7 +11,7 @@ from vcat._keeping.codec import dumps
 from vcat._keeping.digest import digest, digest_items
 from vcat._keeping.event import FILE
 from vcat._looking.deployment import Deployment
-from vcat.errors import FormatError
+from vcat.errors import FormatError, UnknownJobError
 from vcat.records import DeploymentStatus, JobRecord
 
 ENDED = DeploymentStatus("completed", 0, None, 100.0, 105.0)
@@ -146,6 +146,17 @@ EVENTS = (
 KEPT = [started(1), mapped(1, 3, 2)]
 LAST = [started(2), mapped(2, 3, 2)]
 LOADED = [started(0), mapped(0, 3, 2)]
+
+
+def test_of_many_stages_some_are_named(job, tell):
+    """And that there are more."""
+    tell(started(1), mapped(1, 3, 30))
+    with pytest.raises(UnknownJobError) as caught:
+        job.value_of("zz")
+    has = ", ".join(repr(f"kept[{index}]") for index in range(17))
+    assert str(caught.value) == (
+        f"job job has no single stage 'zz'; name one by its id: 'load', 'kept', 'fit', {has}, ..."
+    )
 
 
 def test_where_only_values_are_left_of_a_job_they_are_believed(job, backend):

@@ -381,6 +381,7 @@ class Deployment:
         same_name = [e.id for e in records if e.name == wanted and e.item_of is None]
         if not numbers or (isinstance(stage, Stage) and len(same_name) > 1):
             has = ", ".join(repr(each.id) for each in records[:20])
+            has += ", ..." * (len(records) > 20)
             raise UnknownJobError(
                 f"job {self.job_name} has no single stage {wanted!r}; name one by its id: {has}"
             )

@@ -104,11 +104,11 @@ def test_unknown_verb_without_a_near_one(command):
         ),
         (
             ["ls", "-n", "x"],
-            "ls: argument -n: 'x' is not a number, expected 0 or more; see `vcat ls --help`",
+            "ls: argument -n: 'x' is not a whole number from 0 on; see `vcat ls --help`",
         ),
         (
             ["ls", "-n", "٣"],
-            "ls: argument -n: '٣' is not a number, expected 0 or more; see `vcat ls --help`",
+            "ls: argument -n: '٣' is not a whole number from 0 on; see `vcat ls --help`",
         ),
         (["show"], "show: the following arguments are required: JOB; see `vcat show --help`"),
         (

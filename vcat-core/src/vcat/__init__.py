@@ -156,7 +156,8 @@ def rerun_job(
 
     Args:
         name: The name of the job, or the beginning of it where that is unique.
-        params: Values of hyperparameters that replace those of the job: what JSON has.
+        params: Values of hyperparameters that replace those of the job: what JSON has, and the
+            numbers that it lacks.
         job_name: What the new job is called, if that matters.
 
     Raises:

@@ -227,7 +227,7 @@ class Deployment:
         return fold_reports(self.feed.read(), "tag")
 
     def stages(self) -> list[StageRecord]:
-        """Return a record of each stage, in the order of execution.
+        """Return a record of each stage, in an order in which they can run, then of items of maps.
 
         ``status`` is ``completed``, ``cached``, ``failed`` or ``not run``, or ``running`` while the
         job does.

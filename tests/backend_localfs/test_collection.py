@@ -360,6 +360,8 @@ def test_what_cannot_be_removed_is_an_error(cache, monkeypatch):
     )
     assert left(cache) == ([1], [1])
     assert cache.collect(references, max_size=0, dry_run=True).entries == 1
+    with pytest.raises(PermissionError, match=r"^1 of 1 file that should go cannot be removed, "):
+        cache.collect(references, max_size=0)
 
 
 def test_a_file_system_that_can_only_be_read_is_an_error(cache, monkeypatch):

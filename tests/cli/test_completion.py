@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
+import select
+import shutil
 import subprocess
 import sys
 
@@ -137,3 +142,64 @@ def test_bash_completes_jobs_and_stages(command, jobs, tmp_path):
         "load load[11]",
         "",
     ]
+
+
+class Zsh:
+    """An interactive zsh on a terminal, in which lines are typed."""
+
+    def __init__(self, directory):
+        self._main, other = pty.openpty()
+        self._seen = b""
+        self._running = subprocess.Popen(
+            ["zsh", "-f", "-i"],
+            stdin=other,
+            stdout=other,
+            stderr=other,
+            start_new_session=True,
+            env=os.environ | {"TERM": "dumb", "HOME": str(directory)},
+        )
+        os.close(other)
+        show = 'show() { print -r -- "LINE<$BUFFER>"; BUFFER=; }; zle -N show; bindkey "^Xs" show'
+        vcat = f'vcat() {{ {sys.executable} -m vcat_cli "$@"; }}'
+        self._type(f"fpath=({directory} $fpath); autoload -U compinit; compinit -D -u; {vcat}\n")
+        self._type(f"{show}; setopt menucomplete; print rea''dy\n")
+        self._await(rb"ready\r\n")
+
+    def complete(self, line, tabs=1):
+        """Return what becomes of a line when TAB is pressed behind it, so many times."""
+        self._seen = b""
+        self._type(line + "\t" * tabs + "\x18s")  # which zsh reads when it has completed
+        return self._await(rb"LINE<(.*?)>\r")[1].decode().rstrip()
+
+    def end(self):
+        self._running.kill()
+        self._running.wait()
+        os.close(self._main)
+
+    def _type(self, text):
+        os.write(self._main, text.encode())
+
+    def _await(self, pattern):
+        while not (found := re.search(pattern, self._seen)):
+            assert select.select([self._main], [], [], 60)[0], self._seen
+            self._seen += os.read(self._main, 4096)
+        return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh")
+def test_zsh_quotes_what_it_would_take_for_a_pattern(command, jobs, tmp_path):
+    """Ids of items come as words that zsh gives to the command as they are, however they begin."""
+    pytest.importorskip("shtab")
+    (tmp_path / "_vcat").write_text(command("completion", "zsh").out)
+    shell = Zsh(tmp_path)
+    try:
+        assert shell.complete("vcat cancel other t") == "vcat cancel other train-1"
+        assert shell.complete("vcat debug train-1 load", 2) == "vcat debug train-1 load\\[11\\]"
+        assert shell.complete("vcat debug train-1 load\\[9") == "vcat debug train-1 load\\[9\\]"
+        assert shell.complete("vcat debug train-1 'load[9") == "vcat debug train-1 'load[9]'"
+        assert shell.complete("vcat logs train-1 --stage fit#") == (
+            "vcat logs train-1 --stage fit\\#2"
+        )
+    finally:
+        shell.end()

@@ -395,3 +395,22 @@ def test_the_item_of_a_result_that_no_job_has_taken(process, write, tmp_path):
         "  pair: cached, computed by a run in one process\n"
         "  use: runs or cached: depends on pair[0]\n"
     )
+
+
+def test_the_plan_of_a_map_of_one_item(process, tmp_path):
+    """One item is no items."""
+    source = "from vcat import *\n@stage\ndef load(x):\n    return x\n\nload.map([1]).run()\n"
+    (tmp_path / "one.py").write_text(source)
+    ended = process("run", "--plan", "one.py")
+    assert (ended.code, ended.out.splitlines()[1]) == (0, "  load: 1 item: 1 to run")
+
+
+def test_the_plan_of_a_script_that_raises_is_not_complete(process, tmp_path):
+    """Whoever reads the JSON knows that there may be more pipelines."""
+    source = "from vcat import *\nstage(abs)(1).run()\n"
+    (tmp_path / "good.py").write_text(source)
+    (tmp_path / "bad.py").write_text(f"{source}raise ValueError('no more')\n")
+    for name, code in (("good.py", 0), ("bad.py", 1)):
+        ended = process("run", "--plan", name, "--json")
+        plan = json.loads(ended.out)
+        assert (ended.code, len(plan["pipelines"]), plan["complete"]) == (code, 1, not code)

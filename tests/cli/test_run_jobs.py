@@ -154,6 +154,28 @@ def test_a_script_that_waits_itself_is_not_repeated(run):
     assert (ended.code, ended.out) == (0, "over\n")
 
 
+def test_two_handles_of_a_job_are_one_job(run, tmp_path):
+    """However many handles wait, its end is said once; with `-q` none of them says it."""
+    source = """
+        @stage
+        def patient():
+            while not os.path.exists(GO):
+                time.sleep(0.01)
+
+        job = patient().run(job_name=JOB)
+        open(GO, "w").close()
+        get_job(job.job_name).wait_for_deployment_to_complete()
+        job.wait_for_deployment_to_complete()
+        """
+    ended = run(source.replace("JOB", repr("first")))
+    assert ended.code == 0
+    end = r"submitted first\nvcat: first completed in \S+ s, 0 of 1 stage cached; vcat show first\n"
+    assert re.fullmatch(end, ended.err)
+    (tmp_path / "go").unlink()
+    ended = run(source.replace("JOB", repr("second")), "-q")
+    assert (ended.code, ended.err) == (0, "")
+
+
 def test_a_remote_error_that_the_script_lets_pass(run):
     """The error of a job whose result the script asked for is shown as the job told it, once."""
     ended = run(
@@ -305,6 +327,35 @@ def test_one_interrupt_cancels(start, process, is_alive):
     )
     assert not is_alive(pid)
     assert json.loads(process("ls", "--json").out)[0]["state"] == "cancelled"
+
+
+def test_an_interrupt_while_another_handle_waits(run):
+    """Nobody is told that a job goes on which is cancelled."""
+    ended = run(
+        """
+        import threading
+
+        @stage
+        def endless():
+            time.sleep(600)
+
+        def interrupt():
+            while not other.watcher.is_awaited:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        endless().run(job_name="endless")
+        other = get_job("endless")
+        threading.Thread(target=interrupt, daemon=True).start()
+        other.wait_for_deployment_to_complete()
+        """
+    )
+    assert ended.code == 130
+    assert re.fullmatch(
+        r"submitted endless\nvcat: interrupted; cancelling endless \(.*\)\n"
+        r"vcat: endless was cancelled .*; vcat show endless\n",
+        ended.err,
+    )
 
 
 def test_two_interrupts_kill(start, process, is_alive):

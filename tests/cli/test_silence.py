@@ -10,6 +10,8 @@ import pytest
 
 import vcat
 from vcat._looking import patience
+from vcat._shipping import debugging
+from vcat.errors import VcatError
 
 FAKE = Path(__file__).parents[1] / "fakes" / "silent"
 SHOWN = "; shown is what the archive and the listing have of train-1\n"
@@ -296,6 +298,42 @@ def test_the_forecast_of_a_job_whose_deployment_is_silent(command, running, sile
     assert done.err == (
         f"{said}vcat: rerun: job train-1 is running; cancel it first, or wait for its end\n"
     )
+
+
+def test_who_goes_on_with_a_job_whose_deployment_is_silent_waits_once(
+    command, ended, silent, monkeypatch
+):
+    """The forecast does not ask a deployment again that has just not answered."""
+
+    def refuse(*_):
+        raise VcatError("enough")
+
+    monkeypatch.setattr(vcat, "rerun_job", refuse)
+    ended(state="failed", error={"first_line": "ValueError: bad"})
+    asked = silent("status", "read")
+    done = command("rerun", "train-1", "--from-failure")
+    assert (done.code, asked) == (1, ["status"])
+    first, forecast, last = done.err.splitlines(keepends=True)
+    assert (first, last) == (silence("status") + SHOWN, "vcat: enough\n")
+    assert forecast.startswith("fit: ")
+
+
+def test_who_debugs_a_job_whose_deployment_is_silent_waits_once(
+    command, ended, silent, monkeypatch
+):
+    """The process gets what the archive has, without another question."""
+    archive = ended()
+    python = "{}.{}".format(*sys.version_info)
+    definition = archive.fetch_document("definition")
+    archive.store_document("definition", definition | {"python": python, "bundle_name": "sent"})
+    archive.store_source("sent", b"")
+    archive.store_pickles(b"")
+    monkeypatch.setattr(debugging, "unpack_source", lambda *_: None)
+    monkeypatch.setattr(debugging, "_started", lambda *_: 0)
+    asked = silent("status", "read")
+    done = command("debug", "train-1", "fit", "--run")
+    assert (done.code, done.err) == (0, silence("read") + SHOWN)
+    assert asked == ["read"]
 
 
 def test_a_forecast_from_the_archive(ended, silent, monkeypatch, tmp_path):

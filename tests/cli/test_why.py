@@ -11,7 +11,9 @@ import textwrap
 import pytest
 
 from vcat._keeping.archive import JobArchive
+from vcat._looking.why import Explanation
 from vcat._plugins.configuration import load
+from vcat_cli.why import describe, lines_of
 
 
 @pytest.fixture
@@ -712,3 +714,12 @@ def test_thousands_of_stages(make_job, command):
     assert len(lines) == len(now)
     assert lines[0] == "fit#3: its result is not in the cache any more"
     assert lines[-1] == "fit#5000: version 4000 -> -4999"
+
+
+def test_one_item_is_no_items():
+    """Of a map, and of what is left out."""
+    assert describe(Explanation("load", "cached", items=1)) == "1 item: cached"
+    assert describe(Explanation("load", "cached", items=1200)) == "1,200 items: cached"
+    items = [Explanation(f"load[{each}]", f"{each}", item_of="load") for each in range(22)]
+    assert lines_of(items[:21])[20:] == ["load: 1 more item; --json has all"]
+    assert lines_of(items)[20:] == ["load: 2 more items; --json has all"]

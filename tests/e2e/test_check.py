@@ -422,14 +422,14 @@ def test_json_and_what_is_not_checked(project):
 @pytest.mark.slow
 def test_many_files_of_one_argument(check):
     """A map over files that all stay behind is told of in a few lines."""
-    names = [f"data/{number}.csv" for number in range(12)]
+    names = [f"data/{number}.csv" for number in range(11)]
     code, said = check(
         {
             ".gitignore": "data/\n",
             **dict.fromkeys(names, "1"),
             "train.py": script(
                 "@stage\ndef load(path):\n    return path\n\n"
-                'end = load.map([f"data/{number}.csv" for number in range(12)])\n'
+                'end = load.map([f"data/{number}.csv" for number in range(11)])\n'
             ),
         }
     )
@@ -443,7 +443,7 @@ def test_many_files_of_one_argument(check):
         " back"
     ) in said
     assert said[-1] == (
-        "train.py:6: warning: stage 'load' (train.py:2): argument 'path' has 2 more such paths"
+        "train.py:6: warning: stage 'load' (train.py:2): argument 'path' has 1 more such path"
     )
 
 
@@ -549,14 +549,39 @@ def test_a_script_that_ends_itself(project, end, code):
         assert (done.returncode, json.loads(done.stdout)["complete"]) == (ended, not code)
 
 
-def test_a_script_that_needs_arguments(project):
-    """What argparse says is all, with its exit code; nothing was checked."""
-    text = (
-        "import argparse\np = argparse.ArgumentParser()\np.add_argument('file')\np.parse_args()\n"
-    )
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (
+            "import argparse\np = argparse.ArgumentParser()\np.add_argument('file')\n"
+            "p.parse_args()\n",
+            2,
+            "the following arguments are required: file\n",
+        ),
+        ("raise ValueError('too early')\n", 1, "ValueError: too early\n"),
+        ("import sys\nsys.exit(300)\n", 44, ""),
+    ],
+    ids=["arguments", "raises", "exits"],
+)
+def test_a_script_that_ends_before_its_first_pipeline(project, text, code, said):
+    """What the script says is all, with its exit code; as JSON that nothing was checked as well."""
     project.write("train.py", text)
-    for words in ([], ["--json"]):
-        done = project.run("-m", "vcat_cli", "check", *words, "train.py", check=False)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.endswith("the following arguments are required: file\n")
-        assert "vcat" not in done.stderr
+    done = project.run("-m", "vcat_cli", "check", "train.py", check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.endswith(said)
+    assert "vcat" not in done.stderr
+    done = project.run("-m", "vcat_cli", "check", "--json", "train.py", check=False)
+    assert (done.returncode, json.loads(done.stdout)) == (
+        code,
+        {
+            "format": 1,
+            "record": "check",
+            "pipelines": 0,
+            "problems": [],
+            "warnings": [],
+            "complete": False,
+            "ended_at": None,
+        },
+    )
+    assert done.stderr.endswith(said)
+    assert "vcat" not in done.stderr

@@ -301,18 +301,68 @@ def test_only_calls_that_were_made_are_counted(project, end, workers, stage, att
         said = f"the job failed{when or ' while it ran'}: killed by signal 9 (SIGKILL)"
     assert (record["status"], record["attempts"]) == ("failed", attempts)
     assert (record["error"], record["cut_short"]) == (said, True)
+    assert record["before_attempt"] == (attempts + 1 if when else None)
     if end == "cancel":
         assert (document["attempts"], document["cut_short"]) == (attempts, True)
         assert document["errors"] == ["OSError: refused", said]
 
 
-def test_stages_in_workers_are_ended_too(project):
-    """The signal of a deployment goes to all processes of a job; each stage cleans up after it."""
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("SIGTERM", "the job was ended by signal 15 (SIGTERM) before attempt 2"),
+        ("SIGKILL", "the job failed before attempt 2: killed by signal 9 (SIGKILL)"),
+    ],
+)
+def test_a_call_whose_turn_has_not_come_is_not_counted(project, end, said):
+    """Its delay was over, and there was no worker for it."""
+    project.use_workers(1)
+    project.write(
+        "train.py",
+        """\
+        import os, signal, sys, time
+        from vcat import *
+
+        @stage(cache=False, retries=1, retry_delay=0.3)
+        def flaky():
+            raise OSError("refused")
+
+        @stage(cache=False)
+        def wait():
+            print("begun", flush=True)
+            time.sleep(600)
+
+        job = pipeline.join([flaky(), wait()], lambda *all: all).run(job_name="ended")
+        for line in job.logs(follow=True):
+            if line == "begun":
+                break
+        while job.stages()[0].again_at > time.time():
+            time.sleep(0.01)
+        os.kill(next(job.events())["pid"], getattr(signal, sys.argv[1]))
+        job.wait_for_deployment_to_complete(timeout=60)
+        """,
+    )
+    project.run("train.py", end)
+    record = project.ask('print(json.dumps(get_job("ended").stages()[0].to_json()))')
+    assert (record["attempts"], record["before_attempt"], record["error"]) == (1, 2, said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param("deployment.cancel()", id="all"),
+        pytest.param("os.kill(next(deployment.events())['pid'], signal.SIGTERM)", id="main"),
+    ],
+)
+def test_stages_in_workers_are_ended_too(project, end):
+    """Whether all processes of a job are told or the main one is, each stage cleans up."""
     project.use_workers(2)
     project.write(
         "train.py",
         """\
-        import os, time
+        import os, signal, sys, time
         from vcat import *
 
         @stage
@@ -332,10 +382,11 @@ def test_stages_in_workers_are_ended_too(project):
             begun += line.startswith("begun")
             if begun == 2:
                 break
-        deployment.cancel()
+        exec(sys.argv[1])
+        deployment.wait_for_deployment_to_complete(timeout=60)
         """,
     )
-    project.run("train.py")
+    project.run("train.py", end)
     read = project.ask(
         """
         job = get_job("ended")

@@ -75,7 +75,8 @@ def test_a_command_is_a_job_like_any_other(project):
     project.write("train.py", TRAIN)
     project.write("helper.py", "")
     done = submit(
-        project, "-f", "-n", "first", "-p", "lr=0.1", "--", "python", "train.py", "--lr", "0.1"
+        *(project, "-f", "-n", "first", "-p", "lr=0.1", "-p", "range=[NaN, -Infinity]"),
+        *("--", "python", "train.py", "--lr", "0.1"),
     )
     said, end = done.stderr.splitlines()
     assert (done.returncode, said) == (0, "submitted first")
@@ -96,7 +97,8 @@ def test_a_command_is_a_job_like_any_other(project):
         """
     )
     assert told == [
-        *("completed", {"loss": 1 / 3, "wild": "nan"}, {"lr": 0.1}, {"kind": "test"}),
+        *("completed", {"loss": 1 / 3, "wild": "nan"}),
+        *({"lr": 0.1, "range": ["nan", "-inf"]}, {"kind": "test"}),
         *("python train.py --lr 0.1", 1, {"layers": [1, {"size": 2}]}, [0, 1, 2]),
         *(["plots/plot.txt"], "a plot", 0, "command", "completed", None),
         *(["python", "train.py", "--lr", "0.1"], True, ["rate 0.1", "to stderr"]),
@@ -518,7 +520,7 @@ def test_command_lines_that_make_no_sense(project, words, problem):
             "'b\\x00' cannot be a word of a command; give texts without a NUL",
         ),
         ("['a', 1]", "1 cannot be a word of a command; give texts without a NUL"),
-        ("['a'], timeout=0", "timeout 0 is not a number of seconds above 0"),
+        ("['a'], timeout=0", "timeout 0 is not a number of seconds above 0, up to 1e9"),
         (
             "['true'], job_name='$(x)'",
             "job_name '$(x)': a job's name is letters, digits, '.', '_' and '-', begins with a"

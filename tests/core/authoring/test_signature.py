@@ -34,6 +34,12 @@ def test_wrong_arguments_are_refused_when_the_graph_is_built(args, kwargs, probl
     assert str(caught.value) == f"{WHERE}: {problem}; {SIGNATURE}"
 
 
+def test_one_argument_too_many_is_one_argument():
+    """The message counts as people do."""
+    with pytest.raises(GraphError, match=r": 1 positional argument given, it takes 0; its sign"):
+        stage(lambda: 1)(2)
+
+
 def plain(a, b=2, *, _c=3):
     return a, b
 

@@ -148,8 +148,19 @@ def test_options_give_new_stages():
         ({"outputs": 0}, "stage(outputs=0): outputs is a number of values, 1 or more"),
         ({"outputs": True}, "stage(outputs=True): outputs is a number of values, 1 or more"),
         ({"retries": -1}, "stage(retries=-1): retries is a number of calls, 0 or more"),
-        ({"timeout": 0}, "stage(timeout=0): timeout is in seconds, more than 0"),
-        ({"timeout": "60"}, "stage(timeout='60'): timeout is in seconds, more than 0"),
+        ({"timeout": 0}, "stage(timeout=0): timeout is in seconds, more than 0 and up to 1e9"),
+        (
+            {"timeout": float("inf")},
+            "stage(timeout=inf): timeout is in seconds, more than 0 and up to 1e9",
+        ),
+        (
+            {"retry_delay": 1e10},
+            "stage(retry_delay=10000000000.0): retry_delay is in seconds, 0 to 1e9",
+        ),
+        (
+            {"timeout": "60"},
+            "stage(timeout='60'): timeout is in seconds, more than 0 and up to 1e9",
+        ),
         ({"version": [1]}, "stage(version=[1]): version is a text or a number"),
         ({"version": True}, "stage(version=True): version is a text or a number"),
         ({"ignore": [1]}, "stage(ignore=[1]): ignore is names of parameters"),

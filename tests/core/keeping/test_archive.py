@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vcat._keeping.archive import JobArchive, log_name
+from vcat._keeping.archive import SMALL_LOG, JobArchive, log_name
 from vcat._keeping.codec import dumps
 from vcat._keeping.digest import digest, digest_items, portable_digest
 from vcat.errors import FormatError
@@ -99,6 +99,18 @@ def test_a_log_that_is_alone_has_a_file_of_its_own(kept):
     assert backend.files == {"log/stage-000012.log": b"twelve\n"}
     assert archive.fetch_log("stage-000012.log") == b"twelve\n"
     assert archive.logged_stages() == {12}
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALL_LOG, SMALL_LOG + 1, 3 * SMALL_LOG])
+def test_a_large_log_has_a_file_of_its_own(kept, size):
+    """What is small comes back, to be kept with others; either way nothing of it is lost."""
+    backend, archive = kept
+    log = bytes(each % 251 for each in range(size))
+    small = archive.store_large_log(7, (log[n : n + 1000] for n in range(0, size, 1000)))
+    if size <= SMALL_LOG:
+        assert (small, backend.files) == (log, {})
+    else:
+        assert (small, backend.files) == (None, {"log/stage-000007.log": log})
 
 
 HEADER = '{"format":1,"record":"logs","stages":'

@@ -86,6 +86,19 @@ def test_stages_fold_to_records():
     assert third.status == "not run"
 
 
+def test_a_stage_that_starts_once_more_has_not_ended():
+    """Its result was lost, and who follows its log waits until it has ended again."""
+    stage = StageRecord("load", 0, "load", "not run")
+    first = [
+        {"event": "stage started", "time": 1.0, "number": 0},
+        {"event": "stage failed", "time": 2.0, "number": 0, "attempt": 1, "delay": 5.0},
+        {"event": "stage ended", "time": 9.0, "number": 0, "status": "completed", "attempts": 2}
+        | {"key": "k", "output": "o"},
+    ]
+    again = [{"event": "stage started", "time": 10.0, "number": 0}]
+    assert fold_stages(first + again, [stage]) == fold_stages(again, [stage])
+
+
 def test_values_are_shown_as_json_or_as_repr():
     """What is recorded of a parameter can always be written as JSON."""
     assert shown({"a": [1, True, None, "x", 0.5]}) == {"a": [1, True, None, "x", 0.5]}

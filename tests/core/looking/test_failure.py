@@ -123,3 +123,6 @@ def test_a_group_of_exceptions_has_its_members():
         "before the first stage of job job",
         "full log: vcat logs job",
     ]
+    members[1]["frames"][0]["left_out"] = 1
+    said = str(exception_of({"error": error | {"count": 3}}, "job", "vcat logs job")).splitlines()
+    assert (said[8], said[11]) == ("    [1 call left out]", "  [the log has the 1 other]")

@@ -11,6 +11,7 @@ from vcat._keeping.event import FILE
 from vcat._looking import patience, settling
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import PIECE
+from vcat._looking.place import Place
 from vcat._looking.settling import settle
 from vcat.errors import BackendError
 from vcat.records import DeploymentStatus, JobRecord
@@ -166,8 +167,8 @@ def test_a_log_that_stops_in_the_middle_is_not_archived(killed, listing, memory,
     assert (row.state, row.exit_code) == ("failed", None)
     assert killed.silence == "Jobs.read: no answer within 0.05 seconds"
     assert "log/output.log" not in memory.kept
-    killed.limit_patience()
-    assert settle(listing, killed, EventFeed(killed), KILLED).exit_code == 137
+    again = Place(killed._backend, killed.archive, "id")
+    assert settle(listing, again, EventFeed(again), KILLED).exit_code == 137
     assert memory.kept["log/output.log"] == killed._backend.files["output.log"]
 
 

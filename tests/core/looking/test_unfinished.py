@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vcat._keeping.event import fold_stages
 from vcat._looking.unfinished import cut_off
 from vcat.records import DeploymentStatus, StageRecord
 
@@ -45,9 +46,13 @@ def test_an_attempt_that_was_still_to_begin_does_not_count():
     status = DeploymentStatus("lost", ended_at=20.0)
     (waited,) = cut_off([WAITING], status)
     assert (waited.attempts, waited.error) == (2, "the job was lost before attempt 3")
-    assert waited.again_at is None
-    (went_on,) = cut_off([WAITING], status._replace(ended_at=31.0))
+    assert (waited.again_at, waited.before_attempt) == (None, 3)
+    (late,) = cut_off([WAITING], status._replace(ended_at=31.0))
+    assert (late.attempts, late.before_attempt) == (2, 3)  # there was no worker for it
+    repeated = {"event": "stage repeated", "time": 30.5, "number": 0, "attempt": 3}
+    (went_on,) = cut_off(fold_stages([repeated], [WAITING]), status._replace(ended_at=31.0))
     assert (went_on.attempts, went_on.error) == (3, "the job was lost while it ran")
+    assert went_on.before_attempt is None
 
 
 def test_a_map_is_not_called():
@@ -74,7 +79,7 @@ def test_a_job_that_was_asked_to_end_does_not_know_that_it_took_too_long():
     """Who ended it does; of one that was cancelled the signal is all there is to say."""
     said = "the job was ended by signal 15 (SIGTERM)"
     cut = RUNNING._replace(status="failed", attempts=1, cut_short=True, error=said)
-    later = cut._replace(error=f"{said} before attempt 2")
+    later = cut._replace(error=f"{said} before attempt 2", before_attempt=2)
     raised = cut._replace(cut_short=False, error="ValueError: x")
     status = DeploymentStatus("timed out", reason="took longer", ended_at=20.0)
     assert [each.error for each in cut_off([cut, later, raised], status)] == [
@@ -83,6 +88,20 @@ def test_a_job_that_was_asked_to_end_does_not_know_that_it_took_too_long():
         "ValueError: x",
     ]
     assert cut_off([cut], status._replace(state="cancelled")) == [cut]
+
+
+def test_what_a_stage_waited_for_is_not_read_out_of_words():
+    """An error may be about attempts itself, and an event of an earlier version does not tell."""
+    said = "RuntimeError: stopped before attempt 7 of the server"
+    ended = {"event": "stage ended", "time": 20.0, "number": 0, "status": "failed", "attempts": 1}
+    told = ended | {"error": said, "cut_short": True}
+    (cut,) = fold_stages([told], [RUNNING])
+    (waited,) = fold_stages([told | {"before_attempt": 2}], [RUNNING])
+    status = DeploymentStatus("timed out", reason="took longer", ended_at=20.0)
+    assert [each.error for each in cut_off([cut, waited], status)] == [
+        "the job timed out while it ran: took longer",
+        "the job timed out before attempt 2: took longer",
+    ]
 
 
 def test_a_job_that_completed_has_no_stage_that_did_not():

@@ -77,6 +77,24 @@ def test_items_are_read_while_their_map_runs(job, tell):
         job.value_of("kept[1]")
 
 
+def test_stages_that_end_with_their_job_while_somebody_looks_have_ended_by_themselves(
+    job, tell, backend, monkeypatch
+):
+    """What is known of the stages is not older than what is known of the job."""
+    tell(started(0))
+
+    def end(job_id):
+        if backend.state is not FAILED:
+            backend.state = FAILED
+            tell(ended(0, key="0f"), started(1), ended(1, "failed", error="ValueError: no 3"))
+        return backend.state
+
+    monkeypatch.setattr(backend, "status", end)
+    records = job.stages()
+    assert [each.status for each in records] == ["completed", "failed", "not run"]
+    assert (records[1].error, records[1].cut_short) == ("ValueError: no 3", False)
+
+
 def test_a_list_is_read_from_its_items(job, tell):
     """They are archived one by one; its event says where they are."""
     tell(started(1), mapped(1, 3, 2), items := store(job, 3, "a"), store(job, 4, "b"))
@@ -151,8 +169,7 @@ LOADED = [started(0), mapped(0, 3, 2)]
             None,
             [*KEPT, ended(4, "cached")],
             "kept",
-            f"is running and has no value yet; {LATER}; 1 of its items have values, the first is"
-            " kept[1]",
+            f"is running and has no value yet; {LATER}; one of its items has a value, kept[1]",
         ),
         (
             None,
@@ -206,8 +223,8 @@ LOADED = [started(0), mapped(0, 3, 2)]
             FAILED,
             [*KEPT, ended(3), ended(4, "failed"), ended(1, "failed", error="1 of 2 items failed")],
             "kept",
-            f"failed and has no value: 1 of 2 items failed; {MORE}; 1 of its items have values, the"
-            " first is kept[0]",
+            f"failed and has no value: 1 of 2 items failed; {MORE}; one of its items has a value,"
+            " kept[0]",
         ),
         (
             FAILED,

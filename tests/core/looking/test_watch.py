@@ -8,7 +8,9 @@ from fractions import Fraction
 
 import pytest
 
+from vcat._looking.audience import audience_of, new_audience
 from vcat._looking.watch import Watcher, watch
+from vcat._plugins.configuration import Configuration
 from vcat.errors import BackendError, UnknownJobError
 from vcat.records import DeploymentStatus
 
@@ -150,7 +152,7 @@ def test_an_interrupted_wait_has_a_short_traceback(monkeypatch):
 
     monkeypatch.setattr("vcat._looking.watch.watch", lambda *_: draws())
     watcher = Watcher(Job())
-    watcher.cancels = True
+    watcher.audience.cancels = True
     with pytest.raises(KeyboardInterrupt) as caught:
         watcher.wait(None)
     assert [each.name for each in caught.traceback][1:] == ["wait"]
@@ -182,6 +184,18 @@ def test_who_has_waited_is_told_the_end_once(capsys):
     assert capsys.readouterr() == ("", "vcat: train completed in 1.0 s; vcat show train\n")
 
 
+def test_the_audience_of_a_job_is_that_of_its_handles():
+    """Of that job alone: not of another of its name elsewhere, nor of one after it."""
+    here, there = Configuration({}, stores="/here"), Configuration({}, stores="/there")
+    first = new_audience("train", here)
+    assert audience_of("train", here) is first
+    assert audience_of("train", there) is not first
+    assert audience_of("other", here) is not first
+    second = new_audience("train", here)
+    assert second is not first
+    assert audience_of("train", here) is second
+
+
 def test_who_has_not_waited_is_told_nothing(capsys):
     """A job that had ended before is none that anybody has waited for."""
     job = watched(Waited())
@@ -205,7 +219,7 @@ def test_who_has_waited_in_vain_is_told_the_end_later(capsys):
 def test_who_wants_to_hear_nothing_is_told_nothing(capsys, monkeypatch):
     """`VCAT_QUIET=1`, and `vcat run -q`; what has been kept quiet is not said afterwards."""
     job = watched(Waited())
-    job.watcher.quiet = True
+    job.watcher.audience.is_quiet = True
     job.watcher.wait(None)
     other = watched(Waited())
     monkeypatch.setenv("VCAT_QUIET", "1")

@@ -13,9 +13,10 @@ from vcat.errors import CommandError, GraphError
     [
         ("x", TypeError, "'x', expected a number of seconds"),
         (True, TypeError, "True, expected a number of seconds"),
-        (0, ValueError, "0; give a number of seconds above 0"),
-        (-1.5, ValueError, "-1.5; give a number of seconds above 0"),
-        (float("nan"), ValueError, "nan; give a number of seconds above 0"),
+        (0, ValueError, "0; give a number of seconds above 0, up to 1e9"),
+        (-1.5, ValueError, "-1.5; give a number of seconds above 0, up to 1e9"),
+        (float("nan"), ValueError, "nan; give a number of seconds above 0, up to 1e9"),
+        (1e300, ValueError, "1e+300; give a number of seconds above 0, up to 1e9"),
     ],
 )
 def test_what_is_no_time_for_a_command(timeout, kind, said, tmp_path):
@@ -26,13 +27,13 @@ def test_what_is_no_time_for_a_command(timeout, kind, said, tmp_path):
     assert not (tmp_path / "made").exists()
 
 
-@pytest.mark.parametrize("timeout", ["x", True, 0, -1.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("timeout", ["x", True, 0, -1.5, float("nan"), float("inf"), 10**10])
 def test_what_is_no_time_for_a_submitted_command(timeout):
     """It is refused before anything is sent."""
     with pytest.raises(GraphError) as caught:
         vcat.submit_command(["true"], timeout=timeout)
     assert str(caught.value) == (
-        f"submit_command(): timeout {timeout!r} is not a number of seconds above 0"
+        f"submit_command(): timeout {timeout!r} is not a number of seconds above 0, up to 1e9"
     )
 
 

@@ -23,6 +23,9 @@ class Witness:
     def stage_started(self, number):
         self.told.append(("started", number))
 
+    def stage_repeated(self, number, attempt):
+        self.told.append(("repeated", number, attempt))
+
     def stage_failed(self, number, attempt, error, delay=0.0):
         self.told.append(("again", number, attempt, str(error)))
 
@@ -152,8 +155,10 @@ def test_retries_repeat_a_failed_call():
         ("started", 0),
         ("metric", 0, "call", 1),
         ("again", 0, 1, "not yet 1"),
+        ("repeated", 0, 2),
         ("metric", 0, "call", 2),
         ("again", 0, 2, "not yet 2"),
+        ("repeated", 0, 3),
         ("metric", 0, "call", 3),
         ("completed", 0, 3),
     ]

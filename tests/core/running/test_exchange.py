@@ -2,11 +2,14 @@
 
 import os
 import re
+import resource
 from pathlib import Path
 
 import pytest
 
-from vcat._running.workers.exchange import pack, unpack
+from vcat._keeping.layout import Serialized
+from vcat._running.workers.batch import Answers, Batch
+from vcat._running.workers.exchange import pack, unpack, write
 from vcat.errors import FormatError
 
 
@@ -111,3 +114,33 @@ def test_a_message_whose_file_is_none_any_more_is_not_read(tmp_path):
     os.unlink(path)
     assert refused(data) == f"{path} has gone"
     assert refused(data.replace(b"\n", b"\0\n")) == f"{path}\0 has gone"
+
+
+@pytest.fixture
+def room():
+    """Let files grow no longer than what it is called with, as where a disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [LARGE, 2_000_000])
+def test_what_there_is_no_room_for_takes_none(tmp_path, room, size):
+    """The stage whose result it is fails, and the next one has the room that there was."""
+    room(50_000)
+    with pytest.raises(OSError, match="File too large"):
+        write(str(tmp_path), "result", Serialized([bytes(size)]), whole=True)
+    assert os.listdir(tmp_path) == []
+
+
+def test_half_an_answer_is_said_and_not_followed_by_another(tmp_path, room):
+    """What comes after the first half would be read as the second."""
+    file = str(tmp_path / "batch")
+    batch, answers = Batch([None, None], file, 0.0), Answers(file, str(tmp_path))
+    room(10_000)
+    answers.write(0, bytes(6_000))
+    with pytest.raises(OSError, match="File too large"):
+        answers.write(1, bytes(6_000))
+    assert list(batch.answers()) == [(None, bytes(6_000))]
+    answers.close()
+    batch.close()

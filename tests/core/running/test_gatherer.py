@@ -2,15 +2,17 @@
 
 import pytest
 
+from vcat._keeping.archive import JobArchive
 from vcat._running.record import gatherer
 from vcat._running.record.gatherer import Gatherer
 from vcat.errors import BackendError
 
 
-class Archive:
+class Archive(JobArchive):
     """Takes note of what is stored in it; may refuse."""
 
     def __init__(self):
+        super().__init__(None, "job")
         self.stored = []
         self.refusal = None
 

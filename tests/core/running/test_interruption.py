@@ -84,6 +84,25 @@ watching.obey()
 """
 
 
+TOLD_TWICE = """\
+import os, signal
+from vcat._running.process import interruption
+
+interruption.ONE_REQUEST = 0.0
+watching = interruption.Interruption(ends_when_idle=True)
+watching.watch()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+except interruption.CancelledError:
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("cleaned up", flush=True)
+watching.hold()
+os.kill(os.getpid(), signal.SIGTERM)
+print("put away", flush=True)
+watching.obey()
+"""
+
+
 @pytest.mark.parametrize(("held", "printed"), [(True, ""), (False, "cleaned up\n")])
 def test_a_worker_ends_by_the_signal_that_ends_it(held, printed):
     """Whoever runs it is told of the signal: with a task when that has ended, at once without."""
@@ -95,3 +114,12 @@ def test_a_worker_ends_by_the_signal_that_ends_it(held, printed):
         timeout=60,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGTERM, printed, "")
+
+
+def test_a_worker_that_cleans_up_is_not_interrupted_again():
+    """Its job passes the request on that the worker may have had long before, and ends it later."""
+    ended = subprocess.run(
+        [sys.executable, "-c", TOLD_TWICE], capture_output=True, text=True, check=False, timeout=60
+    )
+    said = (ended.returncode, ended.stdout, ended.stderr)
+    assert said == (-signal.SIGTERM, "cleaned up\nput away\n", "")

@@ -411,6 +411,9 @@ def test_a_failure_is_told_of_by_the_first_item_whichever_failed_first():
     mapping.complete(reused=False)
     mapping.fail(10, ValueError("early"))
     assert str(mapping.error()) == "2 of 3 items failed; first: item 0: ValueError: early"
+    only = Mapping(range(1))
+    only.fail(0, ValueError("no 0"))
+    assert str(only.error()) == "1 of 1 item failed; item 0: ValueError: no 0"
 
 
 def test_a_map_is_cached_where_all_its_items_are():

@@ -38,14 +38,17 @@ def test_what_is_printed_is_kept_in_order():
     assert (out.getvalue(), err.getvalue()) == ("one\ntwo\rthree\n", "four\n")
 
 
-def test_more_than_the_limit_is_counted():
+@pytest.mark.parametrize(
+    ("more", "said"), [("y", "1 more character was"), ("yz", "2 more characters were")]
+)
+def test_more_than_the_limit_is_counted(more, said):
     """A stage that prints without end does not fill the cache."""
     with streams(), Printed() as printed:
         print("x" * MAX_SIZE, end="")
-        print("yz", end="")
+        print(more, end="")
     assert printed.pieces() == [
         ["stdout", "x" * MAX_SIZE],
-        ["stderr", "\n[vcat: 2 more characters were printed]\n"],
+        ["stderr", f"\n[vcat: {said} printed]\n"],
     ]
 
 

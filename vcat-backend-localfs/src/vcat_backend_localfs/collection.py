@@ -185,9 +185,10 @@ def _refusal(
     """Return the error that says where what should go is still there, and why."""
     item, error = refused[0]
     folder = os.path.dirname(f"{directory.path}/{item.place}")
+    total = len(refused) + gone
     return PermissionError(
-        f"{len(refused)} of {len(refused) + gone} files that should go cannot be removed, the first"
-        f" one from {folder!r}: {error.strerror}; let this user write in the directories of"
+        f"{len(refused)} of {total} file{'s' * (total != 1)} that should go cannot be removed, the"
+        f" first one from {folder!r}: {error.strerror}; let this user write in the directories of"
         f" {directory.path!r}, or collect as a user who can"
     )
 

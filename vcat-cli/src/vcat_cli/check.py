@@ -66,11 +66,11 @@ def execute(arguments: Namespace) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
-    if code and not checked.count:
-        return code
     if arguments.json:
         print(to_json(_as_json(checked, code)))
-    else:
+    if code and not checked.count:
+        return code
+    if not arguments.json:
         for each in checked.found:
             print(_line(each))
     if not checked.count:

@@ -103,7 +103,9 @@ def execute(arguments: Namespace) -> int:
             each.complete = dict.fromkeys(_SHELLS, "_vcat_jobs")
         elif each.dest == "stage":
             each.complete = dict.fromkeys(_SHELLS, "_vcat_stages")
-    print(shtab.complete(parser, shell=arguments.shell, preamble=_PREAMBLE))
+    script = shtab.complete(parser, shell=arguments.shell, preamble=_PREAMBLE)
+    # shtab 1.13 has zsh complete only the first of several words.
+    print(script.replace('\n  "(*):', '\n  "*:'))
     return 0
 
 

@@ -66,7 +66,7 @@ def execute(arguments: Namespace) -> int:
             " can be used"
         )
     way = arguments.way or ("post-mortem" if stage.status == "failed" else "pdb")
-    return vcat.debug_stage(job.job_name, stage.id, way, compute=arguments.compute)
+    return vcat.debug_stage(job, stage.id, way, compute=arguments.compute)
 
 
 def _stage(job: Deployment, wanted: str | None) -> StageRecord:

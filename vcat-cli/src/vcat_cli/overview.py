@@ -9,7 +9,7 @@ from vcat.errors import VcatError
 from vcat_cli.problem import report
 from vcat_cli.reading import marks, read_lines
 from vcat_cli.table import Column, table_lines
-from vcat_cli.text import age, duration, escape, moment, size, terminal_width, to_json
+from vcat_cli.text import age, amount, duration, escape, moment, size, terminal_width, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ def _job_lines(shown: _Job) -> list[str]:
         if each.error is not None and each.status == "failed":
             lines += ["", f"stage {escape(each.id)}: {escape(each.error)}"]
     if more:
-        items = f"item{'s' * (more != 1)}"
-        lines += ["", f"{more} more failed {items} of maps; --json has all"]
+        lines += ["", f"{amount(more, 'more failed item')} of maps; --json has all"]
     if shown.artifacts:
         lines += ["", *_artifact_lines(shown.artifacts, wide)]
     return lines
@@ -163,9 +162,8 @@ def _item_counts(stages: list[StageRecord]) -> dict[int, str]:
             of_map[each.status] = of_map.get(each.status, 0) + 1
     said = {}
     for each_map, of_map in counts.items():
-        parts = [f"{of_map[status]} {status}" for status in _STATUSES if status in of_map]
-        total = sum(of_map.values())
-        said[each_map] = f"{total} item{'s' * (total != 1)}: {', '.join(parts)}"
+        parts = [f"{of_map[status]:,} {status}" for status in _STATUSES if status in of_map]
+        said[each_map] = f"{amount(sum(of_map.values()), 'item')}: {', '.join(parts)}"
     return said
 
 

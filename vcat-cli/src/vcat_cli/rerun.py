@@ -70,5 +70,5 @@ def _tell_what_runs(job: Deployment, params: dict[str, Any]) -> None:
     problem = _NO_FAILURE.get(state)
     if problem is not None:
         raise UsageError(f"rerun: job {job.job_name} {problem}")
-    for each in vcat.explain_rerun(job.job_name, params):
+    for each in vcat.explain_rerun(job, params):
         print(display(each.text), file=sys.stderr, flush=True)

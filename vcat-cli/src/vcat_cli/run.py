@@ -70,8 +70,8 @@ def execute(arguments: Namespace) -> int:
     jobs: list[Deployment] = []
 
     def submitted(job: Deployment) -> None:
-        job.watcher.cancels = True
-        job.watcher.quiet = arguments.quiet
+        job.watcher.audience.cancels = True
+        job.watcher.audience.is_quiet = arguments.quiet
         jobs.append(job)
         if not arguments.quiet:
             print(f"submitted {job.job_name}", file=sys.stderr, flush=True)
@@ -94,7 +94,7 @@ def execute(arguments: Namespace) -> int:
 def see_to_end(jobs: list[Deployment]) -> int:
     """Follow *jobs* until they have ended, as a script's are, and return the exit code."""
     for each in jobs:
-        each.watcher.cancels = True
+        each.watcher.audience.cancels = True
     try:
         return DONE if _follow_all(jobs) else FAILED
     except KeyboardInterrupt:

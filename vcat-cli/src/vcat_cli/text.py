@@ -168,6 +168,11 @@ def number(value: object) -> str:
     return f"{shown}.0" if shown.lstrip("-").isdigit() else shown  # a float shows as one
 
 
+def amount(count: int, noun: str) -> str:
+    """Return a number of things with what *noun* is one of: ``1 item``, ``1,200 items``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def pairs(mapping: Any) -> str:
     """Return a mapping as ``name=value`` on one line."""
     return " ".join(f"{escape(name)}={number(value)}" for name, value in mapping.items())

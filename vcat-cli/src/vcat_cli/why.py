@@ -5,7 +5,7 @@ from __future__ import annotations
 import vcat
 from vcat_cli.jobs import add_job, named_job
 from vcat_cli.problem import DONE, FAILED, say
-from vcat_cli.text import escape, moment, to_json
+from vcat_cli.text import amount, escape, moment, to_json
 from vcat_cli.usage import UsageError, advice
 
 TYPE_CHECKING = False
@@ -91,14 +91,15 @@ def lines_of(stages: list[Explanation]) -> list[str]:
         if len(group) > _MOST_ITEMS:
             if group[0] is each:
                 ids = f"{escape(each.id)} ... {escape(group[-1].id)}"
-                lines.append(f"{ids} ({len(group):,} items): {texts[each.id]}")
+                lines.append(f"{ids} ({amount(len(group), 'item')}): {texts[each.id]}")
             continue
         shown[each.item_of] = shown.get(each.item_of, 0) + 1
         if shown[each.item_of] <= _MOST_ITEMS:
             lines.append(f"{escape(each.id)}: {texts[each.id]}")
     for whole, count in shown.items():
         if count > _MOST_ITEMS:
-            lines.append(f"{escape(whole)}: {count - _MOST_ITEMS:,} more items; --json has all")
+            more = amount(count - _MOST_ITEMS, "more item")
+            lines.append(f"{escape(whole)}: {more}; --json has all")
     return lines
 
 
@@ -109,7 +110,7 @@ def describe(stage: Explanation) -> str:
         more = len(stage.reasons) - len(texts)
         return "; ".join(texts) + (f"; and {more} more" if more else "")
     if stage.items is not None:
-        return f"{stage.items:,} items: {stage.status}"
+        return f"{amount(stage.items, 'item')}: {stage.status}"
     if stage.status != "cached":
         return stage.status
     if stage.same_as is not None:

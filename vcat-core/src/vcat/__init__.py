@@ -220,13 +220,16 @@ def run_command(argv: Sequence[str], timeout: float | None = None) -> int:
     return run_command(argv, timeout)
 
 
-def explain_rerun(name: str, params: Mapping[str, Any] | None = None) -> list[StageForecast]:
+def explain_rerun(
+    name: str | Deployment, params: Mapping[str, Any] | None = None
+) -> list[StageForecast]:
     """Return for each stage of a job what would become of it if the job were submitted again.
 
     The records of the job are read and the cache is asked; nothing else happens.
 
     Args:
-        name: The name of the job, or the beginning of it where that is unique.
+        name: The name of the job, or the beginning of it where that is unique, or what
+            :func:`get_job` has returned.
         params: What :func:`rerun_job` would be given.
 
     Raises:
@@ -235,7 +238,7 @@ def explain_rerun(name: str, params: Mapping[str, Any] | None = None) -> list[St
     """
     from vcat._looking.forecast import forecast
 
-    return forecast(name, params or {})
+    return forecast(get_job(name) if isinstance(name, str) else name, params or {})
 
 
 def check_script(
@@ -286,14 +289,17 @@ def explain_job(name: str) -> JobExplanation:
     return explain_job(name)
 
 
-def debug_stage(job_name: str, stage: str, way: str = "pdb", *, compute: bool = False) -> int:
+def debug_stage(
+    job_name: str | Deployment, stage: str, way: str = "pdb", *, compute: bool = False
+) -> int:
     """Call the function of a stage again with the inputs it had, in a fresh process.
 
     The process has this one's terminal, the code of the job's archived source, and what the archive
     and the cache have kept. Nothing is written to either.
 
     Args:
-        job_name: The name of the job, or the beginning of it where that is unique.
+        job_name: The name of the job, or the beginning of it where that is unique, or what
+            :func:`get_job` has returned.
         stage: The id of the stage.
         way: ``pdb`` stops at the first line of the function, ``post-mortem`` where it raises,
             ``shell`` opens an interactive one, ``run`` calls it and prints what it returns.
@@ -309,7 +315,8 @@ def debug_stage(job_name: str, stage: str, way: str = "pdb", *, compute: bool = 
     """
     from vcat._shipping.debugging import debug_stage
 
-    return debug_stage(get_job(job_name), stage, way, compute=compute)
+    job = get_job(job_name) if isinstance(job_name, str) else job_name
+    return debug_stage(job, stage, way, compute=compute)
 
 
 def collect_cache(

@@ -114,8 +114,11 @@ class StageRecord(NamedTuple):
         items: How many items a map has, as far as that is known; ``None`` for other stages. Each
             has a record of its own.
         item_of: The number of the map that it is an item of.
-        again_at: While it waits to be called again after a call that failed, when that will be.
+        again_at: While it waits to be called again after a call that failed, when that will be, or
+            from when on there was no room for it.
         cut_short: Whether it is ``failed`` because its job ended before it did.
+        before_attempt: Which call of the function was still to begin when the job ended; ``None``
+            where one was being made.
     """
 
     id: str
@@ -135,6 +138,7 @@ class StageRecord(NamedTuple):
     item_of: int | None = None
     again_at: float | None = None
     cut_short: bool = False
+    before_attempt: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
@@ -253,6 +257,7 @@ _EXPECTED = {
     "cut_short": _BOOLEAN,
     **dict.fromkeys(("exit_code", "stages_done", "stages_cached"), "a whole number"),
     **dict.fromkeys(("stages", "number", "attempts", "line", "items", "item_of"), "a whole number"),
+    "before_attempt": "a whole number",
     **dict.fromkeys(("parameters", "metrics", "tags"), "an object"),
 }
 

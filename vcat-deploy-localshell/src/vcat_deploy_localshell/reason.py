@@ -47,10 +47,14 @@ def forced(grace: float, number: int = _signal.SIGTERM) -> str:
     """Return the reason of a job that had to be killed, where it was asked to end by a signal."""
     if not grace:
         return f"killed by {signalled(_signal.SIGKILL)}"
-    seconds = f"{grace:g} second{'s' * (grace != 1)}"
-    return f"did not end within {seconds} of {_NAMES[number]} and was killed"
+    return f"did not end within {spelt(grace)} of {_NAMES[number]} and was killed"
 
 
 def overdue(seconds: float) -> str:
     """Return the reason of a job that took too long."""
-    return f"took longer than its timeout of {seconds:g} second{'s' * (seconds != 1)}"
+    return f"took longer than its timeout of {spelt(seconds)}"
+
+
+def spelt(seconds: float) -> str:
+    """Return a number of seconds in words."""
+    return f"{seconds:g} second{'s' * (seconds != 1)}"

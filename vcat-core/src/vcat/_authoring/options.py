@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vcat._authoring.duration import is_duration
 from vcat.errors import GraphError
 
 TYPE_CHECKING = False
@@ -68,12 +69,14 @@ class StageOptions:
             )
         if type(retries) is not int or retries < 0:
             raise GraphError(f"stage(retries={retries!r}): retries is a number of calls, 0 or more")
-        if type(retry_delay) not in _NUMBERS or not 0 <= retry_delay < float("inf"):
+        if type(retry_delay) not in _NUMBERS or not (retry_delay == 0 or is_duration(retry_delay)):
             raise GraphError(
-                f"stage(retry_delay={retry_delay!r}): retry_delay is in seconds, 0 or more"
+                f"stage(retry_delay={retry_delay!r}): retry_delay is in seconds, 0 to 1e9"
             )
-        if timeout is not None and (type(timeout) not in _NUMBERS or not timeout > 0):
-            raise GraphError(f"stage(timeout={timeout!r}): timeout is in seconds, more than 0")
+        if timeout is not None and (type(timeout) not in _NUMBERS or not is_duration(timeout)):
+            raise GraphError(
+                f"stage(timeout={timeout!r}): timeout is in seconds, more than 0 and up to 1e9"
+            )
         if seed is not None and (type(seed) is not int or not 0 <= seed < 1 << 64):
             raise GraphError(f"stage(seed={seed!r}): seed is a whole number from 0 below 2**64")
         if version is not None and type(version) not in (str, *_NUMBERS):

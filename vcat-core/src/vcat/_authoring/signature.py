@@ -141,7 +141,8 @@ def _explain(
         if near:
             problem += f", did you mean {near[0]!r}?"
     elif len(args) > len(positional) and not takes_more:
-        problem = f"{len(args)} positional arguments given, it takes {len(positional)}"
+        arguments = f"{len(args)} positional argument{'s' * (len(args) != 1)}"
+        problem = f"{arguments} given, it takes {len(positional)}"
     else:
         twice = [each for each in positional[: len(args)] if each in kwargs]
         missing = [

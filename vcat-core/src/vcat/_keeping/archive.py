@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from vcat._keeping.codec import loads
@@ -109,6 +110,21 @@ class JobArchive:
     def store_log_parts(self, name: str, parts: Iterable[bytes]) -> None:
         """Keep a log, its *parts* joined in memory only where they have to be."""
         self._store_parts("stage_log", name, parts)
+
+    def store_large_log(self, number: int, parts: Iterator[bytes]) -> bytes | None:
+        """Keep the log of a stage if it is large, else return it to be kept with others.
+
+        Args:
+            number: The stage.
+            parts: What is in it, piece by piece.
+        """
+        begun = b""
+        for each in parts:
+            begun += each
+            if len(begun) > SMALL_LOG:
+                self.store_log_parts(log_name(number), chain((begun,), parts))
+                return None
+        return begun
 
     def add_stage_logs(self, logs: Mapping[int, bytes]) -> None:
         """Keep small logs of stages: one for itself, several with those of their neighbours.

@@ -157,11 +157,14 @@ def fold_stages(
         if not isinstance(number, int) or not 0 <= number < len(records):
             continue
         if kind == "stage started":
-            records[number] = records[number]._replace(status="running", started_at=each["time"])
+            # Once more where its result was lost: nothing counts of the first time.
+            records[number] = records[number]._replace(started_at=each["time"], **_RUNNING)
         elif kind == "stage failed" and isinstance(each.get("attempt"), int):
             delay = each.get("delay")
             again_at = each["time"] + delay if isinstance(delay, int | float) else None
             records[number] = records[number]._replace(attempts=each["attempt"], again_at=again_at)
+        elif kind == "stage repeated":
+            records[number] = records[number]._replace(again_at=None)
         elif kind == "stage ended":
             changes = {name: each[name] for name in _ENDED if name in each}
             started = records[number].started_at
@@ -185,7 +188,23 @@ def single(records: Iterable[StageRecord]) -> list[StageRecord]:
     return [each for each in known if each.number not in maps]
 
 
-_ENDED = ("status", "key", "output", "attempts", "error", "computed_by", "cut_short")
+_ENDED = (
+    "status",
+    "key",
+    "output",
+    "attempts",
+    "error",
+    "computed_by",
+    "cut_short",
+    "before_attempt",
+)
+
+_RUNNING: dict[str, Any] = {
+    **{name: StageRecord._field_defaults.get(name) for name in _ENDED},
+    "status": "running",
+    "ended_at": None,
+    "again_at": None,
+}
 
 
 def _add_items(records: list[StageRecord], number: int, first: Any, count: Any) -> None:

@@ -12,6 +12,7 @@ from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_metrics, fold_reports, fold_stages
 from vcat._keeping.guard import call
 from vcat._looking.artifact import artifacts_in, read_artifact
+from vcat._looking.audience import Audience, new_audience
 from vcat._looking.failure import LINES, exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import JobFile, log_of, single_lines, whole_lines
@@ -38,6 +39,7 @@ def opened(submission: Any) -> Deployment:
         submission.job_name,
         deployment_id=submission.deployment_id,
         graph=submission.graph,
+        audience=new_audience(submission.job_name, submission.configuration),
     )
 
 
@@ -62,6 +64,7 @@ class Deployment:
         *,
         deployment_id: str | None = None,
         graph: Any = None,
+        audience: Audience | None = None,
     ) -> None:
         self.job_name = job_name
         self.configuration = configuration
@@ -72,7 +75,7 @@ class Deployment:
         self._graph = graph
         self._ended: DeploymentStatus | None = None
         self._settled: JobRecord | None = None
-        self.watcher = Watcher(self)
+        self.watcher = Watcher(self, audience)
 
     def __repr__(self) -> str:
         return f"<deployment of job {self.job_name!r}>"
@@ -229,8 +232,8 @@ class Deployment:
         ``status`` is ``completed``, ``cached``, ``failed`` or ``not run``, or ``running`` while the
         job does.
         """
-        records = fold_stages(self.feed.read(), stage_records(self.definition()))
-        return cut_off(records, self.status())
+        status = self.status()  # first, so that of a job that has ended all is known
+        return cut_off(fold_stages(self.feed.read(), stage_records(self.definition())), status)
 
     def value_of(self, stage: Stage | str) -> Any:
         """Return the value of a persisted stage, of an item of a persisted map, or of the last.

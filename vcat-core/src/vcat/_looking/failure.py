@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.amount import say_count
 from vcat._looking.ending import say_end
 from vcat._looking.overtime import DID_NOT_END
 from vcat.errors import RemoteException
@@ -84,7 +85,7 @@ def _lines_of(error: dict[str, Any]) -> list[str]:
         lines.append(f"  {number} of {count}: {each['first_line']}")
         lines += [f"  {line}" for line in _lines_of(each)]
     if members and count > len(members):
-        lines.append(f"  [the log has the {count - len(members)} others]")
+        lines.append(f"  [the log has the {say_count(count - len(members), 'other')}]")
     cause = error.get("cause")
     if isinstance(cause, dict):
         what = "while handling" if cause.get("is_context") else "caused by"
@@ -96,7 +97,7 @@ def _frame_lines(frames: Iterable[dict[str, Any]]) -> list[str]:
     lines = []
     for each in frames:
         if each.get("left_out"):
-            lines.append(f"  [{each['left_out']} calls left out]")
+            lines.append(f"  [{say_count(each['left_out'], 'call')} left out]")
         function = f" in {each['function']}" if each["function"] else ""
         times = f" ({each['times']} times)" if each.get("times") else ""
         lines.append(f"  {each['file']}:{each['line']}{function}{times}")

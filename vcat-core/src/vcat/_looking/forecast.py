@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vcat._keeping.amount import say_count
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import ask
 from vcat._looking.ending import say_end
-from vcat._looking.jobs import find
 from vcat._looking.patience import Patience
 from vcat._plugins.configuration import Configuration, load
 from vcat.errors import UnknownJobError, VcatError
 from vcat.records import StageRecord
+
+if TYPE_CHECKING:
+    from vcat._looking.deployment import Deployment
 
 #: What becomes of items of a map, as it is said of how many of them.
 _OF_ITEMS = {
@@ -53,8 +56,7 @@ class StageForecast(NamedTuple):
                 for each, said in _OF_ITEMS.items()
                 if (count := self.items.get(each))
             ]
-            count = sum(self.items.values())
-            items = f"{count:,} item{'s' * (count != 1)}"
+            items = say_count(sum(self.items.values()), "item")
             return f"{self.id}: {items}: {', '.join(parts)}{because}"
         return f"{self.id}: {_SAID[self.outcome]}{because}"
 
@@ -66,9 +68,8 @@ _SAID = {
 }
 
 
-def forecast(name: str, given: Mapping[str, Any]) -> list[StageForecast]:
+def forecast(job: Deployment, given: Mapping[str, Any]) -> list[StageForecast]:
     """Return the forecast of each stage of a job but those that only take an item of a result."""
-    job = find(name)
     configuration = load(os.getcwd())
     document = JobArchive(configuration.archives, job.job_name).fetch_document("definition")
     if document is None:

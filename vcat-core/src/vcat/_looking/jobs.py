@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from vcat._keeping.guard import call, iterate
+from vcat._looking.audience import audience_of
 from vcat._looking.deployment import Deployment
 from vcat._looking.patience import Patience
 from vcat._plugins.configuration import load
@@ -55,7 +56,7 @@ def find(name: str) -> Deployment:
         if len(matching) != 1:
             raise UnknownJobError(_not_found(name, matching, configuration))
         name = matching[0]
-    return Deployment(configuration, name)
+    return Deployment(configuration, name, audience=audience_of(name, configuration))
 
 
 def _not_found(name: str, matching: list[str], configuration: Configuration) -> str:

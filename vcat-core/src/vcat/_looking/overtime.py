@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.amount import say_seconds
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_stages
 from vcat.errors import VcatError
@@ -54,8 +55,10 @@ def explain_overtime(
         timeout = definition["stages"][of].get("options", {}).get("timeout")
         if record.status != "running" or record.started_at is None or timeout is None:
             continue
+        if record.again_at is not None:  # it waits, and has no time to take too long
+            continue
         if status.ended_at - _began(record.number, record.started_at, events) > timeout:
-            seconds = f"{timeout:g} second{'s' * (timeout != 1)}"
+            seconds = say_seconds(timeout)
             return status._replace(
                 reason=f"stage {record.id} {DID_NOT_END} {seconds} was over: {status.reason}"
             )
@@ -65,6 +68,6 @@ def explain_overtime(
 def _began(number: int, began: float, events: list[dict[str, Any]]) -> float:
     """Return when the last attempt at a stage began."""
     for each in events:
-        if each["event"] == "stage failed" and each.get("number") == number:
-            began = each["time"] + each.get("delay", 0.0)
+        if each["event"] == "stage repeated" and each.get("number") == number:
+            began = each["time"]
     return began

@@ -34,11 +34,12 @@ class Place:
         """Wait for no answer of the deployment longer than who only looks does.
 
         From then on whatever asks it may raise :class:`~vcat._looking.patience.NoAnswerError`.
+        Where it was limited before, that remains: who has waited in vain does not wait once more.
 
         Args:
             patience: That of jobs looked at together; one of its own if not given.
         """
-        self._patience = patience or Patience()
+        self._patience = self._patience or patience or Patience()
 
     @property
     def silence(self) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vcat._keeping.amount import say_count
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_stages, single
 from vcat._looking.ending import say_end
@@ -156,11 +157,11 @@ def _tried(record: StageRecord, now: float) -> str:
 
 def describe(progress: Progress, width: int | None = None) -> str:
     """Return the progress as one line, of which what is done and left is within *width*."""
-    parts = [f"{progress.done} of {_stages(progress.total)} done"]
+    parts = [f"{progress.done:,} of {say_count(progress.total, 'stage')} done"]
     if progress.cached:
-        parts.append(f"{progress.cached} cached")
+        parts.append(f"{progress.cached:,} cached")
     if progress.failed:
-        parts.append(f"{progress.failed} failed")
+        parts.append(f"{progress.failed:,} failed")
     parts.append(spell(progress.elapsed))
     if progress.left is not None and progress.left >= 1:
         parts.append(f"about {spell(progress.left)} left")
@@ -196,7 +197,9 @@ def summarize(job_name: str, status: DeploymentStatus, counts: Tally | None) -> 
     if status.started_at is not None and status.ended_at is not None:
         word = "in" if status.state == "completed" else "after"
         took = f" {word} {spell(max(0.0, status.ended_at - status.started_at))}"
-    stages = "" if counts is None else f", {counts.cached} of {_stages(counts.total)} cached"
+    stages = ""
+    if counts is not None:
+        stages = f", {counts.cached:,} of {say_count(counts.total, 'stage')} cached"
     said = f"{job_name} {say_end(status.state)}{took}{stages}"
     record = f"; vcat show {job_name}"
     if not status.reason:
@@ -206,7 +209,3 @@ def summarize(job_name: str, status: DeploymentStatus, counts: Tally | None) -> 
     if len(reason) > room:
         reason = f"{reason[: room - 3]}..."
     return f"{said}: {reason}{record}"
-
-
-def _stages(total: int) -> str:
-    return f"{total} stage{'s' * (total != 1)}"

@@ -156,19 +156,26 @@ def _archive_logs(place: Place, numbers: Iterable[int]) -> None:
     """Archive the logs of stages that the job did not archive, as it would have done."""
     kept, held, size = place.archive.logged_stages(), dict[int, bytes](), 0
     for number in numbers:
-        name = log_name(number)
-        begun = None if number in kept else place.read(name, 0, SMALL_LOG + 1)
-        if not begun:
+        small = None
+        if number not in kept:
+            small = place.archive.store_large_log(number, _log(place, log_name(number)))
+        if not small:
             continue
-        if len(begun) > SMALL_LOG:
-            place.archive.store_log_parts(name, _parts(place, name))
-            continue
-        held[number] = begun
-        size += len(begun)
+        held[number] = small
+        size += len(small)
         if size > _MOST:
             place.archive.add_stage_logs(held)
             held, size = {}, 0
     place.archive.add_stage_logs(held)
+
+
+def _log(place: Place, name: str) -> Iterator[bytes]:
+    """Yield what is archived of a log; of a small one with a single question."""
+    begun = place.read(name, 0, SMALL_LOG + 1)
+    if begun and len(begun) <= SMALL_LOG:
+        yield begun
+    elif begun:
+        yield from _parts(place, name)
 
 
 def _parts(place: Place, name: str) -> Iterator[bytes]:

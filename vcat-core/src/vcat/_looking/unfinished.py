@@ -13,27 +13,21 @@ def cut_off(records: list[StageRecord], status: DeploymentStatus) -> list[StageR
     return [
         _cut(each, status)
         if each.status == "running"
-        else _overdue(each, status)
+        # What it wrote down is that it was asked to end: it was not told what for.
+        else each._replace(error=_said(status, each.before_attempt))
         if each.cut_short and status.state == "timed out"
         else each
         for each in records
     ]
 
 
-def _overdue(record: StageRecord, status: DeploymentStatus) -> StageRecord:
-    """Return what a job wrote down that was asked to end, and not told what for."""
-    _, before, attempt = (record.error or "").partition(" before attempt ")
-    when = f"before attempt {attempt}" if before else "while it ran"
-    return record._replace(error=_said(status, when))
-
-
 def _cut(record: StageRecord, status: DeploymentStatus) -> StageRecord:
     if status.state == "completed":  # only the event is missing: the disk was full
         return record._replace(status="completed", again_at=None)
-    ended_at, again_at, attempts = status.ended_at, record.again_at, record.attempts
-    when = "while it ran"
-    if again_at is not None and ended_at is not None and ended_at < again_at:
-        when = f"before attempt {attempts + 1}"
+    ended_at, attempts = status.ended_at, record.attempts
+    before_attempt = None
+    if record.again_at is not None:
+        before_attempt = attempts + 1
     elif record.items is None:
         attempts += 1
     return record._replace(
@@ -42,10 +36,12 @@ def _cut(record: StageRecord, status: DeploymentStatus) -> StageRecord:
         attempts=attempts,
         again_at=None,
         cut_short=True,
-        error=_said(status, when),
+        before_attempt=before_attempt,
+        error=_said(status, before_attempt),
     )
 
 
-def _said(status: DeploymentStatus, when: str) -> str:
+def _said(status: DeploymentStatus, before_attempt: int | None) -> str:
+    when = "while it ran" if before_attempt is None else f"before attempt {before_attempt}"
     reason = f": {status.reason}" if status.reason else ""
     return f"the job {say_end(status.state)} {when}{reason}"

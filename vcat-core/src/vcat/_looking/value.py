@@ -139,4 +139,6 @@ class _Absence:
         if record.items is None or not self._persists:
             return ""
         of = [e.id for e in self._records if e.item_of == record.number and e.status in _WELL]
+        if len(of) == 1:
+            return f"; one of its items has a value, {of[0]}"
         return f"; {len(of):,} of its items have values, the first is {of[0]}" if of else ""

@@ -7,6 +7,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.amount import say_seconds
+from vcat._looking.audience import Audience
 from vcat._looking.log import LOG, POLL, JobFile, whole_lines
 from vcat._looking.patience import Answer
 from vcat._looking.settling import tally
@@ -33,23 +35,20 @@ class Watcher:
 
     Args:
         job: The job.
+        audience: Who is told of it; nobody else has a handle of the job if not given.
 
     Attributes:
-        quiet: Whether nothing is shown.
-        cancels: Whether whoever runs the script cancels the job on Ctrl-C, so that nobody must say
-            that it goes on.
+        audience: Who is told of it.
         is_awaited: Whether somebody has waited for the end of the job, who is to be told of it.
     """
 
-    def __init__(self, job: Deployment) -> None:
-        self.quiet = False
-        self.cancels = False
+    def __init__(self, job: Deployment, audience: Audience | None = None) -> None:
+        self.audience = audience or Audience()
         self.is_awaited = False
         self._job = job
         self._screen: Screen | None = None
         self._lines: Iterator[str | None] | None = None
         self._read: tuple[JobRecord, dict[str, Any], Durations] | None = None
-        self._said_end = False
 
     @property
     def follows(self) -> bool:
@@ -68,7 +67,7 @@ class Watcher:
         if show is not None and self._lines is None:
             self._lines = whole_lines(JobFile(job.place, LOG).arriving(0, job.has_ended))
         if self._screen is None:  # the next wait goes on where this one has stopped
-            self._screen = open_screen(quiet=self.quiet)
+            self._screen = open_screen(quiet=self.audience.is_quiet)
         deadline = None if seconds is None else time.monotonic() + seconds
         try:
             if show is not None:
@@ -76,28 +75,33 @@ class Watcher:
             else:
                 ended = job.has_ended() or watch(job, self._screen, deadline)
         except KeyboardInterrupt as error:
-            if not self.cancels:
+            if not self.audience.cancels:
                 tell(
                     f"job {job.job_name} goes on; `vcat logs -f {job.job_name}` follows it,"
                     f" `vcat cancel {job.job_name}` ends it"
                 )
             # Where exactly it was waited, and what was being drawn, says nothing to anybody.
             raise error.with_traceback(None) from None
-        if not ended and (state := job.status().state) not in TERMINAL_STATES:
-            raise TimeoutError(
-                f"job {job.job_name} is {state} after {seconds:g} second{'s' * (seconds != 1)};"
-                " it goes on"
-            )
+        # Only who waits for so long and no longer can have waited in vain.
+        if seconds is not None and not ended:
+            state = job.status().state
+            if state not in TERMINAL_STATES:
+                raise TimeoutError(
+                    f"job {job.job_name} is {state} after {say_seconds(seconds)}; it goes on"
+                )
         if self.is_awaited and show is None:
             self.say_end()
 
     def say_end(self) -> None:
-        """Say on standard error how the job has ended and where its record is, once."""
+        """Say on standard error how the job has ended and where its record is, once.
+
+        Where another handle of the job has said it in this process, nothing is said.
+        """
         from vcat._looking.screen import is_quiet, tell
 
-        if not self._said_end:
-            self._said_end = True
-            if not is_quiet(self.quiet):
+        if not self.audience.knows_end:
+            self.audience.knows_end = True
+            if not is_quiet(self.audience.is_quiet):
                 tell(self.summary())
 
     def summary(self) -> str:

@@ -92,6 +92,13 @@ class _Workers:
             if doing is not None:
                 doing.kill()
 
+    def interrupt(self, future: Future[bytes]) -> None:
+        """Send SIGTERM to the process that has the task, if it still has."""
+        with self._lock:
+            doing = self._busy.get(future)
+            if doing is not None:
+                doing.interrupt()
+
     def close(self) -> None:
         """Kill all workers and wait until they are no more, but for what nothing ends."""
         with self._lock:
@@ -148,12 +155,21 @@ class _Worker:
             told = (__name__, _begin.__name__, beginning)
             self.pool = Pool(1, self._context, compiled.begin, told)
 
+    def interrupt(self) -> None:
+        """Ask the process to end, alone: it ends what it has started."""
+        if (pid := self._pid()) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
     def kill(self) -> None:
         """End the process with all it has started."""
+        if (pid := self._pid()) is not None:
+            _kill_tree(pid)
+
+    def _pid(self) -> int | None:
+        """Return the number of the process; that of one that has ended may be another's by now."""
         process = self._context.process
-        # The number of one that has ended may be another's by now.
-        if process is not None and process.pid is not None and process.exitcode is None:
-            _kill_tree(process.pid)
+        return None if process is None or process.exitcode is not None else process.pid
 
     def has_ended(self, seconds: float) -> bool:
         """Return whether there is no process (any more), within some seconds."""

@@ -240,6 +240,8 @@ class Engine(MapSteps, RecoverySteps):
                     self._values.distrust(number)
                     self._load(self._graph.upstream[number])  # as they were, not as it left them
                     time.sleep(options.retry_delay)
+                    if self._observer is not None:
+                        self._observer.stage_repeated(number, attempts + 1)
                     continue
                 raise self._failed(number, stage, error, attempts, filing) from error
             finally:

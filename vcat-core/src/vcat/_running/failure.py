@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.amount import say_count
 from vcat._running.frame import describe_frames, is_called, named_frames, shown
 from vcat._running.process.interruption import CancelledError
 from vcat.errors import CommandError, VcatError
@@ -159,7 +160,7 @@ def traceback_of(error: BaseException, longest: int | None = None) -> str:
         text = f"{first_line(error)}\n"
     if longest is not None and len(text) > longest:
         half = longest // 2
-        left_out = f"\n[vcat: {len(text) - 2 * half} characters left out]\n"
+        left_out = f"\n[vcat: {say_count(len(text) - 2 * half, 'character')} left out]\n"
         text = text[:half] + left_out + text[-half:]
     return text
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.stage import Stage
+from vcat._keeping.amount import say_count
 from vcat._keeping.digest import digest_parts
 from vcat._running.failure import first_line
 from vcat._running.holding import Held
@@ -104,7 +105,7 @@ class Mapping:
             missing: How many of its items did not run.
             culprit: What failed, so that the first of these did not.
         """
-        count = f"of {len(self.items):,} items"
+        count = f"of {say_count(len(self.items), 'item')}"
         if self._first is None:
             which = "the first because" if missing > 1 else "because"
             return ItemsError(f"{missing:,} {count} did not run, {which} {culprit} failed")

@@ -57,6 +57,9 @@ class StageObserver(Protocol):
     ) -> None:
         """A call of the function raised; it will be called again after *delay* seconds."""
 
+    def stage_repeated(self, number: int, attempt: int) -> None:
+        """It is called again, which may be later than that."""
+
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """The stage is ``completed``, ``cached`` or ``failed``."""
 

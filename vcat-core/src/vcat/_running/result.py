@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.stage import Stage
+from vcat._keeping.amount import say_count
 from vcat._keeping.codec import check_readable, serialize
 from vcat._running.holding import UNCHANGING
 from vcat.errors import GraphError, VcatError
@@ -50,7 +51,7 @@ def check_result(value: Any, stage: Stage) -> Any:
             " has no length; return a tuple"
         ) from None
     if count != outputs:
-        values = f"{count} value{'s' * (count != 1)}"
+        values = say_count(count, "value")
         raise GraphError(f"{stage.label} declares outputs={outputs} and returned {values}")
     return value
 

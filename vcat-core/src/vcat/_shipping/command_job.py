@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from shutil import which
 from typing import TYPE_CHECKING, Any
 
 from vcat import run_command, stage
+from vcat._authoring.duration import is_duration
 from vcat._authoring.graph import Graph
 from vcat._keeping.command import show_command
 from vcat._keeping.guard import call
@@ -58,10 +58,9 @@ def _checked(argv: Sequence[str], timeout: float | None) -> list[str]:
                 f"submit_command(): {each!r} cannot be a word of a command; give texts without a"
                 " NUL"
             )
-    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-    if timeout is not None and not (is_number and timeout > 0 and math.isfinite(timeout)):
+    if timeout is not None and not is_duration(timeout):
         raise GraphError(
-            f"submit_command(): timeout {timeout!r} is not a number of seconds above 0"
+            f"submit_command(): timeout {timeout!r} is not a number of seconds above 0, up to 1e9"
         )
     return words
 

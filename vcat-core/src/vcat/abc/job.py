@@ -188,6 +188,17 @@ class Workers(Protocol):
         """End all workers, whatever they are doing."""
 
 
+@runtime_checkable
+class SupportsInterrupt(Protocol):
+    """What workers can do whose processes take signals: end with a chance to clean up."""
+
+    def interrupt(self, future: Future[bytes]) -> None:
+        """Send SIGTERM to the process that has the task, which may have got it from others, too.
+
+        Called when the job is asked to end, which soon closes the workers whatever they are doing.
+        """
+
+
 class ExecutorBackend(ABC):
     """Decide in which processes the bodies of stages run inside the job."""
 

@@ -10,6 +10,7 @@ from threading import get_ident, main_thread
 from typing import TYPE_CHECKING, Any
 
 import vcat
+from vcat._authoring.duration import is_duration
 from vcat._keeping.command import show_command
 from vcat._running.record.log import flush_streams
 from vcat.errors import CommandError
@@ -55,8 +56,10 @@ def run_command(argv: Sequence[str], timeout: float | None) -> int:
 def _check(timeout: object) -> None:
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         raise TypeError(f"run_command(): timeout is {timeout!r}, expected a number of seconds")
-    if not timeout > 0:
-        raise ValueError(f"run_command(): timeout is {timeout!r}; give a number of seconds above 0")
+    if not is_duration(timeout):
+        raise ValueError(
+            f"run_command(): timeout is {timeout!r}; give a number of seconds above 0, up to 1e9"
+        )
 
 
 def _start(words: list[str], argv: Sequence[str], environment: dict[str, str]) -> Popen[bytes]:

@@ -109,14 +109,16 @@ class Interruption:
         if _is_forking(frame):
             start_new_thread(_send_again, (number,))  # what is raised there is lost
             return
-        if self._held and self._ends_when_idle:
+        if self._held and self._ends_when_idle and self.number is None:
             self._end(number)
         now = time.monotonic()
         if self.number is None:
             self.number, self._at = number, now
             if not self._held:
                 raise CancelledError(self.reason)
-        elif now - self._at >= ONE_REQUEST:
+        # A worker is told by its job as well, which may have been busy when both were told. Whoever
+        # asks again ends the job at once, and the worker with it.
+        elif not self._ends_when_idle and now - self._at >= ONE_REQUEST:
             self._end(number)
 
     def _end(self, number: int) -> NoReturn:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import IO
 
+from vcat._keeping.amount import say_seconds
 from vcat.abc import unobserved
 
 #: So many seconds after its time a process is ended whose call has not ended.
@@ -101,7 +102,7 @@ def limited(seconds: float, *, ends_process: bool = False, stacks: str = "") -> 
 
 def said_of(seconds: float) -> str:
     """Return what a call is said to have done that took longer than it may."""
-    return f"timed out after {seconds:g} second{'s' * (seconds != 1)}"
+    return f"timed out after {say_seconds(seconds)}"
 
 
 def _end_at(end: float | None) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from vcat._keeping.archive import SMALL_LOG, log_name
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
@@ -47,17 +45,15 @@ class Gatherer:
             number: The stage.
             parts: What is in it, piece by piece.
         """
-        begun = b""
-        for each in parts:
-            begun += each
-            if len(begun) > SMALL_LOG:
-                try:
-                    self._archive.store_log_parts(log_name(number), chain((begun,), parts))
-                except VcatError as error:
-                    self._lose(f"stage {number}", error)
-                return
-        self._held[number] = begun
-        self._size += len(begun)
+        try:
+            small = self._archive.store_large_log(number, parts)
+        except VcatError as error:
+            self._lose(f"stage {number}", error)
+            return
+        if small is None:
+            return
+        self._held[number] = small
+        self._size += len(small)
         if self._size > _MOST or time.monotonic() >= self._due:
             self.store()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import sys
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +65,9 @@ class Journal:
         self._stage_done = stage_done
         self._started: dict[int, float] = {}
         self._errors: dict[int, list[str]] = {}
-        # How many calls have failed, and when the next one begins.
-        self._repeated: dict[int, tuple[int, float]] = {}
+        # How many calls have failed, and which stages wait for the next one.
+        self._attempts: dict[int, int] = {}
+        self._waiting: set[int] = set()
         self._maps: set[int] = set()
         self._lists: dict[int, range] = {}
 
@@ -79,6 +79,8 @@ class Journal:
     def stage_started(self, number: int) -> None:
         """Write down that a stage was reached."""
         self._started[number] = self._log.append("stage started", number=number)
+        self._attempts.pop(number, None)
+        self._waiting.discard(number)
         if self._workplace is not None:
             self._workplace.begin(number)
 
@@ -94,7 +96,8 @@ class Journal:
         said = first_line(error)
         fields = {"number": number, "attempt": attempt, "error": said, "delay": delay}
         self._log.append("stage failed", **fields)
-        self._repeated[number] = attempt, time.monotonic() + delay
+        self._attempts[number] = attempt
+        self._waiting.add(number)
         self._errors.setdefault(number, []).append(said)
         text = f"vcat: {self.label(number)}: attempt {attempt} failed: {said}; again"
         text += f" in {delay:g} s\n" if delay else "\n"
@@ -102,6 +105,11 @@ class Journal:
         if self._logs is not None:
             self._logs.add(number, text)
             self._logs.repeat(number, attempt + 1)
+
+    def stage_repeated(self, number: int, attempt: int) -> None:
+        """Write down that a call begins that follows one that has failed."""
+        self._log.append("stage repeated", number=number, attempt=attempt)
+        self._waiting.discard(number)
 
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """Write down what became of a stage."""
@@ -140,14 +148,15 @@ class Journal:
         left = list(self._started)
         for number in left:
             self._keep_log(number)
-            attempts, begins = self._repeated.get(number, (0, 0.0))
+            attempts = self._attempts.get(number, 0)
+            fields: dict[str, Any] = {"status": "failed", "cut_short": True}
             said = reason
-            if begins > time.monotonic():
+            if number in self._waiting:
+                fields["before_attempt"] = attempts + 1
                 said = f"{reason} before attempt {attempts + 1}"
             elif number not in self._maps:
                 attempts += 1
-            fields: dict[str, Any] = {"status": "failed", "attempts": attempts, "error": said}
-            fields["cut_short"] = True
+            fields |= {"attempts": attempts, "error": said}
             ended = self._log.append("stage ended", number=number, **fields)
             self.details[number] = fields | {
                 "started_at": self._started.pop(number),

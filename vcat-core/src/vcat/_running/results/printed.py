@@ -13,6 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from vcat._keeping.amount import say_count
 from vcat._running.stream import Front
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ class Printed:
     def pieces(self) -> list[list[str]]:
         """Return what was printed in order: streams and texts, neighbours of one stream joined."""
         self._join()
-        left_out = f"\n[vcat: {self._left_out} more characters were printed]\n"
+        were = "was" if self._left_out == 1 else "were"
+        more = say_count(self._left_out, "more character")
+        left_out = f"\n[vcat: {more} {were} printed]\n"
         told = [(STDERR, left_out)] if self._left_out else []
         return [[stream, text] for stream, text in _joined(self._joined + told)]
 

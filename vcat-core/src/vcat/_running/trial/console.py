@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import vcat
 from vcat._authoring.reporting import listen
 from vcat._authoring.signature import code_of, name_of
+from vcat._keeping.amount import say_count
 from vcat._running.failure import traceback_of
 from vcat._running.process import seed as seeding
 from vcat._running.report import Reports
@@ -157,7 +158,7 @@ class _Shown(Reports):
     def artifact(self, path: Any, name: str | None) -> None:
         super().artifact(path, name)
         for called, data in self.artifacts.items():
-            say(f"artifact {called}: {len(data)} bytes, not kept")
+            say(f"artifact {called}: {say_count(len(data), 'byte')}, not kept")
         self.artifacts.clear()
 
 

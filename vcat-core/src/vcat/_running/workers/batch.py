@@ -93,7 +93,9 @@ class Answers:
     def write(self, place: int, answer: Any) -> None:
         """Let the engine have an answer."""
         data = pack((place, answer), self._scratch)
-        os.write(self._descriptor, len(data).to_bytes(_WORD, "little") + data)
+        data = len(data).to_bytes(_WORD, "little") + data
+        while data:  # on a full disk the first half is written, and the second is the error
+            data = data[os.write(self._descriptor, data) :]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -14,6 +14,7 @@ from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_
 from vcat._running.workers.exchange import Exchange, pack, unpack
 from vcat._running.workers.hanging import overdue
 from vcat._running.workers.task import Answer, Task
+from vcat.abc import SupportsInterrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +52,7 @@ class Call:
         insists: Whether it is computed though another process may have filed its result.
         is_started: Whether the observer knows that it has started.
         is_killed: Whether its process was killed because it did not end.
-        began: The file that tells that the function was called; empty for none.
+        began: The file that is there while the function is being called; empty for none.
         seen: When that was seen to be there, by :func:`time.monotonic`; 0 for not yet.
         temporary: Files that nobody needs when the answer is there.
     """
@@ -152,6 +153,7 @@ class Crew:
         self._running: dict[Future[bytes], Batch] = {}
         self._timed: dict[Future[bytes], Call] = {}
         self._delayed: list[tuple[float, Call]] = []
+        self._looked = 0.0
         self._pace = Pace()
 
     @property
@@ -213,9 +215,18 @@ class Crew:
         try:
             future = self._answers.get(timeout=min(waits) if waits else None)
         except Empty:
-            yield from self._end_late_ones()
-            yield from self._look_into_batches()
-            return
+            pass
+        else:
+            yield from self._back(future)
+            # Answers of short calls may come one after the other for hours.
+            if time.monotonic() < self._looked + _LATE:
+                return
+        self._looked = time.monotonic()
+        yield from self._end_late_ones()
+        yield from self._look_into_batches()
+
+    def _back(self, future: Future[bytes]) -> Iterator[Returned]:
+        """Yield what a worker has brought back that is free now."""
         self._timed.pop(future, None)
         batch = self._running.pop(future, None)
         if batch is None:  # it was given up, and has ended after all
@@ -238,17 +249,24 @@ class Crew:
             )
 
     def await_end(self, seconds: float) -> None:
-        """Wait until no worker runs a stage: they were told to end as this process was."""
+        """Wait until no worker runs a stage: they are told to end as this process was."""
+        if isinstance(self._workers, SupportsInterrupt):
+            for future in self._running:
+                self._workers.interrupt(future)
         deadline = time.monotonic() + seconds
-        while self._running and (left := deadline - time.monotonic()) > 0:
+        left = set(self._running)
+        while left and (rest := deadline - time.monotonic()) > 0:
             try:
-                self._running.pop(self._answers.get(timeout=left), None)
+                left.discard(self._answers.get(timeout=rest))
             except Empty:
                 return
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""
         self._workers.close()
+        for batch in self._running.values():
+            batch.close()
+        self._running.clear()
 
     def _others(self, first: Call) -> Iterator[Call]:
         """Take what goes to a worker with a call that is short: as much as is short together."""
@@ -321,9 +339,11 @@ class Crew:
         """
         for future, call in list(self._timed.items()):
             now = time.monotonic()
+            if not os.path.exists(call.began):  # it waits for a claim, or its inputs
+                if call.seen and not call.is_killed:  # or has returned, and its result is kept
+                    del self._timed[future]
+                continue
             if not call.seen:
-                if not os.path.exists(call.began):  # it waits for a claim, or its inputs
-                    continue
                 # Not when the file says: the clock may be set while the function runs.
                 call.seen = now
             end = call.seen + (call.stage.options.timeout or 0.0) + GRACE

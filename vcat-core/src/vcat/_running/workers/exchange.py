@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.codec import dumps, loads
@@ -130,6 +131,10 @@ def write(directory: str, name: str, data: Serialized, *, whole: bool = False) -
             digested = pool.submit(digest_parts, data.parts)
             _write(descriptor, data.parts)
             return Piece(digested.result(), data.size, file=path)
+    except BaseException:
+        with suppress(OSError):  # it would take the room that others could do with
+            os.unlink(path)
+        raise
     finally:
         os.close(descriptor)
 

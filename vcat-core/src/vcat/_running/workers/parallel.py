@@ -228,8 +228,11 @@ class ParallelEngine(Engine):
         return task
 
     def _begin(self, call: Call) -> None:
-        if self._observer is not None and not call.is_started:
-            self._observer.stage_started(call.number)
+        if self._observer is not None:
+            if not call.is_started:
+                self._observer.stage_started(call.number)
+            elif call.attempts > 1:
+                self._observer.stage_repeated(call.number, call.attempts)
         call.is_started = True
 
     def _settle(self, call: Call, answer: Answer | BaseException) -> None:

@@ -58,7 +58,8 @@ class Task(NamedTuple):
         is_lasting: Whether the result is kept beyond the run, apart from the cache.
         counts: Whether the result is to be told by content, for the keys of those who read it.
         seed: What random numbers start from, if they are to start from anything.
-        began: A file to make when the function is called; empty for none.
+        began: A file to make when the function is called, and to remove when it has returned; empty
+            for none.
     """
 
     number: int

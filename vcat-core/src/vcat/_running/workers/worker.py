@@ -32,6 +32,7 @@ from vcat._running.workers import exchange
 from vcat._running.workers.exchange import Piece
 from vcat._running.workers.hanging import stacks_of
 from vcat._running.workers.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
+from vcat.abc import unobserved
 from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ class Worker:
             flush_streams()
             if self._workplace is not None:
                 self._workplace.logs.end(task.number)
-        # Whoever ends this process alone, and not the job, has no answer to wait for either.
-        self._interruption.obey()
+            # Whoever ends this process alone, and not the job, has no answer to wait for either.
+            self._interruption.obey()
         if journal is None:
             artifacts = [(name, self._piece(data)) for name, data in reports.artifacts.items()]
             answer = answer._replace(events=tuple(reports.events), artifacts=tuple(artifacts))
@@ -173,7 +174,12 @@ class Worker:
             with ExitStack() as stack:
                 if filing is not None:
                     stack.enter_context(filing.observing())
-                value = attempt(stage, args, kwargs, task.seed, stacks_of(task.began))
+                try:
+                    value = attempt(stage, args, kwargs, task.seed, stacks_of(task.began))
+                finally:
+                    if task.began:  # what it takes to keep the result is not the stage's time
+                        with suppress(OSError), unobserved():
+                            os.unlink(task.began)
         except Exception as error:
             if is_worth_another(error, stage.options, task.attempts):
                 return self._failed(error, again=True)

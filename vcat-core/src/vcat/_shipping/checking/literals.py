@@ -8,6 +8,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.signature import code_of
+from vcat._keeping.amount import say_count
 from vcat._plugins.secret import secrets_in
 from vcat._shipping.checking.finding import Finding
 
@@ -72,7 +73,8 @@ class Literals:
                 if told <= _LISTED:
                     yield Finding(place, f"{what} is {problem[0]}", is_warning=problem[1])
         if told > _LISTED:
-            yield Finding(place, f"{what} has {told - _LISTED} more such paths", is_warning=True)
+            more = say_count(told - _LISTED, "more such path")
+            yield Finding(place, f"{what} has {more}", is_warning=True)
 
     def _problem(self, path: str, *, is_path: bool) -> tuple[str, bool] | None:
         """Return what is wrong with a path, and whether a job may do well all the same."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 from vcat._keeping.codec import loads
-from vcat._keeping.digest import digest, format_items, parse_items, portable_digest
+from vcat._keeping.digest import format_items, parse_items
 from vcat._keeping.guard import call, iterate
 from vcat._keeping.layout import Data
 from vcat._keeping.sharing import with_items
@@ -108,38 +107,6 @@ class JobArchive:
             if match:
                 found.add(int(match[1]))
         return found
-
-    def fetch_untold(self, number: int) -> Any:
-        """Return the value of a stage whose digest nothing tells: as it is there.
-
-        Raises:
-            FormatError: The archive does not have it, or its bytes are no value.
-        """
-        name = _value_name(number)
-        data = self._fetch("persisted_data", name)
-        if data is None:
-            return self._fetch_untold_items(number)
-        try:
-            return loads(data, digest(data))
-        except (ImportError, AttributeError):  # it needs what this process does not have
-            raise
-        except Exception as error:  # of damaged bytes a pickle may make anything
-            raise FormatError(
-                f"{name} of job {self.job_name} cannot be read, and no event tells its digest:"
-                f" {type(error).__name__}: {error}"
-            ) from error
-
-    def _fetch_untold_items(self, number: int) -> Any:
-        """Return the value of a map: its list tells what its items are, but not where."""
-        name = _items_name(number)
-        data = self._fetch("persisted_data", name) or b""
-        told = portable_digest(data).replace("sha256:", "items:", 1)
-        if not parse_items(data, told):
-            return []
-        for first in sorted(each for each in self.kept_values() if each > number):
-            with suppress(FormatError):
-                return self.fetch_value(number, told, first)
-        raise FormatError(f"the items of {name} of job {self.job_name} are not in its archive")
 
     def _fetch_verified(self, name: str, digest: str, read: Callable[[bytes, str], Any]) -> Any:
         data = self._fetch("persisted_data", name)

@@ -122,6 +122,34 @@ def test_modules_that_are_not_in_the_bundle(check, project, tmp_path):
 
 
 @pytest.mark.slow
+def test_packages_without_a_file_in_one_another(check):
+    """What lies two levels inside them is found like any other, at the top and in bodies."""
+    code, said = check(
+        {
+            ".gitignore": "ns/inner/gone.py\n",
+            "ns/inner/m.py": "from ns.inner.deep import n\n",
+            "ns/inner/deep/n.py": "",
+            "ns/inner/gone.py": "",
+            "project/features/build.py": "def f():\n    from ..inner.far import more\n",
+            "project/inner/far/more.py": "",
+            "train.py": script(
+                "from project.features.build import f\n\n"
+                "@stage\ndef fit():\n    import ns.inner.m, ns.inner.gone\n    f()\n\nend = fit()\n"
+            ),
+        }
+    )
+
+    assert (code, said) == (
+        1,
+        [
+            "train.py:6: module 'ns.inner.gone' is not in the bundle: .gitignore:1:"
+            " ns/inner/gone.py leaves ns/inner/gone.py out; a line '!/ns/inner/gone.py' in"
+            " .vcatignore brings it back"
+        ],
+    )
+
+
+@pytest.mark.slow
 def test_values_that_cannot_be_sent(check):
     """Every function, argument and hyperparameter, not only the first."""
     code, said = check(

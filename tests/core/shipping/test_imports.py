@@ -57,9 +57,16 @@ def test_where_a_script_runs_its_pipelines(source, guarded):
 
 def test_where_modules_are(tmp_path, monkeypatch):
     """Files, packages, packages without a file, and none; nothing is imported."""
-    for name in ("pack/__init__.py", "pack/inner.py", "open/part.py", "alone.py"):
+    for name in (
+        "pack/__init__.py",
+        "pack/inner.py",
+        "pack/wide/far/part.py",
+        "open/part.py",
+        "open/wide/far/part.py",
+        "alone.py",
+    ):
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("raise SystemExit")
     (tmp_path / "sub").mkdir()
     monkeypatch.syspath_prepend(f"{tmp_path}/sub/..")
@@ -69,10 +76,15 @@ def test_where_modules_are(tmp_path, monkeypatch):
     assert find_module("pack.inner") == f"{tmp_path}/pack/inner.py"
     assert find_module("open") == f"{tmp_path}/open"
     assert find_module("open.part") == f"{tmp_path}/open/part.py"
+    for pack in ("open", "pack"):
+        assert find_module(f"{pack}.wide") == f"{tmp_path}/{pack}/wide"
+        assert find_module(f"{pack}.wide.far") == f"{tmp_path}/{pack}/wide/far"
+        assert find_module(f"{pack}.wide.far.part") == f"{tmp_path}/{pack}/wide/far/part.py"
+        assert find_module(f"{pack}.wide.part") is None
     assert find_module("sys") == "built-in"
     for name in ("nowhere", "pack.nowhere", "pack.inner.deeper"):
         assert find_module(name) is None
-    assert "pack" not in sys.modules
+    assert not {"pack", "open"} & {*sys.modules}
 
 
 def test_modules_that_lie_in_no_file_are_not_looked_for(tmp_path, monkeypatch):

@@ -149,6 +149,76 @@ def test_packages_without_a_file_in_one_another(check):
     )
 
 
+WRAPPED = """\
+import functools
+
+def deco(f):
+    @functools.wraps(f)
+    def wrapper(*args):
+        import opt, not_there
+        open("data.csv")
+        return f(*args)
+    return wrapper
+
+def bare(f):
+    def around(*args):
+        open("more.csv")
+        return f(*args)
+    return around
+
+@deco
+def help():
+    import key
+
+@bare
+@deco
+def other():
+    import lock
+
+@stage
+@bare
+@deco
+def fit():
+    import inner
+    return help(), functools.partial(other)()
+
+end = fit()
+"""
+
+
+@pytest.mark.slow
+def test_what_wraps_a_function_and_what_it_wraps(check):
+    """Both are looked at, for modules and for files, of stages and of what they call."""
+    ignored = ("opt.py", "key.py", "lock.py", "inner.py", "data.csv", "more.csv")
+    code, said = check(
+        {
+            ".gitignore": "\n".join(ignored) + "\n",
+            **dict.fromkeys(ignored, ""),
+            "train.py": script(WRAPPED),
+        }
+    )
+
+    def left_out(name):
+        number = ignored.index(name) + 1
+        return (
+            f"not in the bundle: .gitignore:{number}: {name} leaves {name} out; a line '!/{name}'"
+            " in .vcatignore brings it back"
+        )
+
+    assert code == 1
+    assert said == [
+        f"train.py:7: module 'opt' is {left_out('opt.py')}",
+        "train.py:7: module 'not_there' is neither here nor where the job runs; install it",
+        f"train.py:20: module 'key' is {left_out('key.py')}",
+        f"train.py:25: module 'lock' is {left_out('lock.py')}",
+        f"train.py:31: module 'inner' is {left_out('inner.py')}",
+        "train.py:5: warning: stage 'around' names 'data.csv', which is there and"
+        f" {left_out('data.csv')}",
+        "train.py:13: warning: stage 'around' names 'more.csv', which is there and"
+        f" {left_out('more.csv')}",
+    ]
+
+
 @pytest.mark.slow
 def test_values_that_cannot_be_sent(check):
     """Every function, argument and hyperparameter, not only the first."""

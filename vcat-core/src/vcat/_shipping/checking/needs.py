@@ -11,10 +11,10 @@ from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat import Stage, StageFunction
-from vcat._authoring.signature import code_of
 from vcat._keeping.module import find_module
 from vcat._keeping.rebuild import importable, reached_globals
 from vcat._shipping.checking.imports import Import, imports_in
+from vcat._shipping.checking.layer import content
 
 if TYPE_CHECKING:
     from vcat._authoring.graph import Graph
@@ -116,24 +116,22 @@ class _Walk:
         if importable(function):
             self._need(function.__module__, place)
             return []
-        code = code_of(function)
-        own = place
-        if code is not None:
-            file, first = code.co_filename, code.co_firstlineno
-            own = self.place(file, first)
-            last = _last_line(code)
-            for each in self._imports_of(file, ""):
-                if first <= each.line <= last:
-                    self._import(each, file)
+        code = function.__code__
+        file, first, last = code.co_filename, code.co_firstlineno, _last_line(code)
+        own = self.place(file, first)
+        for each in self._imports_of(file, ""):
+            if first <= each.line <= last:
+                self._import(each, file)
         home = function.__globals__.get("__name__")
         if home not in (None, "__main__"):
             self._need(str(home), own)
-        parts = [(_content(each), own) for each in function.__closure__ or ()]
+        inner = [*map(content, function.__closure__ or ()), *vars(function).values()]
+        parts: list[tuple[Any, str]] = [(each, own) for each in inner]
         for name, each in reached_globals(function).items():
-            line = None if code is None else _line_of_use(code, name)
-            used = own if code is None or line is None else self.place(code.co_filename, line)
+            line = _line_of_use(code, name)
+            used = own if line is None else self.place(file, line)
             if used != own:
-                self.needs.users[used] = f"{function.__name__}() ({own})"
+                self.needs.users[used] = f"{code.co_name}() ({own})"
             parts.append((each, used))
         return parts
 
@@ -208,10 +206,3 @@ def _line_of_use(code: CodeType, name: str) -> int | None:
             return next(lines, None)
     inner = (each for each in code.co_consts if isinstance(each, CodeType))
     return next((line for each in inner if (line := _line_of_use(each, name)) is not None), None)
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return None

@@ -219,6 +219,98 @@ def test_what_wraps_a_function_and_what_it_wraps(check):
     ]
 
 
+DOUBTFUL = """\
+import sys
+
+if sys.version_info < (3, 8):
+    import tomli as tomllib
+if False:
+    import never
+if sys.argv[0] == "x":
+    import perhaps
+    import twice
+
+def used():
+    return 1
+
+def unused():
+    import nowhere, beyond
+
+def works():
+    import twice
+"""
+
+
+@pytest.mark.slow
+def test_modules_that_a_job_may_never_import(check):
+    """On a condition, and where no stage comes: warnings; what another Python imports: nothing."""
+    files = {
+        "helper.py": DOUBTFUL,
+        "beyond.py": "import farther\nraise ValueError('at once')\n",
+        "pack/__init__.py": "",
+        "train.py": script(
+            "import helper\n\n@stage\ndef fit(gpu=False):\n    helper.used()\n    if gpu:\n"
+            "        import far, pack.nope\n\nend = fit()\n"
+        ),
+    }
+    code, said = check(files)
+
+    never = "which the job may never import, is neither here nor where the job runs; install it"
+    assert (code, said) == (
+        0,
+        [
+            "beyond.py:1: warning: module 'farther', " + never,
+            "helper.py:8: warning: module 'perhaps', " + never,
+            "helper.py:9: warning: module 'twice', " + never + "; also in helper.py:18",
+            "helper.py:15: warning: module 'nowhere', " + never,
+            "train.py:8: warning: module 'far', " + never,
+            "train.py:8: warning: module 'pack.nope', which the job may never import, is not there:"
+            " 'pack' has no such module; write it, or mend the name",
+        ],
+    )
+    files["train.py"] = files["train.py"].replace("helper.used()", "helper.works()")
+    files["helper.py"] = DOUBTFUL.replace("import farther\n", "")
+    code, said = check(files)
+    assert code == 1
+    assert said[0] == (
+        "helper.py:9: module 'twice' is neither here nor where the job runs; install it;"
+        " also in helper.py:18"
+    )
+
+
+@pytest.mark.slow
+def test_conditions_that_are_met_when_a_module_is_imported(check):
+    """What fails of them is sure, and modules named by a text are; what may fail is a warning."""
+    code, said = check(
+        {
+            ".gitignore": "secret.py\nopt.py\n",
+            "secret.py": "",
+            "opt.py": "",
+            "pack/__init__.py": "",
+            "helper.py": "import sys\nif sys.argv:\n    import not_there\n"
+            "def unused():\n    import bad\n",
+            "bad.py": "raise ValueError('at once')\n",
+            "train.py": script(
+                "import importlib\n\n@stage\ndef fit():\n    import helper, pack.nope\n"
+                '    return importlib.import_module("secret"), __import__("opt")\n\nend = fit()\n'
+            ),
+        }
+    )
+
+    assert code == 1
+    assert said == [
+        "helper.py:3: module 'not_there' is neither here nor where the job runs; install it",
+        "train.py:6: module 'pack.nope' is not there: 'pack' has no such module; write it, or mend"
+        " the name",
+        "train.py:7: module 'secret' is not in the bundle: .gitignore:1: secret.py leaves secret.py"
+        " out; a line '!/secret.py' in .vcatignore brings it back",
+        "train.py:7: module 'opt' is not in the bundle: .gitignore:2: opt.py leaves opt.py out; a"
+        " line '!/opt.py' in .vcatignore brings it back",
+        "bad.py:1: warning: module 'bad', which the job may never import, cannot be imported where"
+        " the job runs: ValueError: at once",
+    ]
+
+
 @pytest.mark.slow
 def test_values_that_cannot_be_sent(check):
     """Every function, argument and hyperparameter, not only the first."""

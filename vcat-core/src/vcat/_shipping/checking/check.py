@@ -146,7 +146,7 @@ class _Checking:
                 "imports __main__, which in a job has only what stages reach of the script; move"
                 " what is imported to a module of the project"
             )
-            self.found.append(Finding(place, text))
+            self.found.append(Finding(place, text, is_warning=place not in needs.sure))
         for place in needs.script:
             text = f"imports the script, which then submits a job from inside the job; {remedy}"
             if guarded:
@@ -155,7 +155,8 @@ class _Checking:
                     " isinstance does not hold between them; move what is imported to a module of"
                     " its own"
                 )
-            self.found.append(Finding(place, text, is_warning=guarded))
+            doubtful = guarded or place not in needs.sure
+            self.found.append(Finding(place, text, is_warning=doubtful))
         if not guarded:
             for place in needs.processes:
                 text = f"starts processes, which may run the script anew and submit jobs; {remedy}"

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vcat import Stage, StageFunction
 from vcat._keeping.module import find_module
 from vcat._keeping.rebuild import importable, reached_globals
-from vcat._shipping.checking.imports import Import, imports_in
+from vcat._shipping.checking.imports import Contents, Import, contents_of, names_in
 from vcat._shipping.checking.layer import content
+from vcat._shipping.checking.reach import Origin, Reach
 
 if TYPE_CHECKING:
     from vcat._authoring.graph import Graph
@@ -26,6 +27,9 @@ _ITEMS = 200
 
 #: Modules whose processes import the script anew.
 _PROCESSES = frozenset({"multiprocessing", "concurrent.futures", "joblib", "loky"})
+
+#: Where what is found first comes from.
+_STAGE = Origin("", (), is_conditional=False)
 
 
 class Needs(NamedTuple):
@@ -41,6 +45,7 @@ class Needs(NamedTuple):
         main: Places that import ``__main__``.
         script: Places that import the script as a module.
         processes: Places that start processes which import the script.
+        sure: Those of all these places that a job comes to, as far as can be seen.
     """
 
     modules: dict[str, str]
@@ -50,6 +55,11 @@ class Needs(NamedTuple):
     main: list[str]
     script: list[str]
     processes: list[str]
+    sure: set[str]
+
+    def is_sure(self, module: str) -> bool:
+        """Return whether a job imports a module, as far as can be seen."""
+        return not self.sure.isdisjoint(self.places.get(module, ()))
 
 
 def needs_of(graph: Graph, project: str, script: str) -> Needs:
@@ -65,17 +75,20 @@ def needs_of(graph: Graph, project: str, script: str) -> Needs:
         place = "" if stage.place is None else walk.place(*stage.place)
         values = (stage.function, *stage.args, *(stage.kwargs or {}).values())
         walk.reach([(each, place) for each in values])
+    walk.settle()
     return walk.needs
 
 
 class _Walk:
     def __init__(self, project: str, script: str) -> None:
-        self.needs = Needs({}, {}, {}, [], [], [], [])
+        self.needs = Needs({}, {}, {}, [], [], [], [], set())
         self._project = project
         self._script = script
         self._seen: set[int] = set()
         self._kept: list[object] = []  # so that no id() is used again while we go by ids
-        self._imports: dict[str, list[Import]] = {}
+        self._contents: dict[str, Contents] = {}
+        self._reach = Reach()
+        self._importing: set[str] = set()
 
     def place(self, file: str, line: int) -> str:
         inside = file.startswith(self._project + os.sep)
@@ -84,6 +97,8 @@ class _Walk:
     def reach(self, pending: list[tuple[Any, str]]) -> None:
         while pending:
             value, place = pending.pop()
+            if isinstance(value, str):
+                self._reach.use(names_in(value))
             if isinstance(value, ModuleType):  # each time: all places are told
                 self._need(value.__name__, place)
                 continue
@@ -92,6 +107,10 @@ class _Walk:
             self._seen.add(id(value))
             self._kept.append(value)
             pending += [(each, where or place) for each, where in self._parts(value, place)]
+
+    def settle(self) -> None:
+        """Say which places a job comes to."""
+        self.needs.sure.update(self._reach.places(self.needs.places, self.needs.own))
 
     def _parts(self, value: Any, place: str) -> list[tuple[Any, str]]:
         if isinstance(value, StageFunction):
@@ -102,6 +121,7 @@ class _Walk:
             return [(value.__func__, place), (value.__self__, place)]
         if isinstance(value, type):
             if value.__module__ != "__main__":
+                self._reach.use(value.__qualname__.split("."))
                 self._need(value.__module__, place)
                 return []
             return [(each, "") for each in [*vars(value).values(), *value.__bases__]]
@@ -109,19 +129,22 @@ class _Walk:
             return [(each, place) for each in [*value, *value.values()][:_ITEMS]]
         if isinstance(value, (list, tuple, set, frozenset)):
             return [(each, place) for each in list(value)[:_ITEMS]]
-        inner = getattr(value, "func", None) or getattr(value, "__wrapped__", None)
+        names = ("func", "__wrapped__", "fget")
+        inner = next((each for name in names if (each := getattr(value, name, None))), None)
         return [(type(value), place), *([(inner, place)] if callable(inner) else [])]
 
     def _function(self, function: FunctionType, place: str) -> list[tuple[Any, str]]:
         if importable(function):
+            self._reach.use(function.__qualname__.split("."))
             self._need(function.__module__, place)
             return []
         code = function.__code__
         file, first, last = code.co_filename, code.co_firstlineno, _last_line(code)
         own = self.place(file, first)
-        for each in self._imports_of(file, ""):
+        self._reach.use(_names_of(code))
+        for each in self._contents_of(file, "").imports:
             if first <= each.line <= last:
-                self._import(each, file)
+                self._import(each, file, Origin("", (), each.is_conditional))
         home = function.__globals__.get("__name__")
         if home not in (None, "__main__"):
             self._need(str(home), own)
@@ -130,12 +153,13 @@ class _Walk:
         for name, each in reached_globals(function).items():
             line = _line_of_use(code, name)
             used = own if line is None else self.place(file, line)
-            if used != own:
+            if used != own and used not in self._importing:
                 self.needs.users[used] = f"{code.co_name}() ({own})"
             parts.append((each, used))
         return parts
 
-    def _need(self, module: str, place: str) -> None:
+    def _need(self, module: str, place: str, origin: Origin = _STAGE) -> None:
+        self._reach.add(place, origin)
         top = module.partition(".")[0]
         if module in _PROCESSES or top in _PROCESSES:
             self.needs.processes.append(place)
@@ -160,34 +184,49 @@ class _Walk:
             return
         is_package = os.path.basename(file) == "__init__.py"
         package = module if is_package else module.rpartition(".")[0]
-        for each in self._imports_of(file, package):
-            self._import(each, file)
+        contents = self._contents_of(file, package)
+        self._reach.read(module, contents.used)
+        for each in contents.imports:
+            self._import(each, file, Origin(module, each.scope, each.is_conditional))
 
     def _is_own(self, file: str | None) -> bool:
         if file is None or not file.startswith(self._project + os.sep):
             return False
         return not any(each in file.split(os.sep) for each in _INSTALLED)
 
-    def _import(self, each: Import, file: str) -> None:
+    def _import(self, each: Import, file: str, origin: Origin) -> None:
         place = self.place(file, each.line)
+        self._importing.add(place)
         if each.module == "__main__":
+            self._reach.add(place, origin)
             self.needs.main.append(place)
             return
-        self._need(each.module, place)
+        self._need(each.module, place, origin)
         for name in each.names:
             inner = f"{each.module}.{name}"
             found = find_module(inner) if each.module in self.needs.own else None
             if found is not None:
-                self._need(inner, place)
+                self._need(inner, place, origin)
 
-    def _imports_of(self, file: str, package: str) -> list[Import]:
-        if file not in self._imports:
+    def _contents_of(self, file: str, package: str) -> Contents:
+        if file not in self._contents:
             try:
                 with open(file, "rb") as source:
-                    self._imports[file] = imports_in(source.read(), package)
+                    self._contents[file] = contents_of(source.read(), package)
             except (OSError, ValueError):
-                self._imports[file] = []
-        return self._imports[file]
+                self._contents[file] = Contents([], {})
+        return self._contents[file]
+
+
+def _names_of(code: CodeType) -> list[str]:
+    """Return the names that a function and those in it use, also as texts."""
+    names = [*code.co_names]
+    for each in code.co_consts:
+        if isinstance(each, str):
+            names += names_in(each)
+        elif isinstance(each, CodeType):
+            names += _names_of(each)
+    return names
 
 
 def _last_line(code: CodeType) -> int:

@@ -667,6 +667,32 @@ def test_what_run_would_refuse(check, project):
 
 
 @pytest.mark.slow
+def test_maps_over_hyperparameters_that_cannot_be(check):
+    """Found where the map is, in the words of `run()`."""
+    files = {
+        "train.py": script(
+            "@stage\ndef it(x, y=0):\n    return x\n\n"
+            'end = it.map(Hyperparameter("xs", default=[1, 2]), [1, 2, 3])\n'
+        )
+    }
+    assert check(files) == (
+        1,
+        [
+            "train.py:6: stage 'it' (train.py:2): map() of sequences of 2 and 3 items; they are"
+            " taken item by item, so give each as many, and by name what is the same for all"
+        ],
+    )
+    assert check(files, "-p", "xs=5") == (
+        1,
+        [
+            "train.py:6: stage 'it' (train.py:2): map() over <hyperparameter 'xs'>: its value is of"
+            " type int, which has no items in an order; give a list"
+        ],
+    )
+    assert check(files, "-p", "xs=[1, 2, 3]") == (0, [])
+
+
+@pytest.mark.slow
 def test_what_is_the_same_in_several_places(check, project):
     """It is one line with all places: of modules, of several pipelines; the order is that of lines.
 

@@ -229,6 +229,7 @@ class _Checking:
             f"run(): hyperparameter {name!r} ": self._call(graph.stages[number])
             for name, (_, number) in graph.parameters.items()
         }
+        calls |= {f"{each.label}: ": self._call(each) for each in graph.stages if each.is_map}
         for line in str(error).split("\n"):
             place = next((calls[each] for each in calls if line.startswith(each)), "")
             self.found.append(Finding(place, line))

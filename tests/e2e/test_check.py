@@ -554,12 +554,53 @@ def test_the_interpreter_of_the_deployment(check, tmp_path):
         ],
     )
     files["jobs.config.yaml"] = config.format(tmp_path / "nothing")
-    code, said = check(files)
+    assert check(files) == (
+        1,
+        [
+            f"LocalShellJobDeployment: python: '{tmp_path}/nothing' cannot be executed; name an"
+            " interpreter, or leave it out for the one that submits"
+        ],
+    )
+
+
+@pytest.mark.slow
+def test_backends_whose_module_stays_behind(check):
+    """The rule is named that leaves it out, once for all that it holds; else what building says."""
+    code, said = check(
+        {
+            ".gitignore": "stores.py\nmycache.py\n",
+            "mycache.py": "import os, vcat\n\nclass Own(vcat.LocalFileSystemCacheBackend):\n"
+            "    pass\n",
+            "stores.py": "import vcat\n\nclass Own(vcat.LocalFileSystemPipelineArchive):\n"
+            "    pass\n",
+            "other.py": "import os, vcat\n\nclass Own(vcat.LocalFileSystemPipelineListing):\n"
+            "    def __init__(self, path):\n        if 'vcat-check-' in os.getcwd():\n"
+            "            raise ValueError('not here')\n        super().__init__(path)\n",
+            "a.config.yaml": "cache_implementation:\n  cache_type: mycache:Own\n"
+            "  constructor_arguments: [cache]\n"
+            "archive_implementation:\n  archive_type: stores:Own\n"
+            "  constructor_arguments: [archive]\n"
+            "archive_listing_implementation:\n  archive_listing_type: other:Own\n"
+            "  constructor_arguments: [listing]\n",
+            "train.py": script("@stage\ndef fit():\n    return 1\n\nend = fit()\n"),
+        }
+    )
+
+    begin = "a backend cannot be built where the job runs: "
+    archives = ("persisted_data", "provenance", "job_source", "artifact", "miscellaneous")
     assert code == 1
     assert said[0] == (
-        f"LocalShellJobDeployment: python: '{tmp_path}/nothing' cannot be executed; name an"
-        " interpreter, or leave it out for the one that submits"
+        begin + "cache: module 'mycache' is not in the bundle: .gitignore:2: mycache.py leaves"
+        " mycache.py out; a line '!/mycache.py' in .vcatignore brings it back"
     )
+    assert said[1] == begin + "listing: Own cannot be built: ValueError: not here"
+    slots, _, text = said[2].removeprefix(begin).partition(": ")
+    assert {*slots.split(", ")} >= {f"{each}_archive" for each in archives}
+    assert text == (
+        "module 'stores' is not in the bundle: .gitignore:1: stores.py leaves stores.py out; a line"
+        " '!/stores.py' in .vcatignore brings it back"
+    )
+    assert len(said) == 3
 
 
 @pytest.mark.slow

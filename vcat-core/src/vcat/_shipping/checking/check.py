@@ -62,6 +62,7 @@ class _Checking:
         self._script = script
         self._line = line
         self._calls = calls
+        self._refused = ""  # what the deployment refuses
 
     def check(self, end: Stage, given: dict[str, Any], job_name: str | None) -> None:
         try:
@@ -102,6 +103,7 @@ class _Checking:
         try:
             call(configuration.deployment, "check")
         except VcatError as error:
+            self._refused = str(error)
             self._add(error)
         try:
             return configuration, choose_name("run", job_name, stem(), configuration)
@@ -208,6 +210,8 @@ class _Checking:
         except VcatError as error:
             self._add(error)
             return
+        if answer.problem and python in self._refused:
+            return  # which is why
         explanation = Explanation(self._project, python, absence, needs, job.definition)
         self.found += explanation.of(answer)
 

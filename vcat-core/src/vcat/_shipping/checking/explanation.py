@@ -52,8 +52,15 @@ class Explanation:
             problem = answer.problem.replace("set VCAT_PYTHON to a Python", remedy)
             yield Finding("", f"the job would not start: {problem}")
             return
-        for reason in answer.backends:
-            yield Finding("", f"a backend cannot be built where the job runs: {reason}")
+        slots: dict[str, list[str]] = {}
+        for each in answer.backends:
+            text, module = each["text"], each["missing"]
+            if module:
+                text = f"module {module!r} {self._lack_of(module)}"
+            slots.setdefault(text, []).append(each["slot"])
+        for text, those in slots.items():
+            backends = f"a backend cannot be built where the job runs: {', '.join(those)}"
+            yield Finding("", f"{backends}: {text}")
         # What fails for sure is told before what may fail of the same.
         failed = sorted(answer.failed, key=lambda each: not self._is_sure(each))
         lacked = {each.get("missing") for each in failed if self._is_sure(each)}

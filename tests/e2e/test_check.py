@@ -279,6 +279,39 @@ def test_modules_that_a_job_may_never_import(check):
 
 
 @pytest.mark.slow
+def test_a_package_on_a_condition_and_a_module_in_it_on_none(check):
+    """Who imports what is in a package imports it: the doubt about it says nothing."""
+    code, said = check(
+        {
+            ".gitignore": "gen/\nmade/\n",
+            "gen/__init__.py": "",
+            "gen/code.py": "",
+            "made/__init__.py": "",
+            "made/code.py": "",
+            "helper.py": "import sys\nif sys.argv:\n    import made.code\n",
+            "train.py": script(
+                "import sys\n\n@stage\ndef fit():\n    if sys.argv:\n        import gen\n"
+                "    import helper, gen.code\n\nend = fit()\n"
+            ),
+        }
+    )
+
+    def left_out(line, top):
+        return (
+            f"is not in the bundle: .gitignore:{line}: {top}/ leaves {top} out; a line '!/{top}/'"
+            " in .vcatignore brings it back"
+        )
+
+    assert (code, said) == (
+        1,
+        [
+            f"helper.py:3: module 'made.code' {left_out(2, 'made')}",
+            f"train.py:7: module 'gen' {left_out(1, 'gen')}",
+        ],
+    )
+
+
+@pytest.mark.slow
 def test_conditions_that_are_met_when_a_module_is_imported(check):
     """What fails of them is sure, and modules named by a text are; what may fail is a warning."""
     code, said = check(

@@ -63,12 +63,12 @@ class Explanation:
             yield Finding("", f"{backends}: {text}")
         # What fails for sure is told before what may fail of the same.
         failed = sorted(answer.failed, key=lambda each: not self._is_sure(each))
-        lacked = {each.get("missing") for each in failed if self._is_sure(each)}
+        lacked = {each.get("missing", "") for each in failed if self._is_sure(each)}
         told: set[str] = set()
         for name in answer.missing:
             if not self._is_told(name, told):
                 told.add(name)
-                is_sure = self._needs.is_sure(name) or name in lacked
+                is_sure = self._needs.is_sure(name) or self._is_told(name, lacked)
                 yield self._missing(name, self._needs.places[name], is_sure=is_sure)
         texts: set[str] = set()
         for each in failed:
@@ -78,7 +78,8 @@ class Explanation:
             place, is_sure = each["place"] or self._place(each), self._is_sure(each)
             lacking = each.get("missing")
             if lacking:
-                if not self._is_told(lacking, told):
+                inner = any(name.startswith(f"{lacking}.") for name in told)
+                if not inner and not self._is_told(lacking, told):
                     told.add(lacking)
                     places = self._needs.places.get(lacking, [place])
                     yield self._missing(lacking, places, is_sure=is_sure)

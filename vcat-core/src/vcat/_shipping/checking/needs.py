@@ -15,7 +15,7 @@ from vcat._keeping.module import find_module
 from vcat._keeping.rebuild import importable, reached_globals
 from vcat._shipping.checking.imports import Contents, Import, contents_of, names_in
 from vcat._shipping.checking.layer import content
-from vcat._shipping.checking.reach import Origin, Reach
+from vcat._shipping.checking.reach import Origin, Reach, is_in
 
 if TYPE_CHECKING:
     from vcat._authoring.graph import Graph
@@ -58,8 +58,8 @@ class Needs(NamedTuple):
     sure: set[str]
 
     def is_sure(self, module: str) -> bool:
-        """Return whether a job imports a module, as far as can be seen."""
-        return not self.sure.isdisjoint(self.places.get(module, ()))
+        """Return whether a job imports a module, or one in it, as far as can be seen."""
+        return is_in(module, self.places, self.sure)
 
 
 def needs_of(graph: Graph, project: str, script: str) -> Needs:

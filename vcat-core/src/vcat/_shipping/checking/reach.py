@@ -61,10 +61,19 @@ class Reach:
                 for place, each in self._origins
                 if each.module in imported and used.issuperset(each.scope)
             }
-            imported |= {each for each in own if not sure.isdisjoint(of[each])}
+            imported |= {each for each in own if is_in(each, of, sure)}
             for module in imported & self._read.keys():
                 for scope, names in self._read[module].items():
                     if used.issuperset(scope):
                         used |= names
             if before == (len(sure), len(used), len(imported)):
                 return sure
+
+
+def is_in(module: str, of: Mapping[str, Collection[str]], places: set[str]) -> bool:
+    """Return whether one of *places* names a module, or one in it, which imports it as well."""
+    return any(
+        not places.isdisjoint(those)
+        for each, those in of.items()
+        if each == module or each.startswith(f"{module}.")
+    )

@@ -236,7 +236,9 @@ def test_starting_imports_only_what_the_verb_needs():
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=False, text=True, timeout=60
     )
-    assert done.stderr == "[]\n"
+    # Since 3.14 argparse itself imports them, for its colours.
+    expected = ["dataclasses"] if sys.version_info >= (3, 14) else []
+    assert done.stderr == f"{expected}\n"
 
 
 def test_listing_imports_nothing_heavy(tmp_path):

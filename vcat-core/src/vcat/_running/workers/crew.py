@@ -8,6 +8,7 @@ from _heapq import heappop, heappush
 from _queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
+from vcat._plugins.processor import available_processors
 from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
 from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_memory
@@ -147,7 +148,7 @@ class Crew:
         self._workers = workers
         self._exchange = exchange
         self._make = make
-        self._capacity = Capacity(workers.count, total_memory())
+        self._capacity = Capacity(available_processors(), total_memory(), workers.count)
         self._answers: SimpleQueue[Future[bytes]] = SimpleQueue()
         self._pending: list[Call] = []
         self._running: dict[Future[bytes], Batch] = {}

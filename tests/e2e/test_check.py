@@ -345,6 +345,39 @@ def test_conditions_that_are_met_when_a_module_is_imported(check):
 
 
 @pytest.mark.slow
+def test_functions_where_a_file_says_little_of_them(check):
+    """Below the test for being the script, lambdas, and a wrapper whose module is read as well."""
+    code, said = check(
+        {
+            ".gitignore": "gone.py\nlost.py\nout.py\n",
+            **dict.fromkeys(("gone.py", "lost.py", "pack/out.py", "pack/__init__.py"), ""),
+            "pack/deco.py": "from . import out\n\ndef deco(f):\n    def wrapper(*args):\n"
+            "        return f(*args)\n    return wrapper\n",
+            "train.py": script(
+                "import pack.deco\n\nif __name__ == '__main__':\n    @stage\n    @pack.deco.deco\n"
+                "    def fit(f):\n        import gone\n\n"
+                "    end = fit(lambda: __import__('lost'))\n"
+            ),
+        }
+    )
+
+    def left_out(number, name):
+        return (
+            f"is not in the bundle: .gitignore:{number}: {name.rpartition('/')[2]} leaves {name}"
+            f" out; a line '!/{name}' in .vcatignore brings it back"
+        )
+
+    assert (code, said) == (
+        1,
+        [
+            f"pack/deco.py:1: module 'pack.out' {left_out(3, 'pack/out.py')}",
+            f"train.py:8: module 'gone' {left_out(1, 'gone.py')}",
+            f"train.py:10: module 'lost' {left_out(2, 'lost.py')}",
+        ],
+    )
+
+
+@pytest.mark.slow
 def test_values_that_cannot_be_sent(check):
     """Every function, argument and hyperparameter, not only the first."""
     code, said = check(

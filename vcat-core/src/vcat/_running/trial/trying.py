@@ -104,6 +104,8 @@ def _described(error: BaseException, here: str) -> dict[str, Any]:
     if isinstance(error, ModuleNotFoundError):
         with suppress(AttributeError):
             described["missing"] = error.name or ""
+    elif isinstance(error, ImportError) and str(error).startswith("cannot import name '"):
+        described["absent"] = f"{error.name}.{str(error).split(chr(39))[1]}"
     return described
 
 

@@ -72,7 +72,7 @@ class Explanation:
                 yield self._missing(name, self._needs.places[name], is_sure=is_sure)
         texts: set[str] = set()
         for each in failed:
-            if each["text"] in texts:
+            if each["text"] in texts or each.get("absent") in told:
                 continue
             texts.add(each["text"])
             place, is_sure = each["place"] or self._place(each), self._is_sure(each)

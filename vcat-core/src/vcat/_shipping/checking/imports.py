@@ -55,7 +55,7 @@ class Contents(NamedTuple):
     used: dict[tuple[str, ...], set[str]]
 
 
-def contents_of(source: bytes, package: str) -> Contents:
+def contents_of(source: bytes, package: str, *, is_script: bool = False) -> Contents:
     """Return what a file imports and which names it uses, in functions and classes too.
 
     Left out is what is for type checkers, for the script alone, or for another version of Python,
@@ -64,13 +64,14 @@ def contents_of(source: bytes, package: str) -> Contents:
     Args:
         source: The content of the file; one that is not Python imports nothing.
         package: The package that relative imports begin in.
+        is_script: Whether the file is the script, so that what is for the script alone counts.
     """
     contents = Contents([], {})
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return contents
-    _Reading(contents, package).read(tree.body, (), is_conditional=False)
+    _Reading(contents, package, is_script).read(tree.body, (), is_conditional=False)
     return contents
 
 
@@ -93,9 +94,10 @@ def names_in(text: str) -> list[str]:
 
 
 class _Reading:
-    def __init__(self, contents: Contents, package: str) -> None:
+    def __init__(self, contents: Contents, package: str, is_script: bool) -> None:  # noqa: FBT001  # as it is handed on
         self._contents = contents
         self._package = package
+        self._is_script = is_script
 
     def read(
         self,
@@ -122,7 +124,7 @@ class _Reading:
                     under = is_conditional or each.is_conditional
                     self._contents.imports.append(each._replace(scope=scope, is_conditional=under))
             if isinstance(node, ast.If):
-                outcome = outcome_of(node.test)
+                outcome = self._outcome_of(node.test)
                 under = is_conditional or outcome is None
                 for is_taken, part in ((True, node.body), (False, node.orelse)):
                     if outcome in (None, is_taken):
@@ -153,12 +155,15 @@ class _Reading:
         for part in (node.orelse, node.finalbody):
             self.read(part, scope, is_conditional=is_conditional, tries=tries)
 
+    def _outcome_of(self, test: ast.expr) -> bool | None:
+        return True if self._is_script and is_for_script(test) else outcome_of(test)
+
     def _use(self, node: ast.stmt, scope: tuple[str, ...]) -> None:
         """Note the names that a statement uses, those in it that are statements left out."""
         used = self._contents.used.setdefault(scope, set())
         if isinstance(node, ast.ImportFrom):  # what keeps its name is used where that is said
             used |= {each.name for each in node.names if each.asname not in (None, each.name)}
-        if isinstance(node, ast.If) and outcome_of(node.test) is not None:
+        if isinstance(node, ast.If) and self._outcome_of(node.test) is not None:
             return
         if isinstance(node, (ast.Assign, ast.AugAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]

@@ -86,7 +86,7 @@ class _Walk:
         self._script = script
         self._seen: set[int] = set()
         self._kept: list[object] = []  # so that no id() is used again while we go by ids
-        self._contents: dict[str, Contents] = {}
+        self._contents: dict[tuple[str, str | None], Contents] = {}
         self._reach = Reach()
         self._importing: set[str] = set()
 
@@ -142,9 +142,10 @@ class _Walk:
         file, first, last = code.co_filename, code.co_firstlineno, _last_line(code)
         own = self.place(file, first)
         self._reach.use(_names_of(code))
-        for each in self._contents_of(file, "").imports:
+        is_called = code.co_name == "<lambda>"  # which its file does not say
+        for each in self._contents_of(file, None).imports:
             if first <= each.line <= last:
-                self._import(each, file, Origin("", (), each.is_conditional))
+                self._import(each, file, Origin("", (), each.is_conditional and not is_called))
         home = function.__globals__.get("__name__")
         if home not in (None, "__main__"):
             self._need(str(home), own)
@@ -208,14 +209,18 @@ class _Walk:
             if found is not None:
                 self._need(inner, place, origin)
 
-    def _contents_of(self, file: str, package: str) -> Contents:
-        if file not in self._contents:
+    def _contents_of(self, file: str, package: str | None) -> Contents:
+        """Return the contents of a file, read as the script where it is of no *package*."""
+        known = file, package
+        if known not in self._contents:
             try:
-                with open(file, "rb") as source:
-                    self._contents[file] = contents_of(source.read(), package)
+                with open(file, "rb") as opened:
+                    source = opened.read()
             except (OSError, ValueError):
-                self._contents[file] = Contents([], {})
-        return self._contents[file]
+                source = b""
+            is_script = package is None
+            self._contents[known] = contents_of(source, package or "", is_script=is_script)
+        return self._contents[known]
 
 
 def _names_of(code: CodeType) -> list[str]:

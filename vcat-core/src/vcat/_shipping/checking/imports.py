@@ -195,7 +195,7 @@ def _entrance(
 
 def _is_plain(decorator: ast.expr) -> bool:
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return ast.unparse(called).rpartition(".")[2] in _PLAIN_DECORATORS
+    return _last_name(called) in _PLAIN_DECORATORS
 
 
 def _imports(node: ast.stmt, package: str) -> Iterator[Import]:
@@ -217,7 +217,7 @@ def _imports(node: ast.stmt, package: str) -> Iterator[Import]:
 def _named_in(call: ast.Call, package: str) -> str:
     """Return the module that a call imports by a literal name, or nothing."""
     name = call.args[0] if call.args else None
-    if ast.unparse(call.func).rpartition(".")[2] not in _IMPORTERS:
+    if _last_name(call.func) not in _IMPORTERS:
         return ""
     if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
         return ""
@@ -228,6 +228,12 @@ def _named_in(call: ast.Call, package: str) -> str:
         package = str(anchor[0].value)
     named = _absolute(module, level, package)
     return named if all(each.isidentifier() for each in named.split(".")) else ""
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _expressions(node: ast.AST, on_condition: bool = False) -> Iterator[tuple[ast.AST, bool]]:  # noqa: FBT001, FBT002  # as it yields them
@@ -264,10 +270,7 @@ def _suppresses(node: ast.stmt) -> bool:
     if not isinstance(node, ast.With):
         return False
     called = [each.context_expr for each in node.items if isinstance(each.context_expr, ast.Call)]
-    return any(
-        ast.unparse(each.func).rpartition(".")[2] == "suppress" and _forgives(each.args)
-        for each in called
-    )
+    return any(_last_name(each.func) == "suppress" and _forgives(each.args) for each in called)
 
 
 def _is_forgiving(handler: ast.ExceptHandler) -> bool:

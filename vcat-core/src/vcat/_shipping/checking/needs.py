@@ -15,7 +15,7 @@ from vcat._keeping.module import find_module
 from vcat._keeping.rebuild import importable, reached_globals
 from vcat._shipping.checking.imports import Contents, Import, contents_of, names_in
 from vcat._shipping.checking.layer import content
-from vcat._shipping.checking.reach import Origin, Reach, is_in
+from vcat._shipping.checking.reach import Origin, Reach, places_of
 
 if TYPE_CHECKING:
     from vcat._authoring.graph import Graph
@@ -59,7 +59,7 @@ class Needs(NamedTuple):
 
     def is_sure(self, module: str) -> bool:
         """Return whether a job imports a module, or one in it, as far as can be seen."""
-        return is_in(module, self.places, self.sure)
+        return not self.sure.isdisjoint(places_of(module, self.places))
 
 
 def needs_of(graph: Graph, project: str, script: str) -> Needs:

@@ -54,6 +54,7 @@ class Reach:
         """
         sure: set[str] = set()
         used, imported = set(self._used), {""}
+        importing = {each: places_of(each, of) for each in own}
         while True:
             before = len(sure), len(used), len(imported)
             sure |= {
@@ -61,7 +62,7 @@ class Reach:
                 for place, each in self._origins
                 if each.module in imported and used.issuperset(each.scope)
             }
-            imported |= {each for each in own if is_in(each, of, sure)}
+            imported |= {each for each in importing if not sure.isdisjoint(importing[each])}
             for module in imported & self._read.keys():
                 for scope, names in self._read[module].items():
                     if used.issuperset(scope):
@@ -70,10 +71,12 @@ class Reach:
                 return sure
 
 
-def is_in(module: str, of: Mapping[str, Collection[str]], places: set[str]) -> bool:
-    """Return whether one of *places* names a module, or one in it, which imports it as well."""
-    return any(
-        not places.isdisjoint(those)
-        for each, those in of.items()
-        if each == module or each.startswith(f"{module}.")
-    )
+def places_of(module: str, of: Mapping[str, Collection[str]]) -> set[str]:
+    """Return the places that import a module: those that name it, or one in it."""
+    inside = f"{module}."
+    return {
+        place
+        for each, places in of.items()
+        if each == module or each.startswith(inside)
+        for place in places
+    }

@@ -40,7 +40,8 @@ class Progress(NamedTuple):
         cached: How many of these came from the cache.
         failed: How many have failed.
         running: The ids of those that run, with ``(attempt 2)`` or ``(attempt 2 in 4.0 s)`` where
-            they were called in vain before, and for how many seconds they have.
+            they were called in vain before, and for how many seconds they have; and of those that
+            wait for others, with ``(waits for job a)``.
         elapsed: For how many seconds the job has been running.
         left: How many seconds the rest took in earlier jobs; ``None`` where they do not tell.
     """
@@ -175,6 +176,7 @@ def measure(
     now = time.time()
     records = single(fold_stages(events, stage_records(definition)))
     statuses = [each.status for each in records]
+    waiting = _waiting(events)
     started = next((each["time"] for each in events if each["event"] == "job started"), None)
     cached = statuses.count("cached")
     elapsed = max(0.0, now - (row.submitted_at if started is None else started))
@@ -185,13 +187,32 @@ def measure(
         cached,
         statuses.count("failed"),
         tuple(
-            (_tried(each, now), max(0.0, now - (each.started_at or now)))
+            _waits(each, now, *waiting[each.number])
+            if each.number in waiting
+            else (_tried(each, now), max(0.0, now - (each.started_at or now)))
             for each in records
-            if each.status == "running"
+            if each.status == "running" or each.number in waiting
         ),
         elapsed,
         None if elapsed < _ESTIMATED_AFTER else durations.left(records, now),
     )
+
+
+def _waiting(events: list[dict[str, Any]]) -> dict[int, tuple[float, str]]:
+    """Return which stages wait for others that compute the same: since when, and for whom."""
+    found: dict[int, tuple[float, str]] = {}
+    for each in events:
+        number = each.get("number")
+        if each["event"] == "stage waiting" and isinstance(number, int):
+            found[number] = each["time"], text(each.get("job"))
+        elif found and each["event"] in ("stage started", "stage ended"):
+            found.pop(number, None)  # type: ignore[arg-type]  # any other is no key
+    return found
+
+
+def _waits(record: StageRecord, now: float, since: float, job: str) -> tuple[str, float]:
+    whom = f"job {job}" if job else "another process"
+    return f"{record.id} (waits for {whom})", max(0.0, now - since)
 
 
 def _tried(record: StageRecord, now: float) -> str:

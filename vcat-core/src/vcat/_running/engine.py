@@ -6,6 +6,7 @@ Iterative and in order; each stage runs once, and its value is dropped when its 
 from __future__ import annotations
 
 import time
+from functools import partial
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
@@ -140,11 +141,13 @@ class Engine(MapSteps, RecoverySteps):
             filing = cache.filing(key, stage)
             if self._reuse(number, stage, filing):
                 return True
+            if observer is not None:
+                filing.waits = partial(observer.stage_waits, number)
             with filing:
                 if filing.may_be_there() and self._reuse(number, stage, filing):
                     return True
                 if self._load(self._graph.upstream[number]):
-                    if observer is not None and is_item:
+                    if observer is not None and (is_item or filing.has_waited):
                         observer.stage_started(number)
                     self._compute_cached(cache, number, stage, filing)
                     return False

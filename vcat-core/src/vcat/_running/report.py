@@ -64,6 +64,9 @@ class StageObserver(Protocol):
     def stage_repeated(self, number: int, attempt: int) -> None:
         """It is called again, which may be later than that."""
 
+    def stage_waits(self, number: int, job: str, label: str = "") -> None:
+        """It waits for a *job* that computes the same; empty for a process of no job."""
+
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """The stage is ``completed``, ``cached`` or ``failed``."""
 

@@ -115,6 +115,19 @@ class Journal:
         self._log.append("stage repeated", number=number, attempt=attempt)
         self._waiting.discard(number)
 
+    def stage_waits(self, number: int, job: str, label: str = "") -> None:
+        """Write down, and say, that a stage waits for a *job* that computes the same.
+
+        Args:
+            number: The stage.
+            job: The job; empty where it is not known.
+            label: Names the stage, where this journal does not know it.
+        """
+        self._log.append("stage waiting", number=number, **({"job": job} if job else {}))
+        whom = f"job {job}" if job else "another process"
+        label = label or self.label(number)
+        self._say(f"vcat: {label} waits for {whom}, which computes the same\n")
+
     def call_begins(self, number: int, attempt: int) -> float:
         """Write down, in a worker, that it makes a call of a stage's function; return when."""
         if attempt == 1:

@@ -179,6 +179,8 @@ class Worker:
         key = Key(task.key, None, [], {}, None)  # type: ignore[arg-type]  # the code is with the engine
         filing = cache.filing(key, stage)
         filing.lookup = task.lookup
+        if (journal := self._journal_now) is not None:
+            filing.waits = lambda job: journal.stage_waits(task.number, job, stage.label)
         with filing:
             if not task.insists and filing.may_be_there() and filing.look() is not None:
                 return Answer(THERE)

@@ -64,6 +64,9 @@ class Witness:
         observed = ending.observed if ending.entry is None else ending.entry.observed
         self.note(number, status, key, ending.output, ending.attempts, lookup, error, observed)
 
+    def idle(self):
+        pass
+
     def counted(self, number, digest):
         self.note(number, "counts", digest)
 

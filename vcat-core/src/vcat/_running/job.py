@@ -263,7 +263,7 @@ class _RunningJob:
         if tracebacks := journal.tracebacks.rest(journal.label, self.name):
             _print(tracebacks)
         if state == "cancelled":
-            ids, left = self.ids, journal.job_ends(f"the job was {reason}")
+            ids, left = self.ids, journal.job_ends(f"the job was {reason}", self.events.parts())
             # The items of a map have no ids of their own, and the map runs with them.
             named = ", ".join(ids[each] for each in left if each < len(ids))
             where = f" while {named} ran" if named else ""

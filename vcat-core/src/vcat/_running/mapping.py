@@ -85,8 +85,8 @@ class Mapping:
 
     @property
     def status(self) -> str:
-        """What the map is when all its items have completed: ``cached`` where all of them are."""
-        return "completed" if self._computed or not self.items else "cached"
+        """What the map is when all its items have completed: ``cached`` where none was computed."""
+        return "completed" if self._computed else "cached"
 
     @property
     def has_failed(self) -> bool:

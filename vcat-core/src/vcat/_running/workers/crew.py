@@ -53,6 +53,8 @@ class Call:
         insists: Whether it is computed though another process may have filed its result.
         is_started: Whether the observer knows that it has started.
         is_killed: Whether its process was killed because it did not end.
+        sent: When it was given to a worker, or that worker had ended what goes before it.
+        started_at: When a worker began it, as far as is known; ``None`` for not yet.
         began: The file that is there while the function is being called; empty for none.
         seen: When that was seen to be there, by :func:`time.monotonic`; 0 for not yet.
         temporary: Files that nobody needs when the answer is there.
@@ -70,7 +72,9 @@ class Call:
         "order",
         "reason",
         "seen",
+        "sent",
         "stage",
+        "started_at",
         "temporary",
     )
 
@@ -86,7 +90,8 @@ class Call:
         self.is_started = False
         self.is_killed = False
         self.began = ""
-        self.seen = 0.0
+        self.seen = self.sent = 0.0
+        self.started_at: float | None = None
         self.temporary: list[str] = []
 
     def __lt__(self, other: Call) -> bool:
@@ -287,7 +292,7 @@ class Crew:
         need, tasks, sent = calls[0].need, [], []
         for call in calls:
             call.attempts += 1
-            call.is_killed, call.seen = False, 0.0
+            call.is_killed, call.seen, call.sent = False, 0.0, time.time()
             task = self._make(call)
             if task is not None:
                 tasks.append(tuple(task))
@@ -315,7 +320,10 @@ class Crew:
 
     def _answered(self, batch: Batch) -> Iterator[Returned]:
         for call, fields in batch.answers():
-            yield self._returned(call, Answer(*fields))
+            answer = Answer(*fields)
+            if answer.ended is not None and (left := batch.left()):
+                left[0].sent = answer.ended
+            yield self._returned(call, answer)
 
     def _again(self, call: Call) -> None:
         """Put a call back that was not made."""

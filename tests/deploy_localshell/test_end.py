@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -120,6 +121,60 @@ def test_a_job_whose_supervisor_was_killed_runs_on_to_its_end(jobs):
     (jobs.shared / "gate").touch()
     status = jobs.ended(job)
     assert (status.state, status.exit_code, status.reason) == ("failed", 5, "exit code 5")
+
+
+@pytest.mark.parametrize("start", ["sleep 600 &", "(setsid sleep 600 &) &"])
+def test_a_job_without_supervisor_ends_with_its_main_process(jobs, start):
+    """What it has left behind is not the job: whoever looks kills it, and cancels nothing."""
+    job = jobs.submit(f"{start} reach begun; await gate; exit 0")
+    jobs.await_file("begun")
+    shell = jobs.shell(job)
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    (jobs.shared / "gate").touch()
+    jobs.await_that(lambda: not jobs.is_alive(shell), "the end of run.sh")
+    assert jobs.living() != []
+    jobs.deployment.cancel(job)
+    assert jobs.living() == []
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == ("completed", 0, None)
+    assert jobs.record(job, "end.json")["left_behind"] == ["sleep"]
+
+
+def test_a_job_without_supervisor_that_forges_its_exit_code_runs_on(jobs):
+    """While run.sh lives it has not written down anything."""
+    job = jobs.submit(
+        """echo '{"format":1,"exit_code":0}' > exit.json; reach begun; await gate; exit 5"""
+    )
+    jobs.await_file("begun")
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    jobs.await_that(
+        lambda: jobs.deployment.status(job).reason is not None, "the end of the supervisor"
+    )
+    assert jobs.deployment.status(job).state == "running"
+    (jobs.shared / "gate").touch()
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == ("failed", 5, "exit code 5")
+
+
+def test_what_a_cancelled_job_without_supervisor_leaves_behind_has_its_grace(jobs):
+    """Who looks meanwhile does not kill what was asked to end."""
+    job = jobs.submit(
+        'export -f reach await; (setsid bash -c \'trap "reach asked; await gate; reach away; exit"'
+        " TERM; reach begun; while :; do sleep 0.01; done' &) & await never",
+        grace=30,
+    )
+    jobs.await_file("begun")
+    shell = jobs.shell(job)
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    cancelling = threading.Thread(target=jobs.deployment.cancel, args=(job,))
+    cancelling.start()
+    jobs.await_file("asked")
+    jobs.await_that(lambda: not jobs.is_alive(shell), "the end of run.sh")
+    assert jobs.deployment.status(job).state == "running"
+    (jobs.shared / "gate").touch()
+    cancelling.join(60)
+    assert jobs.deployment.status(job).state == "cancelled"
+    assert (jobs.shared / "away").exists()
 
 
 def test_a_job_killed_with_its_supervisor_is_lost(jobs):

@@ -25,12 +25,6 @@ BEAT = 5.0
 #: Seconds between two looks at anything that does not announce itself.
 LOOK = 1.0
 
-#: Seconds that children may take to follow a job that has ended.
-SETTLE = 0.25
-
-#: How many processes that a job has left behind are named.
-NAMED = 20
-
 _ASKED = _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT
 _AWAITED = (*_ASKED, _signal.SIGCHLD, _signal.SIGALRM)
 _INHERITABLE = (*_AWAITED, _signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGUSR1, _signal.SIGUSR2)
@@ -182,10 +176,20 @@ class Supervisor:
             raise StartError(f"{self.bash} cannot be started: {error.strerror}") from error
         os.close(descriptor)
         os.close(null)
+        self._name_shell()
         # While the job begins: what is reserved has to be there after a crash of the machine, too.
         os.fsync(self.reserve)
         self.kills = memory.count_kills()
         self._measure()
+
+    def _name_shell(self) -> None:
+        """Write down which process the job is: with that one of all that it starts it ends."""
+        shell = process.find(self.shell) or process.Process(self.shell)
+        document = {"format": record.FORMAT, "pid": shell.pid, "started": shell.started}
+        try:  # noqa: SIM105  # contextlib is not worth its import here
+            record.replace(self._path(record.SHELL), record.encode(document))
+        except OSError:  # the disk is full, and this process will most likely live to say the end
+            pass
 
     def _watch(self) -> tuple[str | None, str | None]:
         """Wait until ``run.sh`` has ended; return the state and why, if it was made to."""
@@ -227,7 +231,7 @@ class Supervisor:
 
     def _end(self, number: int = _signal.SIGTERM) -> str | None:
         """End the job with all its processes; return that it had to be killed, if it had."""
-        self.survivors = _names(self.tree.end(self.grace, self._pause, number))
+        self.survivors = tree.names(self.tree.end(self.grace, self._pause, number))
         self._reap()
         return reason.forced(self.grace, number) if self._exit_code() is None else None
 
@@ -239,11 +243,7 @@ class Supervisor:
             self._announce(*self._judge())
             self._end()
             return self.survivors
-        deadline = time.monotonic() + SETTLE
-        while (left := self.tree.living()) and time.monotonic() < deadline:
-            self._pause(0.01)
-        self.tree.end(0, self._pause)
-        return _names(left)
+        return tree.names(self.tree.clear(self._pause))
 
     def _judge(self) -> tuple[str, str | None]:
         """Return the state of a job that has ended by itself, and why."""
@@ -295,7 +295,7 @@ class Supervisor:
             "ended_at": max(self.ended_at or time.time(), self.started_at),
             **self.identity,
             "shell": self.shell,
-            "left_behind": left[:NAMED],
+            "left_behind": left[: tree.NAMED],
             "log": None if self.log is None else self.log.problem,
         }
         data = record.encode(document)
@@ -354,10 +354,6 @@ class Supervisor:
 
     def _path(self, name: str) -> str:
         return os.path.join(self.control, name)
-
-
-def _names(processes: set[process.Process]) -> list[str]:
-    return [each.name for each in sorted(processes, key=lambda each: each.pid)]
 
 
 def _flush(descriptor: int) -> None:

@@ -138,6 +138,7 @@ def test_a_job_without_supervisor_ends_with_its_main_process(jobs, start):
     status = jobs.ended(job)
     assert (status.state, status.exit_code, status.reason) == ("completed", 0, None)
     assert jobs.record(job, "end.json")["left_behind"] == ["sleep"]
+    assert status.ended_at == (jobs.path / job / "exit.json").stat().st_mtime
 
 
 def test_a_job_without_supervisor_that_forges_its_exit_code_runs_on(jobs):
@@ -292,3 +293,21 @@ def test_supervisor_shows_that_it_lives(jobs):
     )
     (jobs.shared / "gate").touch()
     assert jobs.ended(job).state == "completed"
+
+
+@pytest.mark.slow
+def test_supervisor_shows_that_it_lives_while_a_job_has_its_grace(jobs):
+    """Who is killed with the job meanwhile has left a sign of when that was."""
+    job = jobs.submit("trap 'reach asked' TERM; reach begun; await gate", grace=600)
+    jobs.await_file("begun")
+    cancelling = threading.Thread(target=jobs.deployment.cancel, args=(job,))
+    cancelling.start()
+    jobs.await_file("asked")
+    old = time.time() - 3600
+    os.utime(jobs.control(job) / "beat", (old, old))
+    jobs.await_that(
+        lambda: (jobs.control(job) / "beat").stat().st_mtime > old + 1800, "another one"
+    )
+    (jobs.shared / "gate").touch()
+    cancelling.join(60)
+    assert jobs.deployment.status(job).state == "cancelled"

@@ -227,7 +227,7 @@ def settle(
         "reason": why,
         "out_of_memory": False,
         "started_at": claim["started_at"],
-        "ended_at": max(min(_last_sign(place), time.time()), claim["started_at"]),
+        "ended_at": max(min(_end_of(place, code), time.time()), claim["started_at"]),
         **{name: claim[name] for name in ("pid", "started", "boot_id", "namespace", "host")},
         "shell": None,
         "left_behind": list(left[: tree.NAMED]),
@@ -244,9 +244,17 @@ def settle(
     return ended
 
 
+def _end_of(place: Place, code: int | None) -> float:
+    """When a job ended: what it has left behind may go on writing after its exit code is there."""
+    if code is not None:
+        with suppress(OSError):
+            return os.stat(os.path.join(place.directory, "exit.json")).st_mtime
+    return _last_sign(place)
+
+
 def _last_sign(place: Place) -> float:
     """When the job was seen alive for the last time: the last that it or its supervisor wrote."""
-    paths = [place.record(each) for each in ("output.log", record.BEAT, record.CANCEL)]
+    paths = [place.record(each) for each in _SIGNS]
     with suppress(OSError), os.scandir(place.directory) as entries:
         paths += [each.path for each in entries if each.is_file(follow_symlinks=False)]
     found = [0.0]
@@ -256,6 +264,10 @@ def _last_sign(place: Place) -> float:
     # A job may give its files any time; the clock of a server is ahead by a little only.
     latest = time.time() + _AHEAD
     return max(each for each in found if each < latest)
+
+
+#: What in the records tells when something happened to the job, or was seen of it.
+_SIGNS = ("output.log", record.BEAT, record.CANCEL, record.KILL)
 
 
 def show_life(place: Place) -> None:

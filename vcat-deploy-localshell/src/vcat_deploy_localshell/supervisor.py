@@ -89,8 +89,9 @@ class Supervisor:
         self.shell = 0  # the process that runs run.sh
         self.status: int | None = None  # how it ended, once it has
         self.ended_at = 0.0
+        self.beaten = time.monotonic()
         self.survivors: list[str] = []
-        self.reserve = -1
+        self.beat = self.reserve = -1
         self.log: CappedLog | None = None
         self.is_reaper = False  # whether all orphans of the job become children of this process
         self.kills = self.most_used = self.total = 0
@@ -193,7 +194,7 @@ class Supervisor:
 
     def _watch(self) -> tuple[str | None, str | None]:
         """Wait until ``run.sh`` has ended; return the state and why, if it was made to."""
-        beaten = measured = began = time.monotonic()
+        measured = began = time.monotonic()
         pause = LOOK
         while self.status is None:
             now = time.monotonic()
@@ -212,9 +213,6 @@ class Supervisor:
                 self._announce("failed", why)
                 return "failed", self._end(number) or why
             now = time.monotonic()
-            if now - beaten >= BEAT:
-                beaten = now
-                self._show_life()
             if now - measured >= LOOK and self.status is None:
                 measured = now
                 self._measure()
@@ -335,6 +333,10 @@ class Supervisor:
         number = int(_signal.sigwait(_AWAITED))
         _signal.setitimer(_signal.ITIMER_REAL, 0)
         self._reap()
+        now = time.monotonic()
+        if now - self.beaten >= BEAT:
+            self.beaten = now
+            self._show_life()
         return number
 
     def _reap(self) -> None:

@@ -105,6 +105,36 @@ def test_a_signal_to_the_supervisor_ends_the_job_by_that_signal(jobs, number):
     )
 
 
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_of_the_users_to_the_supervisor_is_one_to_the_main_process(jobs, number):
+    """What it does is a matter of the job's: run.sh and the supervisor go on."""
+    job = jobs.submit(
+        f"""#!python
+import signal, subprocess, threading
+told = threading.Event()
+signal.signal({number:d}, lambda *_: told.set())
+child = subprocess.Popen(["sleep", "600"])
+open(os.environ["SHARED"] + "/begun", "w").close()
+while not told.wait(0.01): pass
+assert child.poll() is None
+signal.signal({number:d}, signal.SIG_DFL)
+open(os.environ["SHARED"] + "/told", "w").close()
+while True: signal.pause()
+"""
+    )
+    jobs.await_file("begun")
+    os.kill(jobs.supervisor(job), number)
+    jobs.await_file("told")
+    assert jobs.deployment.status(job).reason is None
+    os.kill(jobs.supervisor(job), number)
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == (
+        "failed",
+        128 + number,
+        f"killed by signal {number:d} ({number.name})",
+    )
+
+
 def test_a_job_whose_supervisor_was_killed_runs_on_to_its_end(jobs):
     """Its processes tell that it runs, and run.sh how it ended."""
     job = jobs.submit("reach begun; await gate; exit 5")

@@ -26,9 +26,9 @@ BEAT = 5.0
 LOOK = 1.0
 
 _ASKED = _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT
-_AWAITED = (*_ASKED, _signal.SIGCHLD, _signal.SIGALRM)
-_INHERITABLE = (*_AWAITED, _signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGUSR1, _signal.SIGUSR2)
-_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+_TOLD = _signal.SIGUSR1, _signal.SIGUSR2  # what they mean is a matter of the job's
+_AWAITED = (*_ASKED, *_TOLD, _signal.SIGCHLD, _signal.SIGALRM)
+_INHERITABLE = (*_AWAITED, _signal.SIGPIPE, _signal.SIGXFSZ)
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -152,7 +152,7 @@ class Supervisor:
             self.log_limit,
             self._path(record.GAP),
         )
-        self.is_reaper = _become_subreaper()
+        self.is_reaper = process.become_subreaper()
         os.chdir("/")  # what this one was started in may be removed
 
     def _start(self) -> None:
@@ -206,6 +206,8 @@ class Supervisor:
             if self.timeout is not None:
                 pause = min(pause, began + self.timeout - now)
             number = self._pause(pause)
+            if number in _TOLD and self.status is None:
+                tree.signal_children(self.shell, number)
             if number in _ASKED and self.status is None:
                 if os.path.exists(self._path(record.CANCEL)):
                     return "cancelled", self._end()
@@ -378,18 +380,6 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         pass  # a file system without locks: then only the sign of life tells
-
-
-def _become_subreaper() -> bool:
-    """Become the parent of whatever the job leaves behind; return whether the system can do it."""
-    try:
-        import _ctypes  # a tenth of what ctypes takes to import
-
-        library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # None is the program itself
-        prctl = _ctypes.dlsym(library, "prctl")
-        return bool(_ctypes.call_function(prctl, (_SUBREAPER, 1, 0, 0, 0)) == 0)
-    except (ImportError, AttributeError, OSError):
-        return False
 
 
 if __name__ == "__main__":

@@ -186,6 +186,13 @@ def signal(processes: set[Process], number: int) -> None:
             process.send(each, _signal.SIGCONT)
 
 
+def signal_children(pid: int, number: int) -> None:
+    """Send a signal to the children of a process, and not to it: a shell would end by it."""
+    for each in process.table():
+        if each.parent == pid:
+            process.send(each, number)
+
+
 def names(processes: Iterable[Process]) -> list[str]:
     """Return the names of the commands of processes."""
     return [each.name for each in sorted(processes, key=lambda each: each.pid)]

@@ -17,6 +17,7 @@ from vcat._keeping.definition import restore_graph
 from vcat._keeping.event import FILE, EventLog
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import Configuration, thaw
+from vcat._plugins.inheritance import inherit
 from vcat._running.failure import Places, describe_failure, traceback_of
 from vcat._running.mapping import StageFailure
 from vcat._running.opening import make_engine
@@ -70,7 +71,9 @@ def _run_job(directory: str, interruption: Interruption) -> int:
         with suppress(AttributeError):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # text streams have it
     with open(os.path.join(directory, "job", "config.json"), "rb") as file:
-        configuration = thaw(json.load(file))
+        frozen = json.load(file)
+    configuration = thaw(frozen)
+    inherit(frozen, directory)
     with open(os.path.join(directory, "job", "definition.json"), "rb") as file:
         definition = parse_document(file.read(), "definition", "job/definition.json")
     running = _RunningJob(directory, configuration, definition, interruption)

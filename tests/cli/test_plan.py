@@ -403,3 +403,14 @@ def test_the_plan_of_a_map_of_one_item(process, tmp_path):
     (tmp_path / "one.py").write_text(source)
     ended = process("run", "--plan", "one.py")
     assert (ended.code, ended.out.splitlines()[1]) == (0, "  load: 1 item: 1 to run")
+
+
+def test_the_plan_of_a_script_that_raises_is_not_complete(process, tmp_path):
+    """Whoever reads the JSON knows that there may be more pipelines."""
+    source = "from vcat import *\nstage(abs)(1).run()\n"
+    (tmp_path / "good.py").write_text(source)
+    (tmp_path / "bad.py").write_text(f"{source}raise ValueError('no more')\n")
+    for name, code in (("good.py", 0), ("bad.py", 1)):
+        ended = process("run", "--plan", name, "--json")
+        plan = json.loads(ended.out)
+        assert (ended.code, len(plan["pipelines"]), plan["complete"]) == (code, 1, not code)

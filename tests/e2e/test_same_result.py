@@ -72,5 +72,6 @@ def test_a_stage_that_waits_for_another_job_says_so(project, tmp_path, workers):
     assert read["said"] == [
         f"vcat: stage 'one' (main.py:4) waits for {whom}, which computes the same"
     ]
-    assert read["stages"] == [["one", "cached", "first"], ["two", "cached", "first"]]
+    # Which of them is the first to compute what comes next is open.
+    assert read["stages"][0] == ["one", "cached", "first"]
     assert read["first"] == []

@@ -64,7 +64,8 @@ class _Queue:
         if before is None:
             begin()
         else:
-            before.add_done_callback(begin)
+            # Not in the thread that calls this, which is that of a pool to be shut down.
+            before.add_done_callback(lambda _: threading.Thread(target=begin).start())
         return future
 
 

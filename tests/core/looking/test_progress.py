@@ -255,7 +255,9 @@ def test_a_terminal_without_a_size_shows_a_line(monkeypatch):
     main, other = os.openpty()
     with open(main, "rb", buffering=0) as shown, open(other, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
-        screen.open_screen(quiet=False).show(RUNNING)
+        drawn = screen.open_screen(quiet=False)
+        drawn.show(RUNNING)
+        drawn.hide()
         assert shown.read(1000).startswith(b"\r\x1b[Ktrain: 3 of 6 stages done")
 
 

@@ -38,7 +38,7 @@ def plan(arguments: Namespace, params: dict[str, Any]) -> int:
     for problem in dict.fromkeys(each for made in plans for each in made.problems):
         say(problem)
     if arguments.json:
-        print(to_json(_as_json(plans, ended_at)))
+        print(to_json(_as_json(plans, ended_at, code)))
     else:
         for number, each in enumerate(plans):
             if number:
@@ -90,7 +90,7 @@ def _becomes(stage: Explanation) -> str:
     return f"runs: {describe(stage)}" if stage.status == "runs" else describe(stage)
 
 
-def _as_json(plans: list[Plan], ended_at: int | None) -> dict[str, Any]:
+def _as_json(plans: list[Plan], ended_at: int | None, code: int) -> dict[str, Any]:
     return {
         "format": 1,
         "record": "plan",
@@ -102,6 +102,6 @@ def _as_json(plans: list[Plan], ended_at: int | None) -> dict[str, Any]:
             }
             for each in plans
         ],
-        "complete": ended_at is None,
+        "complete": ended_at is None and not code,
         "ended_at": ended_at or None,
     }

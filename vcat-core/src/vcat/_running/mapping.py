@@ -52,7 +52,13 @@ class StageFailure(Exception):  # noqa: N818  # control flow: the doors turn it 
 
 
 class ItemsError(StageError):
-    """Items of a map failed, or did not run; what the first that failed raised is the cause."""
+    """Items of a map failed, or did not run; what the first that failed raised is the cause.
+
+    Attributes:
+        first: The number of the first that failed.
+    """
+
+    first: int | None = None
 
 
 class Mapping:
@@ -116,7 +122,7 @@ class Mapping:
             f"{self._failed:,} {count} failed{rest}; {which} {number - self.items.start}:"
             f" {first_line(first)}"
         )
-        error.__cause__ = first
+        error.__cause__, error.first = first, number
         return error
 
 

@@ -13,6 +13,7 @@ from vcat._keeping.event import EventLog, read_events
 from vcat._running.failure import first_line, traceback_of
 from vcat._running.record.gatherer import Gatherer
 from vcat._running.record.provenance import describe_code, describe_key
+from vcat._running.record.tracebacks import Tracebacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,6 +38,7 @@ class Journal:
 
     Attributes:
         label: Names a stage in messages; by no more than its number until the graph is there.
+        tracebacks: Those of stages, until the log of the job has them.
 
     Args:
         log: Where events go.
@@ -60,6 +62,7 @@ class Journal:
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.metrics: dict[str, Any] = {}
         self.tags: dict[str, str] = {}
+        self.tracebacks = Tracebacks()
         self.label: Callable[[int], str] = "stage {}".format
         self._log = log
         self._archive = archive
@@ -150,8 +153,11 @@ class Journal:
         if ending.error is not None:
             fields["error"] = first_line(ending.error)
             self._errors.setdefault(number, []).append(fields["error"])
-            if self._logs is not None and ending.ended_at is None:
-                self._logs.add(number, traceback_of(ending.error))
+            if self._logs is not None:
+                text = traceback_of(ending.error)
+                if ending.ended_at is None:  # else the worker has added it
+                    self._logs.add(number, text)
+                self.tracebacks.add(number, ending.error, text)
         if ending.entry is not None and ending.entry.job:
             fields["computed_by"] = ending.entry.job
         self._keep_log(number, ran=status != "cached")

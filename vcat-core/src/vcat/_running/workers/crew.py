@@ -8,11 +8,13 @@ from _heapq import heappop, heappush
 from _queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
+from vcat._plugins.processor import available_processors
 from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
 from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_memory
 from vcat._running.workers.exchange import Exchange, pack, unpack
 from vcat._running.workers.hanging import overdue
+from vcat._running.workers.lack import Lack
 from vcat._running.workers.task import Answer, Task
 from vcat.abc import SupportsInterrupt
 
@@ -152,7 +154,7 @@ class Crew:
         self._workers = workers
         self._exchange = exchange
         self._make = make
-        self._capacity = Capacity(workers.count, total_memory())
+        self._capacity = Capacity(available_processors(), total_memory(), workers.count)
         self._answers: SimpleQueue[Future[bytes]] = SimpleQueue()
         self._pending: list[Call] = []
         self._running: dict[Future[bytes], Batch] = {}
@@ -160,6 +162,7 @@ class Crew:
         self._delayed: list[tuple[float, Call]] = []
         self._looked = 0.0
         self._pace = Pace()
+        self._lack = Lack()
 
     @property
     def is_busy(self) -> bool:
@@ -249,6 +252,7 @@ class Crew:
         for call in left[1:] if error is not None else left:
             self._again(call)
         if error is not None and left:
+            self._lack.explain(error)
             yield self._returned(
                 left[0], overdue(left[0], "was killed") if left[0].is_killed else error
             )

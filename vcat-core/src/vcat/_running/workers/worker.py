@@ -17,6 +17,7 @@ from vcat._keeping.codec import dumps, loads
 from vcat._keeping.digest import digest_parts
 from vcat._keeping.event import EventLog
 from vcat._plugins.configuration import thaw
+from vcat._plugins.inheritance import inherit
 from vcat._running.attempt import attempt, is_worth_another
 from vcat._running.failure import Places, describe_failure, first_line, traceback_of
 from vcat._running.holding import LostValueError
@@ -82,6 +83,7 @@ class Worker:
         self._log: EventLog | None = None
         self._workplace: Workplace | None = None
         if self._told.events:
+            inherit(self._told.configuration)
             self._log = EventLog(self._told.events)
             self._archive = JobArchive(self._configuration.archives, self._told.job_name)
             self._interruption.watch()

@@ -148,3 +148,53 @@ def test_the_log_of_a_stage_has_what_python_prints(project, where):
         lines = project.ask(f"print(json.dumps(list(get_job('speak').log_lines(stage={stage}))))")
         lines = [line for line in lines if not line.startswith("  ")]  # a warning shows its line
         assert [line.split()[-1] for line in lines] == expected
+
+
+MAP = """
+    import os, sys, time
+    from vcat import *
+
+    @stage(cache=False)
+    def load(number):
+        if number == 1:
+            while not os.path.exists(sys.argv[1]):
+                time.sleep(0.01)
+        if number != 2:
+            print("item", number, end="\\nand more" if number == 0 else "\\n")
+        return number
+
+    if __name__ == "__main__":
+        load.map(range(4)).run(job_name="map")
+"""
+
+LOOK_AT_MAP = """
+    import os, subprocess, sys
+
+    job = get_job("map")
+    whole = "item 0\\nand more\\nitem 1\\nitem 3\\n"
+    lines = job.logs(follow=True, stage="load")
+    found = [next(lines), next(lines)]
+    open(GATE, "w").close()
+    found += lines
+    assert found == whole.splitlines(), found
+    job.wait_for_deployment_to_complete()
+    assert job.logs(stage="load") == whole
+    tails = [job.logs(stage="load", tail=count) for count in (0, 1, 3, 4, 9)]
+    ends = ["".join(whole.splitlines(True)[-count:]) for count in (1, 3, 4, 9)]
+    assert tails == ["", *ends], tails
+    assert list(job.logs(follow=True, stage="load", tail=2)) == ["item 1", "item 3"]
+    command = [sys.executable, "-m", "vcat_cli", "logs", "map", "--stage"]
+    said = [subprocess.check_output([*command, each], text=True) for each in ("load", "load[3]")]
+    print(json.dumps(said))
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_log_of_a_map_is_that_of_its_items(project, workers):
+    """In the order of the items, while they run and afterwards, each line whole."""
+    if workers:
+        project.use_workers(workers)
+    project.write("train.py", MAP.replace("sys.argv[1]", repr(str(project.parent / "gate"))))
+    project.run("train.py")
+    said = project.ask(LOOK_AT_MAP.replace("GATE", repr(str(project.parent / "gate"))))
+    assert said == ["item 0\nand more\nitem 1\nitem 3\n", "item 3\n"]

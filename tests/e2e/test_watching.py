@@ -496,3 +496,93 @@ def test_what_one_stage_prints(project):
         command, cwd=project.directory, capture_output=True, text=True, check=True
     )
     assert done.stdout == "said by talk\n"
+
+
+SWALLOWING = """
+    import sys, time
+    from vcat import *
+
+    @stage
+    def sleep():
+        print("asleep", flush=True)
+        time.sleep(600)
+
+    if __name__ == "__main__":
+        job = sleep().run(job_name="job")
+        try:
+            job.watch(lambda text: print(text, end="", flush=True))
+        except KeyboardInterrupt:
+            print("swallowed", flush=True)
+        {then}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("then", "code"),
+    [
+        ("", 130),
+        ("sys.exit(3)", 3),
+        ("job.wait_for_deployment_to_complete()", 130),
+    ],
+)
+def test_ctrl_c_that_a_script_swallows_cancels_its_jobs(project, then, code):
+    """Under `vcat run`, when the script ends and when it goes on and waits."""
+    project.write("train.py", SWALLOWING.format(then=then))
+    command = [sys.executable, "-m", "vcat_cli", "run", "train.py"]
+    terminal = _Terminal(command, project.directory)
+    terminal.read_until(r"asleep\r\n")
+    terminal.write(b"\x03")
+    shown = terminal.read_to_end()
+    assert "swallowed" in shown
+    said = "vcat: interrupted; cancelling job (Ctrl-C again to kill at once)"
+    assert shown.count(said) == 1
+    assert len(re.findall(r"vcat: job was cancelled after \S+ s", shown)) == 1
+    assert terminal.ended.returncode == code
+    assert project.ask("print(json.dumps(list_jobs()[0].state))") == "cancelled"
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_kills_the_jobs_of_a_script_that_swallows_it(project):
+    """A script that waits again and again is no reason for its jobs to go on."""
+    text = SWALLOWING.format(then="try_again(job)").replace(
+        "    @stage",
+        """\
+    def try_again(job):
+        while not job.is_job_complete():
+            try:
+                job.wait_for_deployment_to_complete()
+            except KeyboardInterrupt:
+                print("once more", flush=True)
+
+    @stage""",
+    )
+    text = text.replace("time.sleep(600)", "time.sleep(600) if deaf() else None").replace(
+        "    @stage",
+        """\
+    def deaf():
+        import signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("deaf", flush=True)
+        return True
+
+    @stage""",
+    )
+    project.write(
+        "long.config.yaml",
+        """\
+        deployment_implementation:
+          deployment_type: vcat.LocalShellJobDeployment
+          constructor_keyword_arguments: {path: .vcat/jobs, grace: 300}
+        """,
+    )
+    project.write("train.py", text)
+    terminal = _Terminal([sys.executable, "-m", "vcat_cli", "run", "train.py"], project.directory)
+    terminal.read_until(r"deaf\r\n")
+    terminal.write(b"\x03")
+    terminal.read_until(r"cancelling job")
+    terminal.write(b"\x03")
+    shown = terminal.read_to_end()
+    assert "vcat: interrupted again; killing what is left" in shown
+    assert terminal.ended.returncode == 130
+    assert project.ask("print(json.dumps(list_jobs()[0].state))") == "cancelled"

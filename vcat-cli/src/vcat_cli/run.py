@@ -7,15 +7,17 @@ import sys
 import vcat
 from vcat.errors import RemoteException
 from vcat_cli.ending import Ending
+from vcat_cli.interruption import Interruption, words_for
 from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE, FAILED, INTERRUPTED, report, say
 from vcat_cli.script import run_to_end
 from vcat_cli.text import display_lines
-from vcat_cli.usage import UsageError
+from vcat_cli.usage import FILES, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Sequence
     from typing import Any
 
     from vcat._looking.deployment import Deployment
@@ -40,7 +42,7 @@ def add_arguments(parser: Any) -> None:
         "%(prog)s [-h] [-p NAME=VALUE] [-q] [--plan [--json]] [--traceback] SCRIPT [ARGS ...]"
     )
     # Optional here and checked below: in between options argparse asks for ARGS as well.
-    parser.add_argument("script", metavar="SCRIPT", nargs="?", help="the script")
+    script = parser.add_argument("script", metavar="SCRIPT", nargs="?", help="the script")
     add_params(parser, "the value of a hyperparameter, whatever the script gives to run()")
     parser.add_argument(
         "--plan",
@@ -51,9 +53,10 @@ def add_arguments(parser: Any) -> None:
         "-q", "--quiet", action="store_true", help="show no progress, and neither names nor ends"
     )
     parser.add_argument("--json", action="store_true", help="with --plan: as JSON")
-    parser.add_argument(
+    words = parser.add_argument(
         "arguments", metavar="ARGS", nargs="*", help="the script's own; options of it follow --"
     )
+    script.complete = words.complete = FILES
 
 
 def execute(arguments: Namespace) -> int:
@@ -76,19 +79,23 @@ def execute(arguments: Namespace) -> int:
         if not arguments.quiet:
             print(f"submitted {job.job_name}", file=sys.stderr, flush=True)
 
+    interruption = Interruption(jobs)
     try:
-        code = run_to_end(
-            arguments.script,
-            lambda: vcat.run_script(arguments.script, arguments.arguments, params, submitted),
-            whole_traceback=arguments.traceback,
-            params=params,
-        )
+        with interruption:
+            code = run_to_end(
+                arguments.script,
+                lambda: vcat.run_script(arguments.script, arguments.arguments, params, submitted),
+                whole_traceback=arguments.traceback,
+                params=params,
+            )
+        if interruption.has_come and _cancelled(jobs, interruption.seen_to):
+            return code or INTERRUPTED
         if code != DONE:
             _leave(jobs)
             return code
         return DONE if _follow_all(jobs) else FAILED
     except KeyboardInterrupt:
-        return _cancel(jobs)
+        return _cancel(jobs, interruption.seen_to)
 
 
 def see_to_end(jobs: list[Deployment]) -> int:
@@ -128,27 +135,33 @@ def _leave(jobs: list[Deployment]) -> None:
             say(f"job {each.job_name} goes on; `vcat logs -f {each.job_name}` follows it")
 
 
-def _cancel(jobs: list[Deployment]) -> int:
+def _cancel(jobs: list[Deployment], seen_to: Sequence[Deployment] = ()) -> int:
     """Cancel what has not ended and wait for its end; once more Ctrl-C kills it at once."""
+    if not _cancelled(jobs, seen_to):
+        say("interrupted")
+    return INTERRUPTED
+
+
+def _cancelled(jobs: list[Deployment], seen_to: Sequence[Deployment]) -> bool:
+    """Return whether there was something to cancel: what *seen_to* has not, is asked to end."""
     try:
-        unfinished = [each for each in jobs if not each.is_job_complete()]
+        unfinished = [each for each in jobs if each in seen_to or not each.is_job_complete()]
         if not unfinished:
-            say("interrupted")
-            return INTERRUPTED
+            return False
         ending = Ending(unfinished)
-        names = ", ".join(each.job_name for each in unfinished)
-        say(f"interrupted; cancelling {names} (Ctrl-C again to kill at once)")
+        if asked := [each for each in unfinished if each not in seen_to]:
+            say(words_for(asked))
         ending.cancel()
         _show_ends(unfinished, ending)
     except KeyboardInterrupt:
         _kill(jobs)
-    return INTERRUPTED
+    return True
 
 
 def _kill(jobs: list[Deployment]) -> None:
     ending = Ending(jobs)  # to kill those that have ended does nothing
     try:
-        say("interrupted again; killing what is left")
+        say(words_for(jobs, again=True))
         ending.kill()
         _show_ends(jobs, ending)
     except KeyboardInterrupt:

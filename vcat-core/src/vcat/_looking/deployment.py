@@ -15,7 +15,8 @@ from vcat._looking.artifact import artifacts_in, read_artifact
 from vcat._looking.audience import Audience, new_audience
 from vcat._looking.failure import LINES, exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
-from vcat._looking.log import JobFile, log_of, single_lines, whole_lines
+from vcat._looking.log import log_of, single_lines, whole_lines
+from vcat._looking.map_log import MapLog, is_map
 from vcat._looking.overtime import explain_overtime
 from vcat._looking.patience import NoAnswerError
 from vcat._looking.place import Place
@@ -23,7 +24,7 @@ from vcat._looking.settling import counted, is_settled, settle, settled_row
 from vcat._looking.state import ABANDONED, SILENT, judge, not_handed_over, unanswered
 from vcat._looking.submitter import is_expected
 from vcat._looking.testimony import complete_reason
-from vcat._looking.unfinished import cut_off
+from vcat._looking.unfinished import cut_off, left_behind
 from vcat._looking.value import read_value, value_of
 from vcat._looking.watch import Watcher
 from vcat.errors import UnknownJobError, VcatError
@@ -164,14 +165,13 @@ class Deployment:
 
         Args:
             follow: Whether to go on until the job, or the stage, has ended.
-            stage: Only what this stage has printed: the stage, or its id.
+            stage: Only what this stage has printed: the stage, or its id. Of a map it is what its
+                items have printed, one after the other in their order.
             tail: Only the last so many lines, and with *follow* what comes.
         """
         if follow:
             return self.log_lines(follow=True, stage=stage, tail=tail)
-        file = self._log_file(stage)
-        start = 0 if tail is None else file.beginning_of_last(tail)
-        return file.text(start)
+        return b"".join(self.log_bytes(stage=stage, tail=tail)).decode("utf-8", "replace")
 
     def log_lines(
         self,
@@ -202,11 +202,14 @@ class Deployment:
         tail: int | None = None,
     ) -> Iterator[bytes]:
         """Yield the bytes of :meth:`logs` as they were printed, in pieces of any length."""
-        file = self._log_file(stage)
+        number = None if stage is None else self._number(stage)
+        if number is not None and is_map(self.definition(), number):
+            items = MapLog(self.place, number, self.stages, self._is_over)
+            return items.pieces(tail, follow=follow)
+        file = log_of(self.place, number)
         start = 0 if tail is None else file.beginning_of_last(tail)
         if not follow:
             return file.until_end(start)
-        number = None if stage is None else self._number(stage)
         return file.until_end(start, ended=lambda: self._is_over(number))
 
     def events(self, follow: bool = False) -> Iterator[dict[str, Any]]:  # noqa: FBT001, FBT002  # as logs()
@@ -228,13 +231,16 @@ class Deployment:
         return fold_reports(self.feed.read(), "tag")
 
     def stages(self) -> list[StageRecord]:
-        """Return a record of each stage, in the order of execution.
+        """Return a record of each stage, in an order in which they can run, then of items of maps.
 
         ``status`` is ``completed``, ``cached``, ``failed`` or ``not run``, or ``running`` while the
         job does.
         """
         status = self.status()  # first, so that of a job that has ended all is known
-        return cut_off(fold_stages(self.feed.read(), stage_records(self.definition())), status)
+        records = fold_stages(self.feed.read(), stage_records(self.definition()))
+        if not self.feed.read():
+            records = left_behind(records, self._archive)
+        return cut_off(records, status)
 
     def value_of(self, stage: Stage | str) -> Any:
         """Return the value of a persisted stage, of an item of a persisted map, or of the last.
@@ -361,9 +367,6 @@ class Deployment:
             )
         return number is not None and self.stages()[number].ended_at is not None
 
-    def _log_file(self, stage: Stage | str | None) -> JobFile:
-        return log_of(self.place, None if stage is None else self._number(stage))
-
     def definition(self) -> dict[str, Any]:
         """Return what the job was to do."""
         document = self._archive.fetch_document("definition")
@@ -380,6 +383,7 @@ class Deployment:
         same_name = [e.id for e in records if e.name == wanted and e.item_of is None]
         if not numbers or (isinstance(stage, Stage) and len(same_name) > 1):
             has = ", ".join(repr(each.id) for each in records[:20])
+            has += ", ..." * (len(records) > 20)
             raise UnknownJobError(
                 f"job {self.job_name} has no single stage {wanted!r}; name one by its id: {has}"
             )

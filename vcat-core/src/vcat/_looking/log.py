@@ -79,15 +79,6 @@ class JobFile:
             fresh = data.endswith(b"\n")
             yield data
 
-    def text(self, start: int = 0) -> str:
-        """Return what there is from *start* on, all of it in memory."""
-        data = bytearray()
-        for piece in self.pieces(start, self.size()):
-            if not piece:
-                break
-            data += piece
-        return data.decode("utf-8", "replace")
-
     def arriving(
         self, start: int, ended: Callable[[], bool], end: int | None = None
     ) -> Iterator[bytes | None]:

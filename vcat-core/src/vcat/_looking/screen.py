@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vcat._looking.progress import describe, printable, spell
@@ -72,7 +73,9 @@ def is_terminal() -> bool:
 def tell(line: str) -> None:
     """Print a line on standard error; without one, or with a broken one, nowhere."""
     try:
-        print(f"vcat: {printable(line)}", file=sys.stderr, flush=True)  # noqa: T201  # progress is for whoever waits
+        with _turn.lock:
+            _turn.make_room()
+            print(f"vcat: {printable(line)}", file=sys.stderr, flush=True)  # noqa: T201  # progress is for whoever waits
     except (AttributeError, OSError, ValueError):
         return
 
@@ -114,15 +117,66 @@ class _Lines:
         pass
 
 
-class _Line:
-    """One line, drawn over itself."""
+class _Turn:
+    """Whose drawing is on the terminal: of threads that wait for several jobs, one at a time.
+
+    Attributes:
+        lock: Held by whoever draws or prints.
+        holder: What is drawn until it is hidden; ``None`` where the next that is shown will be.
+    """
+
+    def __init__(self) -> None:
+        self.lock = RLock()  # Ctrl-C in the middle of drawing is told of by the same thread
+        self.holder: _Drawing | None = None
+
+    def make_room(self) -> None:
+        """Leave the cursor on an empty line; what was there is drawn again later."""
+        if self.holder is not None:
+            self.holder.erase()
+
+    def begin_fork(self) -> None:
+        """Leave what is drawn to the parent, and the lock to the thread that is not here."""
+        self.lock, self.holder = RLock(), None
+
+
+_turn = _Turn()
+os.register_at_fork(after_in_child=_turn.begin_fork)
+
+
+class _Drawing:
+    """What is drawn on a terminal over itself, as long as nothing else is."""
 
     interval = _DRAWN
+
+    def show(self, progress: Progress) -> None:
+        with _turn.lock:
+            if _turn.holder is None:
+                _turn.holder = self
+            if _turn.holder is self:
+                self.draw(progress)
+
+    def hide(self) -> None:
+        with _turn.lock:
+            try:
+                _turn.make_room()
+            finally:
+                if _turn.holder is self:
+                    _turn.holder = None
+
+    def draw(self, progress: Progress) -> None:
+        raise NotImplementedError
+
+    def erase(self) -> None:
+        raise NotImplementedError
+
+
+class _Line(_Drawing):
+    """One line."""
 
     def __init__(self) -> None:
         self._drawn = False
 
-    def show(self, progress: Progress) -> None:
+    def draw(self, progress: Progress) -> None:
         try:
             columns = os.get_terminal_size(sys.stderr.fileno()).columns
         except (OSError, ValueError, AttributeError):
@@ -132,7 +186,7 @@ class _Line:
         self._write(f"\r\x1b[K{describe(progress, columns - 1)[: max(1, columns - 1)]}")
         self._drawn = True
 
-    def hide(self) -> None:
+    def erase(self) -> None:
         if self._drawn:
             self._write("\r\x1b[K")
             self._drawn = False
@@ -145,10 +199,8 @@ class _Line:
             return
 
 
-class _Rich:
+class _Rich(_Drawing):
     """A bar, and a line for each stage that runs."""
-
-    interval = _DRAWN
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -158,7 +210,7 @@ class _Rich:
         self._live_type = Live
         self._live: Any = None
 
-    def show(self, progress: Progress) -> None:
+    def draw(self, progress: Progress) -> None:
         rows = self._rows(progress)
         if self._live is None:
             self._live = self._live_type(
@@ -172,7 +224,7 @@ class _Rich:
             self._live.start()
         self._live.update(rows, refresh=True)
 
-    def hide(self) -> None:
+    def erase(self) -> None:
         live, self._live = self._live, None
         if live is None:
             return

@@ -92,6 +92,12 @@ class Watcher:
         if self.is_awaited and show is None:
             self.say_end()
 
+    def say(self, line: str) -> None:
+        """Say a line on standard error, beside whatever progress is shown there."""
+        from vcat._looking.screen import tell
+
+        tell(line)
+
     def say_end(self) -> None:
         """Say on standard error how the job has ended and where its record is, once.
 

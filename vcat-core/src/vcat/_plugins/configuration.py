@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from vcat._plugins.binding import Binding
+from vcat._plugins.inheritance import inherited
 from vcat._plugins.secret import redact
 from vcat.abc import (
     ArchiveBackend,
@@ -259,6 +260,8 @@ def distributions_in_use(configuration: Configuration) -> tuple[str, ...]:
 def load(directory: str, registry: Registry | None = None) -> Configuration:
     """Return the configuration for scripts that run in *directory*.
 
+    In a job it is that of the job: what a stage submits is listed and kept where the job is.
+
     Args:
         directory: Its ``*.config.yaml`` are read, unless the variable ``VCAT_CONFIG`` names others.
         registry: Where type strings are looked up; by default what is installed.
@@ -268,6 +271,10 @@ def load(directory: str, registry: Registry | None = None) -> Configuration:
             that types are unknown.
         PluginError: If it is only that backends cannot be used.
     """
+    frozen = inherited(directory)
+    if frozen is not None:
+        return thaw(frozen)  # anew, for backends may mind who has built them
+
     from vcat._plugins import schema, source
     from vcat._plugins.problem import Problems
     from vcat._plugins.resolution import bind_all, default_stores

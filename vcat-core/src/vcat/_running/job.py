@@ -17,6 +17,7 @@ from vcat._keeping.definition import restore_graph
 from vcat._keeping.event import FILE, UNWRITTEN, EventLog
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import Configuration, thaw
+from vcat._plugins.inheritance import inherit
 from vcat._running.failure import Places, describe_failure, traceback_of
 from vcat._running.mapping import StageFailure
 from vcat._running.opening import make_engine
@@ -70,7 +71,9 @@ def _run_job(directory: str, interruption: Interruption) -> int:
         with suppress(AttributeError):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # text streams have it
     with open(os.path.join(directory, "job", "config.json"), "rb") as file:
-        configuration = thaw(json.load(file))
+        frozen = json.load(file)
+    configuration = thaw(frozen)
+    inherit(frozen, directory)
     with open(os.path.join(directory, "job", "definition.json"), "rb") as file:
         definition = parse_document(file.read(), "definition", "job/definition.json")
     running = _RunningJob(directory, configuration, definition, interruption)
@@ -218,6 +221,7 @@ class _RunningJob:
         if "command" in self.definition["submitted"]:
             self.timed_out = getattr(cause, "timed_out", False)
         _print(traceback_of(cause))
+        self.journal.tracebacks.tell(failed.number, cause)
         described = describe_failure(cause, self.places)
         # The items of a map have no ids of their own, and are told of with the map.
         described["stage"] = self.ids[failed.number]
@@ -264,8 +268,10 @@ class _RunningJob:
     def _end(self, state: str, reason: str | None, failure: dict[str, Any] | None) -> None:
         """Write down how the job has ended, and all that it leaves."""
         journal, last = self.journal, len(self.definition["stages"]) - 1
+        if tracebacks := journal.tracebacks.rest(journal.label, self.name):
+            _print(tracebacks)
         if state == "cancelled":
-            ids, left = self.ids, journal.job_ends(f"the job was {reason}")
+            ids, left = self.ids, journal.job_ends(f"the job was {reason}", self.events.parts())
             # The items of a map have no ids of their own, and the map runs with them.
             named = ", ".join(ids[each] for each in left if each < len(ids))
             where = f" while {named} ran" if named else ""

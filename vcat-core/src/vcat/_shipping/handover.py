@@ -14,6 +14,7 @@ from vcat._keeping.archive import JobArchive, format_document
 from vcat._keeping.guard import ask, call
 from vcat._keeping.submitter import describe_submitter
 from vcat._plugins.configuration import Configuration, distributions_in_use
+from vcat._plugins.inheritance import inherited
 from vcat._shipping.bundling.bundle import remove, write_bundle
 from vcat.errors import GraphError, VcatError
 from vcat.records import JOB_NAME, Bundle, JobRecord
@@ -172,7 +173,7 @@ def _ask_cache(configuration: Configuration, job_name: str) -> None:
 
 def _warn_of_unread(configuration: Configuration) -> None:
     """Warn of a file that is meant for vcat by what is in it, but not by its name."""
-    if configuration.files:
+    if configuration.files or inherited(os.getcwd()) is not None:
         return
     for name in ("config.yaml", "vcat.yaml", "config.yml"):
         with suppress(OSError), open(name, "rb") as file:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from vcat._keeping.archive import JobArchive, parse_document
 from vcat._plugins.configuration import thaw
+from vcat._plugins.inheritance import inherit
 from vcat._running.process.import_hook import ImportHook
 from vcat._running.process.seed import Seeds, actions_on_import
 from vcat._running.trial.console import WAYS, Call, print_traceback, say
@@ -37,6 +38,7 @@ def _debug(directory: str) -> int:
         for kind in ("request", "definition")
     )
     configuration = thaw(request["configuration"])
+    inherit(request["configuration"])  # of what the stage submits
     number, job_name = request["stage"], request["job_name"]
     here = os.path.join(directory, "project")
     try:

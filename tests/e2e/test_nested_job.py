@@ -1,0 +1,160 @@
+"""A job that a stage submits is one of the project's: listed, stopped and kept there."""
+
+import os
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = """
+    import json
+    import os
+    import subprocess
+    import sys
+
+    from vcat import *
+
+    @stage
+    def inner(x):
+        print("inner has", x)
+        return x + 1
+
+    @stage(cache=False)
+    def outer(x):
+        {how}
+
+    if __name__ == "__main__":
+        print(outer(20).run(job_name="outer").fetch_job_results())
+"""
+
+RUNS = """\
+job = inner(x).run(job_name="inner")
+        found = [each.job_name for each in list_jobs()]
+        return job.fetch_job_results(), get_job("inner").get_job_status(), found"""
+
+STARTS = """\
+text = "from train import *; print(inner(20).run(job_name='inner').fetch_job_results())"
+        return subprocess.check_output([sys.executable, "-c", text], text=True)"""
+
+ELSEWHERE = """\
+archive_implementation:
+  archive_type: vcat.LocalFileSystemPipelineArchive
+  constructor_arguments: [../elsewhere/archive]
+archive_listing_implementation:
+  archive_listing_type: vcat.LocalFileSystemPipelineListing
+  constructor_arguments: [../elsewhere/listing]
+cache_implementation:
+  cache_type: vcat.LocalFileSystemCacheBackend
+  constructor_arguments: [../elsewhere/cache]
+run_script_environment: {TOKEN: hunter2}
+"""
+
+
+def seen(project):
+    """What the project knows of both jobs, the newest first."""
+    return project.ask(
+        """
+        job = get_job("inner")
+        print(json.dumps([
+            [[each.job_name, each.state] for each in list_jobs()], job.fetch_job_results(),
+            job.logs(), len(job.source()) > 100,
+        ]))
+        """
+    )
+
+
+SEEN = [[["inner", "completed"], ["outer", "completed"]], 21, "inner has 20\n", True]
+
+
+def stores_in_jobs(project):
+    """The stores that lie in copies of the project instead of in the project."""
+    return [str(each) for each in project.parent.rglob("project/.vcat") if "jobs" in each.parts]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_it_is_listed_and_kept_with_the_projects_jobs(project, workers, is_elsewhere):
+    """Whatever the configuration names, and from a worker too; no bundle of it is left."""
+    if workers:
+        project.use_workers(workers)
+    if is_elsewhere:
+        (project.directory / "stores.config.yaml").write_text(ELSEWHERE)
+    project.write("train.py", SCRIPT.format(how=RUNS))
+    variables = os.environ | {"XDG_STATE_HOME": str(project.parent / ".user-state")}
+    done = project.run("train.py", env=variables)
+    assert done.stdout == "(21, 'completed', ['inner', 'outer'])\n"
+    assert seen(project) == SEEN
+    assert not stores_in_jobs(project)
+    assert project.leftovers() == ["elsewhere"] * is_elsewhere
+    bundles = [each.name for each in project.parent.rglob("*inner*.tgz")]
+    assert bundles == []
+    assert not [*project.parent.rglob(".vcat-bundle-*")]
+
+
+def test_a_process_that_a_stage_starts_submits_as_the_stage_does(project):
+    """As long as it works in the job's copy of the project."""
+    project.write("train.py", SCRIPT.format(how=STARTS))
+    assert project.run("train.py").stdout == "21\n\n"
+    assert seen(project) == SEEN
+    assert not stores_in_jobs(project)
+
+
+def test_it_is_stopped_from_the_project(project):
+    """When the job whose stage has submitted it is cancelled, it goes on, and can be cancelled."""
+    project.write(
+        "train.py",
+        """
+        import time
+        from vcat import *
+
+        @stage
+        def inner():
+            time.sleep(600)
+
+        @stage
+        def outer():
+            inner().run(job_name="inner").fetch_job_results()
+
+        if __name__ == "__main__":
+            outer().run(job_name="outer")
+        """,
+    )
+    project.run("train.py")
+    states = project.ask(
+        """
+        import time
+
+        end = time.monotonic() + 60
+        while "inner" not in (rows := {each.job_name: each.state for each in list_jobs()}) or (
+            rows["inner"] != "running"
+        ):
+            assert time.monotonic() < end, rows
+            time.sleep(0.05)
+        get_job("outer").cancel()
+        get_job("outer").wait_for_deployment_to_complete()
+        states = [get_job("inner").get_job_status()]
+        get_job("inner").cancel()
+        get_job("inner").wait_for_deployment_to_complete()
+        print(json.dumps([*states, *(each.state for each in list_jobs())]))
+        """
+    )
+    assert states == ["running", "cancelled", "cancelled"]
+
+
+def test_elsewhere_a_process_has_the_files_that_are_there(project, tmp_path):
+    """A project of its own that a job happens to work on keeps its own configuration."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "one.py").write_text(
+        "from vcat import *\n@stage\ndef one():\n    return 1\n"
+        "if __name__ == '__main__':\n    print(one().run(job_name='own').fetch_job_results())\n"
+    )
+    text = f"""\
+return subprocess.check_output(
+            [sys.executable, "one.py"], cwd={str(other)!r}, text=True
+        )"""
+    project.write("train.py", SCRIPT.format(how=text))
+    assert project.run("train.py").stdout == "1\n\n"
+    names = "print(json.dumps([each.job_name for each in list_jobs()]))"
+    assert project.ask(names) == ["outer"]
+    assert project.ask(names, cwd=other) == ["own"]

@@ -18,6 +18,9 @@ from vcat.records import StageRecord
 FORMAT = 1
 FILE = "events.jsonl"
 
+#: How a job says that what it leaves has no room, before why: in its last event and in its log.
+UNWRITTEN = "its records cannot be written"
+
 _EXACT = 1 << 63
 _MAX_DEPTH = 10
 

@@ -23,6 +23,7 @@ from vcat._looking.place import Place
 from vcat._looking.settling import counted, is_settled, settle, settled_row
 from vcat._looking.state import ABANDONED, SILENT, judge, not_handed_over, unanswered
 from vcat._looking.submitter import is_expected
+from vcat._looking.testimony import complete_reason
 from vcat._looking.unfinished import cut_off, left_behind
 from vcat._looking.value import read_value, value_of
 from vcat._looking.watch import Watcher
@@ -336,7 +337,8 @@ class Deployment:
             row = call(self.configuration.listing, "get", self.job_name)
         if deployed is not None or handed_over or outcome is not None:
             status = judge(deployed, outcome, row)
-            self._ended = status = explain_overtime(status, outcome, self._archive, self.feed)
+            status = explain_overtime(status, outcome, self._archive, self.feed)
+            self._ended = status = complete_reason(status, outcome, self.place, self.feed)
         else:
             status = not_handed_over(row, expected=expected)
         if deployed is not None or status.reason == ABANDONED:

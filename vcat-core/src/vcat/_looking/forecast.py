@@ -12,6 +12,7 @@ from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import ask
 from vcat._looking.ending import say_end
 from vcat._looking.patience import Patience
+from vcat._looking.testimony import without_stages
 from vcat._plugins.configuration import Configuration, load
 from vcat.errors import UnknownJobError, VcatError
 from vcat.records import StageRecord
@@ -78,7 +79,7 @@ def forecast(job: Deployment, given: Mapping[str, Any]) -> list[StageForecast]:
     with Patience() as patience:
         job.place.limit_patience(patience)
         status, records = job.status(), job.stages()
-    end = f"job {job.job_name} {say_end(status.state, status.reason)}"
+    end = f"job {job.job_name} {say_end(status.state, without_stages(status.reason))}"
     return _Forecaster(document, records, given, configuration, end).forecast()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vcat._looking.ending import say_end
+from vcat._looking.testimony import without_stages
 from vcat.records import TERMINAL_STATES, DeploymentStatus, StageRecord
 
 if TYPE_CHECKING:
@@ -54,5 +55,5 @@ def _cut(record: StageRecord, status: DeploymentStatus) -> StageRecord:
 
 def _said(status: DeploymentStatus, before_attempt: int | None) -> str:
     when = "while it ran" if before_attempt is None else f"before attempt {before_attempt}"
-    reason = f": {status.reason}" if status.reason else ""
-    return f"the job {say_end(status.state)} {when}{reason}"
+    reason = without_stages(status.reason)
+    return f"the job {say_end(status.state)} {when}" + (f": {reason}" if reason else "")

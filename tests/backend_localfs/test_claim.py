@@ -184,6 +184,23 @@ def test_killed_process_gives_up_its_keys(cache):
         claim.release()
 
 
+def test_who_would_be_waited_for_is_known(cache):
+    """The process that has a key; nobody waits for itself, nor for a key that is free."""
+    assert cache.claimant(KEY) == 0
+    claim = cache.claim(KEY)
+    assert cache.claimant(KEY) == 0
+    claim.release()
+    with Process(cache) as other:
+        other.claim()
+        assert cache.claimant(KEY) == other.popen.pid
+        other.tell("claim.release()")
+        assert cache.claimant(KEY) == 0
+        claim = cache.claim(KEY)
+        # It comes from this process, which may be waiting for it.
+        assert other.tell(f"cache.claimant({KEY!r})") == "0"
+        claim.release()
+
+
 def test_stopped_process_is_taken_over_from(cache):
     """Who is stopped for longer than the lease finds its claim gone when it goes on."""
     patient = LocalFileSystemCacheBackend(cache.path, lease=0.3)

@@ -104,11 +104,11 @@ def test_unknown_verb_without_a_near_one(command):
         ),
         (
             ["ls", "-n", "x"],
-            "ls: argument -n: 'x' is not a number, expected 0 or more; see `vcat ls --help`",
+            "ls: argument -n: 'x' is not a whole number from 0 on; see `vcat ls --help`",
         ),
         (
             ["ls", "-n", "٣"],
-            "ls: argument -n: '٣' is not a number, expected 0 or more; see `vcat ls --help`",
+            "ls: argument -n: '٣' is not a whole number from 0 on; see `vcat ls --help`",
         ),
         (["show"], "show: the following arguments are required: JOB; see `vcat show --help`"),
         (
@@ -236,7 +236,9 @@ def test_starting_imports_only_what_the_verb_needs():
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=False, text=True, timeout=60
     )
-    assert done.stderr == "[]\n"
+    # Since 3.14 argparse itself imports them, for its colours.
+    expected = ["dataclasses"] if sys.version_info >= (3, 14) else []
+    assert done.stderr == f"{expected}\n"
 
 
 def test_listing_imports_nothing_heavy(tmp_path):

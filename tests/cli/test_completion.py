@@ -87,6 +87,30 @@ def test_bash_completes_what_follows_two_dashes(command, tmp_path):
     assert rerun.split() == ["--from-failure"]
 
 
+def test_bash_completes_files_and_words_of_a_few(command, tmp_path):
+    """Wherever a file is asked for, and where there are only so many words to choose from."""
+    pytest.importorskip("shtab")
+    (tmp_path / "train.py").touch()
+    code = "".join(
+        f"complete_line vcat {line}\n"
+        for line in (
+            *("run tr", "run train.py tr", "check tr", "show @ -o tr"),
+            *("ls --state ti", "ls --state failed l", "completion z"),
+        )
+    )
+    said = completed(command("completion", "bash").out, code, cwd=tmp_path)
+    assert said == ["train.py"] * 4 + ["timed-out", "lost", "zsh"]
+
+
+def test_a_shell_has_to_be_named(command):
+    """Nothing is said of what only the scripts give."""
+    ended = command("completion")
+    assert (ended.code, ended.err) == (
+        2,
+        "vcat: completion: SHELL is missing, expected bash or zsh; see `vcat completion --help`\n",
+    )
+
+
 @pytest.fixture
 def jobs(make_job):
     """Two jobs, one with a map of twelve items of which the last has failed."""
@@ -121,7 +145,10 @@ def test_names_that_a_shell_asks_for(command, jobs):
 
 @pytest.mark.slow
 def test_bash_completes_jobs_and_stages(command, jobs, tmp_path):
-    """Wherever the job stands: before its stage, and options between them or before."""
+    """Wherever the job stands: before its stage, and options between them or before.
+
+    Quotes that are typed belong to the words that bash gives.
+    """
     pytest.importorskip("shtab")
     script = command("completion", "bash").out
     code = (
@@ -130,6 +157,8 @@ def test_bash_completes_jobs_and_stages(command, jobs, tmp_path):
         "complete_line vcat cancel other t\n"
         "complete_line vcat debug --run train-1 f\n"
         "complete_line vcat debug train-1 'load[9'\n"
+        'complete_line vcat debug "\'train-1\'" "\'load[9"\n'
+        "complete_line vcat cancel '\"o'\n"
         "complete_line vcat logs train-1 --stage l\n"
         "complete_line vcat show nowhere --stage ''\n"
     )
@@ -139,6 +168,8 @@ def test_bash_completes_jobs_and_stages(command, jobs, tmp_path):
         "train-1",
         "fit fit#2",
         "load[9]",
+        "load[9]",
+        "other",
         "load load[11]",
         "",
     ]

@@ -163,6 +163,48 @@ def test_a_map_of_one_item(make_job, monkeypatch, tmp_path):
     ]
 
 
+def test_a_map_over_a_map_goes_item_by_item(make_job, monkeypatch, tmp_path):
+    """Of items that are made of others those wait for the result of one that runs; not so a whole.
+
+    A map without items has nothing to run.
+    """
+    load(str(tmp_path)).cache.put(KEYS["each0"], b"an entry")
+    ended = make_job.ended
+    there, failed = {"key": KEYS["each0"], "attempts": 1}, {"status": "failed", "attempts": 1}
+    stages = [
+        stage("it", args=[{"list": []}], map=True, items=3),
+        stage("mid", args=[{"stage": 0}], map=True),
+        stage("top", args=[{"stage": 1}, {"stage": 0}], map=True),
+        stage("pairs", args=[{"list": [{"stage": 0}]}], map=True),
+        stage("none", args=[{"list": []}], map=True),
+        stage("end", args=[{"stage": 4}]),
+    ]
+    firsts = {0: 6, 1: 9, 2: 12, 3: 15}
+    events = [
+        *[
+            {"event": "stage mapped", "number": number, "first": first, "count": 3}
+            for number, first in firsts.items()
+        ],
+        {"event": "stage mapped", "number": 4, "first": 18, "count": 0},
+        *[ended(number, **there) for number in (6, 8, 9, 11, 14, 15)],
+        *[ended(number, **failed) for number in (7, 12)],
+        ended(4, status="completed"),
+        ended(5, **there),
+    ]
+    make_job("train-3", state="failed", stages=stages, events=events)
+    monkeypatch.chdir(tmp_path)
+    forecast = vcat.explain_rerun("train-3")
+    assert [each.text for each in forecast] == [
+        "it: 3 items: 2 cached, 1 to run",
+        "mid: 3 items: 2 cached, 1 cached or to run: items depend on those of it",
+        "top: 3 items: 1 cached, 1 to run, 1 cached or to run: items depend on those of it, mid",
+        "pairs: cached or runs: its items depend on the result of it",
+        "none: cached",
+        "end: cached",
+    ]
+    assert forecast[2].items == {"cached": 1, "runs": 1, "depends": 1}
+
+
 def test_a_cache_that_does_not_answer(job, monkeypatch, tmp_path):
     """Then nothing is known of what it has."""
     monkeypatch.chdir(tmp_path)

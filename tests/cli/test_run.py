@@ -162,8 +162,8 @@ def test_scripts_that_cannot_be_read(command, tmp_path):
             "run: -p gives 'C' more than one value; leave all but one out",
         ),
         (
-            ["x.py", "--fast", "5"],
-            "run: unrecognized arguments: --fast 5; options of the script follow --: `vcat run"
+            ["x.py", "--fast=5"],
+            "run: unrecognized arguments: --fast=5; options of the script follow --: `vcat run"
             " SCRIPT -- --option`, see `vcat run --help`",
         ),
     ],

@@ -500,6 +500,21 @@ def test_a_map_is_one_line(command, make_job):
     assert (len(shown), shown[0]["items"], shown[31]["id"]) == (32, 30, "fit[29]")
 
 
+def test_a_map_without_items_is_not_counted(command, make_job):
+    """Nothing of it runs, and nothing of it is cached."""
+    names = ("read", "total")
+    stages = [{"id": n, "name": n, "file": None, "line": None} for n in names]
+    events = [
+        {"event": "stage mapped", "number": 0, "first": 2, "count": 0},
+        make_job.ended(0, status="cached"),
+        make_job.ended(1, status="cached"),
+    ]
+    make_job(stages=stages, events=events)
+    lines = command("show", "train-1").out.splitlines()
+    assert "stages      1, 1 cached" in lines
+    assert "  0 items  " in next(each for each in lines if each.startswith("read "))
+
+
 def test_a_map_of_one_item(command, make_job):
     """One item is no items."""
     stages = [make_job.fit(0, map=True)]

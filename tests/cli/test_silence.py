@@ -111,9 +111,9 @@ def test_show_of_a_job_that_has_ended_shows_its_archive(command, ended, silent):
     ("words", "operation"),
     [
         (["--json"], "status"),
-        (["--stage", "fit"], "read"),
-        (["--stage", "fit", "--json"], "read"),
-        (["--artifacts"], "read"),
+        (["--stage", "fit"], "status"),
+        (["--stage", "fit", "--json"], "status"),
+        (["--artifacts"], "status"),
         (["--result"], "status"),
     ],
 )
@@ -266,7 +266,7 @@ def test_debug_of_a_job_whose_deployment_is_silent(command, ended, silent):
     done = command("debug", "train-1", "fit", "--run")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        silence("read")
+        silence("status")
         + SHOWN
         + "vcat: job train-1 was made by Python another version, this is"
         + " {}.{} ".format(*sys.version_info)
@@ -282,7 +282,7 @@ def test_debug_of_a_running_job_whose_deployment_is_silent(command, running, sil
     done = command("debug", "train-1")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        silence("read") + SHOWN + "vcat: debug: no stage of job train-1 has failed so far; name"
+        silence("status") + SHOWN + "vcat: debug: no stage of job train-1 has failed so far; name"
         " one of fit\n"
     )
 
@@ -332,8 +332,8 @@ def test_who_debugs_a_job_whose_deployment_is_silent_waits_once(
     monkeypatch.setattr(debugging, "_started", lambda *_: 0)
     asked = silent("status", "read")
     done = command("debug", "train-1", "fit", "--run")
-    assert (done.code, done.err) == (0, silence("read") + SHOWN)
-    assert asked == ["read"]
+    assert (done.code, done.err) == (0, silence("status") + SHOWN)
+    assert asked == ["status"]
 
 
 def test_a_forecast_from_the_archive(ended, silent, monkeypatch, tmp_path):

@@ -13,7 +13,7 @@ import pytest
 from vcat._keeping.archive import JobArchive
 from vcat._looking.why import Explanation
 from vcat._plugins.configuration import load
-from vcat_cli.why import describe, lines_of
+from vcat_cli.why import describe, in_place, lines_of
 
 
 @pytest.fixture
@@ -714,6 +714,14 @@ def test_thousands_of_stages(make_job, command):
     assert len(lines) == len(now)
     assert lines[0] == "fit#3: its result is not in the cache any more"
     assert lines[-1] == "fit#5000: version 4000 -> -4999"
+
+
+def test_items_stand_behind_their_map():
+    """What changed in them is said before what they have changed; some may stand alone."""
+    whole, total = Explanation("load", "completed", items=2), Explanation("total", "completed")
+    items = [Explanation(f"load[{each}]", "completed", item_of="load") for each in range(2)]
+    assert in_place([whole, total, *items]) == [whole, *items, total]
+    assert in_place(items) == items
 
 
 def test_one_item_is_no_items():

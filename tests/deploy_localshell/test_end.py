@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -104,6 +105,36 @@ def test_a_signal_to_the_supervisor_ends_the_job_by_that_signal(jobs, number):
     )
 
 
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_of_the_users_to_the_supervisor_is_one_to_the_main_process(jobs, number):
+    """What it does is a matter of the job's: run.sh and the supervisor go on."""
+    job = jobs.submit(
+        f"""#!python
+import signal, subprocess, threading
+told = threading.Event()
+signal.signal({number:d}, lambda *_: told.set())
+child = subprocess.Popen(["sleep", "600"])
+open(os.environ["SHARED"] + "/begun", "w").close()
+while not told.wait(0.01): pass
+assert child.poll() is None
+signal.signal({number:d}, signal.SIG_DFL)
+open(os.environ["SHARED"] + "/told", "w").close()
+while True: signal.pause()
+"""
+    )
+    jobs.await_file("begun")
+    os.kill(jobs.supervisor(job), number)
+    jobs.await_file("told")
+    assert jobs.deployment.status(job).reason is None
+    os.kill(jobs.supervisor(job), number)
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == (
+        "failed",
+        128 + number,
+        f"killed by signal {number:d} ({number.name})",
+    )
+
+
 def test_a_job_whose_supervisor_was_killed_runs_on_to_its_end(jobs):
     """Its processes tell that it runs, and run.sh how it ended."""
     job = jobs.submit("reach begun; await gate; exit 5")
@@ -120,6 +151,61 @@ def test_a_job_whose_supervisor_was_killed_runs_on_to_its_end(jobs):
     (jobs.shared / "gate").touch()
     status = jobs.ended(job)
     assert (status.state, status.exit_code, status.reason) == ("failed", 5, "exit code 5")
+
+
+@pytest.mark.parametrize("start", ["sleep 600 &", "(setsid sleep 600 &) &"])
+def test_a_job_without_supervisor_ends_with_its_main_process(jobs, start):
+    """What it has left behind is not the job: whoever looks kills it, and cancels nothing."""
+    job = jobs.submit(f"{start} reach begun; await gate; exit 0")
+    jobs.await_file("begun")
+    shell = jobs.shell(job)
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    (jobs.shared / "gate").touch()
+    jobs.await_that(lambda: not jobs.is_alive(shell), "the end of run.sh")
+    assert jobs.living() != []
+    jobs.deployment.cancel(job)
+    assert jobs.living() == []
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == ("completed", 0, None)
+    assert jobs.record(job, "end.json")["left_behind"] == ["sleep"]
+    assert status.ended_at == (jobs.path / job / "exit.json").stat().st_mtime
+
+
+def test_a_job_without_supervisor_that_forges_its_exit_code_runs_on(jobs):
+    """While run.sh lives it has not written down anything."""
+    job = jobs.submit(
+        """echo '{"format":1,"exit_code":0}' > exit.json; reach begun; await gate; exit 5"""
+    )
+    jobs.await_file("begun")
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    jobs.await_that(
+        lambda: jobs.deployment.status(job).reason is not None, "the end of the supervisor"
+    )
+    assert jobs.deployment.status(job).state == "running"
+    (jobs.shared / "gate").touch()
+    status = jobs.ended(job)
+    assert (status.state, status.exit_code, status.reason) == ("failed", 5, "exit code 5")
+
+
+def test_what_a_cancelled_job_without_supervisor_leaves_behind_has_its_grace(jobs):
+    """Who looks meanwhile does not kill what was asked to end."""
+    job = jobs.submit(
+        'export -f reach await; (setsid bash -c \'trap "reach asked; await gate; reach away; exit"'
+        " TERM; reach begun; while :; do sleep 0.01; done' &) & await never",
+        grace=30,
+    )
+    jobs.await_file("begun")
+    shell = jobs.shell(job)
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    cancelling = threading.Thread(target=jobs.deployment.cancel, args=(job,))
+    cancelling.start()
+    jobs.await_file("asked")
+    jobs.await_that(lambda: not jobs.is_alive(shell), "the end of run.sh")
+    assert jobs.deployment.status(job).state == "running"
+    (jobs.shared / "gate").touch()
+    cancelling.join(60)
+    assert jobs.deployment.status(job).state == "cancelled"
+    assert (jobs.shared / "away").exists()
 
 
 def test_a_job_killed_with_its_supervisor_is_lost(jobs):
@@ -237,3 +323,21 @@ def test_supervisor_shows_that_it_lives(jobs):
     )
     (jobs.shared / "gate").touch()
     assert jobs.ended(job).state == "completed"
+
+
+@pytest.mark.slow
+def test_supervisor_shows_that_it_lives_while_a_job_has_its_grace(jobs):
+    """Who is killed with the job meanwhile has left a sign of when that was."""
+    job = jobs.submit("trap 'reach asked' TERM; reach begun; await gate", grace=600)
+    jobs.await_file("begun")
+    cancelling = threading.Thread(target=jobs.deployment.cancel, args=(job,))
+    cancelling.start()
+    jobs.await_file("asked")
+    old = time.time() - 3600
+    os.utime(jobs.control(job) / "beat", (old, old))
+    jobs.await_that(
+        lambda: (jobs.control(job) / "beat").stat().st_mtime > old + 1800, "another one"
+    )
+    (jobs.shared / "gate").touch()
+    cancelling.join(60)
+    assert jobs.deployment.status(job).state == "cancelled"

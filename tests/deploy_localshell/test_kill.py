@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -46,6 +47,51 @@ def test_who_is_giving_a_job_its_grace_is_done_when_it_is_killed(jobs):
     assert not cancelling.is_alive()
     status = jobs.deployment.status(job)
     assert (status.state, status.reason) == ("cancelled", "killed by signal 9 (SIGKILL)")
+
+
+def test_a_killed_job_ended_when_it_was_killed(jobs):
+    """Not when it was cancelled, which may be its whole grace earlier."""
+    job = jobs.submit(DEAF, grace=600)
+    jobs.pids(2)
+    cancelling = threading.Thread(target=jobs.deployment.cancel, args=(job,))
+    cancelling.start()
+    jobs.await_that((jobs.control(job) / "cancel").exists, "the cancellation")
+    os.kill(jobs.supervisor(job), signal.SIGSTOP)  # it gives no sign of life of its own
+    for each in ("cancel", "beat", "output.log"):
+        os.utime(jobs.control(job) / each, (0, 0))
+    jobs.await_that(lambda: time.time() > jobs.record(job, "job.json")["started_at"] + 1, "a while")
+    before = time.time()
+    jobs.deployment.kill(job)
+    cancelling.join(60)
+    # The clock of files is behind by some milliseconds.
+    assert before - 0.1 < jobs.deployment.status(job).ended_at < time.time() + 0.1
+
+
+def test_a_cancellation_asks_no_job_again_that_is_being_killed(jobs):
+    """Else the job might end itself, and say that it was asked to."""
+    job = jobs.submit(
+        "trap 'reach asked; trap \"exit 143\" TERM' TERM; note $$; while :; do sleep 0.01; done",
+        grace=600,
+    )
+    jobs.pids(1)
+    cancelling = threading.Thread(target=jobs.deployment.cancel, args=(job,))
+    cancelling.start()
+    jobs.await_file("asked")
+    (jobs.control(job) / "kill").touch()
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    cancelling.join(60)
+    status = jobs.deployment.status(job)
+    assert (status.state, status.reason) == ("cancelled", "killed by signal 9 (SIGKILL)")
+
+
+def test_a_job_without_supervisor_that_is_cancelled_ended_when_its_grace_was_over(jobs):
+    """Nobody else gives a sign of life while it is ended."""
+    job = jobs.submit(DEAF, grace=2)
+    jobs.pids(2)
+    os.kill(jobs.supervisor(job), signal.SIGKILL)
+    before = time.time()
+    jobs.deployment.cancel(job)
+    assert jobs.deployment.status(job).ended_at > before + 1.9
 
 
 def test_a_shell_that_outlives_what_was_killed_changes_no_reason(jobs):

@@ -122,6 +122,262 @@ def test_modules_that_are_not_in_the_bundle(check, project, tmp_path):
 
 
 @pytest.mark.slow
+def test_packages_without_a_file_in_one_another(check):
+    """What lies two levels inside them is found like any other, at the top and in bodies."""
+    code, said = check(
+        {
+            ".gitignore": "ns/inner/gone.py\n",
+            "ns/inner/m.py": "from ns.inner.deep import n\n",
+            "ns/inner/deep/n.py": "",
+            "ns/inner/gone.py": "",
+            "project/features/build.py": "def f():\n    from ..inner.far import more\n",
+            "project/inner/far/more.py": "",
+            "train.py": script(
+                "from project.features.build import f\n\n"
+                "@stage\ndef fit():\n    import ns.inner.m, ns.inner.gone\n    f()\n\nend = fit()\n"
+            ),
+        }
+    )
+
+    assert (code, said) == (
+        1,
+        [
+            "train.py:6: module 'ns.inner.gone' is not in the bundle: .gitignore:1:"
+            " ns/inner/gone.py leaves ns/inner/gone.py out; a line '!/ns/inner/gone.py' in"
+            " .vcatignore brings it back"
+        ],
+    )
+
+
+WRAPPED = """\
+import functools
+
+def deco(f):
+    @functools.wraps(f)
+    def wrapper(*args):
+        import opt, not_there
+        open("data.csv")
+        return f(*args)
+    return wrapper
+
+def bare(f):
+    def around(*args):
+        open("more.csv")
+        return f(*args)
+    return around
+
+@deco
+def help():
+    import key
+
+@bare
+@deco
+def other():
+    import lock
+
+@stage
+@bare
+@deco
+def fit():
+    import inner
+    return help(), functools.partial(other)()
+
+end = fit()
+"""
+
+
+@pytest.mark.slow
+def test_what_wraps_a_function_and_what_it_wraps(check):
+    """Both are looked at, for modules and for files, of stages and of what they call."""
+    ignored = ("opt.py", "key.py", "lock.py", "inner.py", "data.csv", "more.csv")
+    code, said = check(
+        {
+            ".gitignore": "\n".join(ignored) + "\n",
+            **dict.fromkeys(ignored, ""),
+            "train.py": script(WRAPPED),
+        }
+    )
+
+    def left_out(name):
+        number = ignored.index(name) + 1
+        return (
+            f"not in the bundle: .gitignore:{number}: {name} leaves {name} out; a line '!/{name}'"
+            " in .vcatignore brings it back"
+        )
+
+    assert code == 1
+    assert said == [
+        f"train.py:7: module 'opt' is {left_out('opt.py')}",
+        "train.py:7: module 'not_there' is neither here nor where the job runs; install it",
+        f"train.py:20: module 'key' is {left_out('key.py')}",
+        f"train.py:25: module 'lock' is {left_out('lock.py')}",
+        f"train.py:31: module 'inner' is {left_out('inner.py')}",
+        "train.py:5: warning: stage 'around' names 'data.csv', which is there and"
+        f" {left_out('data.csv')}",
+        "train.py:13: warning: stage 'around' names 'more.csv', which is there and"
+        f" {left_out('more.csv')}",
+    ]
+
+
+DOUBTFUL = """\
+import sys
+
+if sys.version_info < (3, 8):
+    import tomli as tomllib
+if False:
+    import never
+if sys.argv[0] == "x":
+    import perhaps
+    import twice
+
+def used():
+    return 1
+
+def unused():
+    import nowhere, beyond
+
+def works():
+    import twice
+"""
+
+
+@pytest.mark.slow
+def test_modules_that_a_job_may_never_import(check):
+    """On a condition, and where no stage comes: warnings; what another Python imports: nothing."""
+    files = {
+        "helper.py": DOUBTFUL,
+        "beyond.py": "import farther\nraise ValueError('at once')\n",
+        "pack/__init__.py": "",
+        "train.py": script(
+            "import helper\n\n@stage\ndef fit(gpu=False):\n    helper.used()\n    if gpu:\n"
+            "        import far, pack.nope\n\nend = fit()\n"
+        ),
+    }
+    code, said = check(files)
+
+    never = "which the job may never import, is neither here nor where the job runs; install it"
+    assert (code, said) == (
+        0,
+        [
+            "beyond.py:1: warning: module 'farther', " + never,
+            "helper.py:8: warning: module 'perhaps', " + never,
+            "helper.py:9: warning: module 'twice', " + never + "; also in helper.py:18",
+            "helper.py:15: warning: module 'nowhere', " + never,
+            "train.py:8: warning: module 'far', " + never,
+            "train.py:8: warning: module 'pack.nope', which the job may never import, is not there:"
+            " 'pack' has no such module; write it, or mend the name",
+        ],
+    )
+    files["train.py"] = files["train.py"].replace("helper.used()", "helper.works()")
+    files["helper.py"] = DOUBTFUL.replace("import farther\n", "")
+    code, said = check(files)
+    assert code == 1
+    assert said[0] == (
+        "helper.py:9: module 'twice' is neither here nor where the job runs; install it;"
+        " also in helper.py:18"
+    )
+
+
+@pytest.mark.slow
+def test_a_package_on_a_condition_and_a_module_in_it_on_none(check):
+    """Who imports what is in a package imports it: the doubt about it says nothing."""
+    code, said = check(
+        {
+            ".gitignore": "gen/\nmade/\n",
+            "gen/__init__.py": "",
+            "gen/code.py": "",
+            "made/__init__.py": "",
+            "made/code.py": "",
+            "helper.py": "import sys\nif sys.argv:\n    import made.code\n",
+            "train.py": script(
+                "import sys\n\n@stage\ndef fit():\n    if sys.argv:\n        import gen\n"
+                "    import helper, gen.code\n\nend = fit()\n"
+            ),
+        }
+    )
+
+    def left_out(line, top):
+        return (
+            f"is not in the bundle: .gitignore:{line}: {top}/ leaves {top} out; a line '!/{top}/'"
+            " in .vcatignore brings it back"
+        )
+
+    assert (code, said) == (
+        1,
+        [
+            f"helper.py:3: module 'made.code' {left_out(2, 'made')}",
+            f"train.py:7: module 'gen' {left_out(1, 'gen')}",
+        ],
+    )
+
+
+@pytest.mark.slow
+def test_conditions_that_are_met_when_a_module_is_imported(check):
+    """What fails of them is sure, and modules named by a text are; what may fail is a warning."""
+    code, said = check(
+        {
+            ".gitignore": "secret.py\nopt.py\n",
+            "secret.py": "",
+            "opt.py": "",
+            "pack/__init__.py": "",
+            "helper.py": "import sys\nif sys.argv:\n    import not_there\n"
+            "def unused():\n    import bad\n",
+            "bad.py": "raise ValueError('at once')\n",
+            "train.py": script(
+                "import importlib\n\n@stage\ndef fit():\n    import helper, pack.nope\n"
+                '    return importlib.import_module("secret"), __import__("opt")\n\nend = fit()\n'
+            ),
+        }
+    )
+
+    assert code == 1
+    assert said == [
+        "helper.py:3: module 'not_there' is neither here nor where the job runs; install it",
+        "train.py:6: module 'pack.nope' is not there: 'pack' has no such module; write it, or mend"
+        " the name",
+        "train.py:7: module 'secret' is not in the bundle: .gitignore:1: secret.py leaves secret.py"
+        " out; a line '!/secret.py' in .vcatignore brings it back",
+        "train.py:7: module 'opt' is not in the bundle: .gitignore:2: opt.py leaves opt.py out; a"
+        " line '!/opt.py' in .vcatignore brings it back",
+        "bad.py:1: warning: module 'bad', which the job may never import, cannot be imported where"
+        " the job runs: ValueError: at once",
+    ]
+
+
+@pytest.mark.slow
+def test_functions_where_a_file_says_little_of_them(check):
+    """Below the test for being the script, lambdas, and a wrapper whose module is read as well."""
+    code, said = check(
+        {
+            ".gitignore": "gone.py\nlost.py\nout.py\n",
+            **dict.fromkeys(("gone.py", "lost.py", "pack/out.py", "pack/__init__.py"), ""),
+            "pack/deco.py": "from . import out\n\ndef deco(f):\n    def wrapper(*args):\n"
+            "        return f(*args)\n    return wrapper\n",
+            "train.py": script(
+                "import pack.deco\n\nif __name__ == '__main__':\n    @stage\n    @pack.deco.deco\n"
+                "    def fit(f):\n        import gone\n\n"
+                "    end = fit(lambda: __import__('lost'))\n"
+            ),
+        }
+    )
+
+    def left_out(number, name):
+        return (
+            f"is not in the bundle: .gitignore:{number}: {name.rpartition('/')[2]} leaves {name}"
+            f" out; a line '!/{name}' in .vcatignore brings it back"
+        )
+
+    assert (code, said) == (
+        1,
+        [
+            f"pack/deco.py:1: module 'pack.out' {left_out(3, 'pack/out.py')}",
+            f"train.py:8: module 'gone' {left_out(1, 'gone.py')}",
+            f"train.py:10: module 'lost' {left_out(2, 'lost.py')}",
+        ],
+    )
+
+
+@pytest.mark.slow
 def test_values_that_cannot_be_sent(check):
     """Every function, argument and hyperparameter, not only the first."""
     code, said = check(
@@ -364,12 +620,53 @@ def test_the_interpreter_of_the_deployment(check, tmp_path):
         ],
     )
     files["jobs.config.yaml"] = config.format(tmp_path / "nothing")
-    code, said = check(files)
+    assert check(files) == (
+        1,
+        [
+            f"LocalShellJobDeployment: python: '{tmp_path}/nothing' cannot be executed; name an"
+            " interpreter, or leave it out for the one that submits"
+        ],
+    )
+
+
+@pytest.mark.slow
+def test_backends_whose_module_stays_behind(check):
+    """The rule is named that leaves it out, once for all that it holds; else what building says."""
+    code, said = check(
+        {
+            ".gitignore": "stores.py\nmycache.py\n",
+            "mycache.py": "import os, vcat\n\nclass Own(vcat.LocalFileSystemCacheBackend):\n"
+            "    pass\n",
+            "stores.py": "import vcat\n\nclass Own(vcat.LocalFileSystemPipelineArchive):\n"
+            "    pass\n",
+            "other.py": "import os, vcat\n\nclass Own(vcat.LocalFileSystemPipelineListing):\n"
+            "    def __init__(self, path):\n        if 'vcat-check-' in os.getcwd():\n"
+            "            raise ValueError('not here')\n        super().__init__(path)\n",
+            "a.config.yaml": "cache_implementation:\n  cache_type: mycache:Own\n"
+            "  constructor_arguments: [cache]\n"
+            "archive_implementation:\n  archive_type: stores:Own\n"
+            "  constructor_arguments: [archive]\n"
+            "archive_listing_implementation:\n  archive_listing_type: other:Own\n"
+            "  constructor_arguments: [listing]\n",
+            "train.py": script("@stage\ndef fit():\n    return 1\n\nend = fit()\n"),
+        }
+    )
+
+    begin = "a backend cannot be built where the job runs: "
+    archives = ("persisted_data", "provenance", "job_source", "artifact", "miscellaneous")
     assert code == 1
     assert said[0] == (
-        f"LocalShellJobDeployment: python: '{tmp_path}/nothing' cannot be executed; name an"
-        " interpreter, or leave it out for the one that submits"
+        begin + "cache: module 'mycache' is not in the bundle: .gitignore:2: mycache.py leaves"
+        " mycache.py out; a line '!/mycache.py' in .vcatignore brings it back"
     )
+    assert said[1] == begin + "listing: Own cannot be built: ValueError: not here"
+    slots, _, text = said[2].removeprefix(begin).partition(": ")
+    assert {*slots.split(", ")} >= {f"{each}_archive" for each in archives}
+    assert text == (
+        "module 'stores' is not in the bundle: .gitignore:1: stores.py leaves stores.py out; a line"
+        " '!/stores.py' in .vcatignore brings it back"
+    )
+    assert len(said) == 3
 
 
 @pytest.mark.slow
@@ -474,6 +771,32 @@ def test_what_run_would_refuse(check, project):
     assert " bytes would be bundled, the limit is 4,294,967,296; name what the job" in said[3]
     assert "The largest files: 5,368,709,120 huge.bin " in said[3]
     assert len(said) == 4
+
+
+@pytest.mark.slow
+def test_maps_over_hyperparameters_that_cannot_be(check):
+    """Found where the map is, in the words of `run()`."""
+    files = {
+        "train.py": script(
+            "@stage\ndef it(x, y=0):\n    return x\n\n"
+            'end = it.map(Hyperparameter("xs", default=[1, 2]), [1, 2, 3])\n'
+        )
+    }
+    assert check(files) == (
+        1,
+        [
+            "train.py:6: stage 'it' (train.py:2): map() of sequences of 2 and 3 items; they are"
+            " taken item by item, so give each as many, and by name what is the same for all"
+        ],
+    )
+    assert check(files, "-p", "xs=5") == (
+        1,
+        [
+            "train.py:6: stage 'it' (train.py:2): map() over <hyperparameter 'xs'>: its value is of"
+            " type int, which has no items in an order; give a list"
+        ],
+    )
+    assert check(files, "-p", "xs=[1, 2, 3]") == (0, [])
 
 
 @pytest.mark.slow

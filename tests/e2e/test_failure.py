@@ -112,14 +112,22 @@ def test_a_result_that_cannot_be_pickled_fails_the_job(project):
     ("body", "first", "status"),
     [
         ("sys.exit(0)", "SystemExit: 0", "failed"),
-        ("os._exit(3)", "job NAME failed: exit code 3", "failed"),
-        ("os._exit(0)", "job NAME failed: it ended with exit code 0 but left no result", "failed"),
+        ("os._exit(3)", "job NAME failed: exit code 3 while stage leave ran", "failed"),
         (
-            "os.kill(os.getpid(), 9)",
-            "job NAME failed: killed by signal 9 (SIGKILL)",
+            "os._exit(0)",
+            "job NAME failed: it ended with exit code 0 while stage leave ran but left no result",
             "failed",
         ),
-        ("os.kill(os.getpid(), 11)", "job NAME failed: killed by signal 11 (SIGSEGV)", "failed"),
+        (
+            "os.kill(os.getpid(), 9)",
+            "job NAME failed: killed by signal 9 (SIGKILL) while stage leave ran",
+            "failed",
+        ),
+        (
+            "os.kill(os.getpid(), 11)",
+            "job NAME failed: killed by signal 11 (SIGSEGV) while stage leave ran",
+            "failed",
+        ),
     ],
 )
 def test_no_way_of_leaving_is_taken_for_success(project, body, first, status):

@@ -93,8 +93,8 @@ def test_one_changed_file_runs_one_item(project, mapped):
     assert dict(second["stages"])["number[17]"] == "completed"
     assert [status for _, status in second["stages"]].count("cached") == 30
     assert command(project, "why", "second") == [
-        "total: upstream number gave another result",
         "number[17]: data/17.txt changed",
+        "total: upstream number gave another result",
     ]
     shown = command(project, "show", "second")
     assert "  30 items: 29 cached, 1 completed  " in next(e for e in shown if e[:8] == "number  ")

@@ -129,12 +129,50 @@ def test_a_damaged_artifact_is_never_served(finished):
             "LookupError",
             "job job has no artifact 'x'; it has 'plot.txt'",
         ),
+        (
+            'vcat.debug_stage("job", "fit")',
+            "UnknownJobError",
+            "job job has no stage 'fit'; name one by its id: 'load', 'unkept', 'add'",
+        ),
+        (
+            'vcat.debug_stage("job", None, "run")',
+            "UnknownJobError",
+            "job job has no stage None; name one by its id: 'load', 'unkept', 'add'",
+        ),
+        (
+            'vcat.debug_stage("job", "add", way="zz")',
+            "ValueError",
+            "debug_stage(way='zz'): there is no such way; give one of 'pdb', 'post-mortem',"
+            " 'shell', 'run'",
+        ),
     ],
 )
 def test_what_is_not_there_is_said(finished, action, kind, text):
     """And what is there instead."""
     listing = str(finished.directory / ".vcat" / "listing")
     assert message_of(finished, action) == [kind, text.replace("LISTING", listing)]
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "text"),
+    [
+        ("older_than='3d'", "TypeError", "older_than is in seconds, a number; three days are"),
+        ("older_than=-1", "ValueError", "older_than is in seconds, 0 or more"),
+        ("older_than=float('nan')", "ValueError", "older_than is in seconds, 0 or more"),
+        ("max_size=-1", "ValueError", "size is -1; give a number of bytes from 0 on"),
+        ("max_size=1.5", "TypeError", "size is 1.5, expected bytes as a whole number, or text"),
+        ("max_size='x'", "ValueError", "size 'x' is not understood; write a number and one of"),
+    ],
+)
+def test_what_a_cache_cannot_be_collected_by_removes_nothing(finished, given, kind, text):
+    """The message says which argument, with which value, and what would be right."""
+    name, _, value = given.partition("=")
+    shown = value.replace("float('nan')", "nan")
+    found = message_of(finished, f"vcat.collect_cache({given})")
+    assert found[0] == kind
+    assert found[1].startswith(f"collect_cache({name}={shown}): {text}")
+    gone = "[vcat.collect_cache(max_size=each, dry_run=True).entries for each in (0, '1 GB')]"
+    assert finished.ask(f"print(json.dumps({gone}))") == [3, 0]
 
 
 def test_a_prefix_of_several_jobs_is_refused(finished):

@@ -193,14 +193,17 @@ def test_nothing_is_unpickled_where_a_job_is_submitted_again(plain):
         def read(data):
             raise SystemExit("unpickled")
         read, codec._read = codec._read, read
-        job = get_job("pl").rerun({"C": {"a": [1, None, (2.5,)]}})
+        job = get_job("pl").rerun({"C": {"a": [1, None, (2.5,), float("nan"), -1e400, -10**20]}})
         job.wait_for_deployment_to_complete()
         codec._read = read
         canary, pid, C = job.fetch_job_results()
-        print(json.dumps([canary == pid, pid != os.getpid(), repr(C), job.stages()[0].status]))
+        shown = job.record().parameters["C"]["a"][3:]
+        print(json.dumps([canary == pid, pid != os.getpid(), repr(C["a"]), shown]))
         """
     )
-    assert told == [True, True, "{'a': [1, None, (2.5,)]}", "completed"]
+    numbers = "nan, -inf, -100000000000000000000"
+    assert told[:3] == [True, True, f"[1, None, (2.5,), {numbers}]"]
+    assert told[3] == ["nan", "-inf", "-100000000000000000000"]
 
 
 def archived(project, name):
@@ -228,10 +231,10 @@ def test_what_cannot_be_run_again_says_why(plain):
         2,
         "vcat: rerun: -p gives 'C' more than one value; leave all but one out\n",
     )
-    assert refused(plain, "-p", "C=NaN") == (
+    assert refused(plain, "-p", f"C={'[' * 102}{']' * 102}") == (
         2,
-        "vcat: rerun: hyperparameter 'C' is given a float; give what JSON has, or run the script"
-        " again\n",
+        "vcat: rerun: hyperparameter 'C' is given a list; give what JSON has, nested no deeper than"
+        " 100, or run the script again\n",
     )
     assert refused(plain, "-n", "a/b") == (
         2,

@@ -113,9 +113,26 @@ return x + 1"""
     lines, states, read = run(project, body)
     assert states == "failed failed"
     # The limit is that of the process: what has none can say what it was.
-    first = "OSError: [Errno 27] " if where == WORKER else "job harmed failed: exit code 74"
-    assert lines[0].startswith(first)
+    said = "job harmed failed: its records cannot be written: exit code 74"
+    assert lines[0].startswith("OSError: [Errno 27] " if where == WORKER else said)
     assert read["now"].startswith("before it\n")
+
+
+def test_what_cannot_be_written_is_said_after_what_a_stage_raised(project, where):
+    """Where the job could say it: it can open no file any more, but its events and its log are."""
+    body = """\
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+raise ValueError('no model')"""
+    lines, states, read = run(project, body)
+    assert states == "failed failed"
+    if where == WORKER:  # the limit is its own
+        assert lines[0] == "ValueError: no model"
+        return
+    said = "job harmed failed: ValueError: no model; its records cannot be written: "
+    assert lines[0].startswith(said)
+    assert "Too many open files" in lines[0]
+    assert f"vcat: {lines[0].removeprefix('job harmed failed: ')}" in read["now"].splitlines()
 
 
 def test_a_deleted_directory_takes_no_record_along(project):
@@ -261,32 +278,32 @@ ENDED = "WorkerEndedError: its process "
         ("raise KeyboardInterrupt", "KeyboardInterrupt", None),
         (
             "signal.raise_signal(signal.SIGABRT)",
-            "job harmed failed: killed by signal 6 (SIGABRT)",
+            "job harmed failed: killed by signal 6 (SIGABRT) while stage harm ran",
             ENDED + "was killed by signal 6 (SIGABRT)",
         ),
         (
             "os._exit(0)",
-            "job harmed failed: it ended with exit code 0 but left no result",
+            "job harmed failed: it ended with exit code 0 while stage harm ran but left no result",
             ENDED + "ended with exit code 0 and without a result",
         ),
         (
             "os._exit(3)",
-            "job harmed failed: exit code 3",
+            "job harmed failed: exit code 3 while stage harm ran",
             ENDED + "ended with exit code 3 and without a result",
         ),
         (
             "os.killpg(0, signal.SIGKILL)",
-            "job harmed failed: run.sh was killed by signal 9 (SIGKILL)",
+            "job harmed failed: run.sh was killed by signal 9 (SIGKILL) while stage harm ran",
             ENDED + "was killed by signal 9 (SIGKILL)",
         ),
         (
             "os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)",
             "job harmed failed: run.sh was killed by signal 9 (SIGKILL)",
-            "job harmed failed: killed by signal 9 (SIGKILL)",
+            "job harmed failed: killed by signal 9 (SIGKILL) while stage harm ran",
         ),
         (
             "os.execv(sys.executable, [sys.executable, '-c', ''])",
-            "job harmed failed: it ended with exit code 0 but left no result",
+            "job harmed failed: it ended with exit code 0 while stage harm ran but left no result",
             ENDED + "ended with exit code 0 and without a result",
         ),
     ],

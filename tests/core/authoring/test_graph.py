@@ -124,6 +124,51 @@ def test_unknown_and_missing_parameters_are_all_named(given, text):
     assert str(caught.value) == text
 
 
+XS, NS = Hyperparameter("xs", default=[1, 2]), Hyperparameter("ns", default=range(2))
+OF_XS = f"stage 'add' {WHERE}: map() "
+DIFFER = "items; they are taken item by item, so give each as many, and by name what is the same"
+UNORDERED = "which has no items in an order; give a list"
+
+
+@pytest.mark.parametrize(
+    ("end", "given", "text"),
+    [
+        (add.map(XS, [1, 2, 3]), {}, OF_XS + f"of sequences of 2 and 3 {DIFFER} for all"),
+        (
+            add.map(XS, NS),
+            {"ns": "ab"},
+            OF_XS + f"over <hyperparameter 'ns'>: its value is of type str, {UNORDERED}",
+        ),
+        (
+            add.map(XS, add.map(NS, NS)),
+            {"xs": (1,)},
+            OF_XS + f"of sequences of 1 and 2 {DIFFER} for all",
+        ),
+        (
+            stage(list)([add.map(XS, [1, 2, 3]), add.map([1], NS)]),
+            {"xs": 5},
+            OF_XS
+            + f"over <hyperparameter 'xs'>: its value is of type int, {UNORDERED}\n"
+            + OF_XS
+            + f"of sequences of 1 and 2 {DIFFER} for all",
+        ),
+    ],
+)
+def test_maps_over_hyperparameters_that_cannot_be_are_refused(end, given, text):
+    """As those over lists are, as soon as the values are known, all of them at once."""
+    with pytest.raises(GraphError) as caught:
+        filled(end, **given)
+    assert str(caught.value) == text
+
+
+def test_what_only_a_job_can_count_is_left_to_it():
+    """Iterators are not read, stages are not run."""
+    values = filled(add.map(XS, first()), xs=iter([1, 2, 3]))
+    assert [*values["xs"]] == [1, 2, 3]
+    assert filled(add.map(add.map(XS, first()), [1, 2, 3]), xs=iter([1])).keys() == {"xs"}
+    assert filled(add.map(XS, NS), xs=[], ns=()) == {"xs": [], "ns": ()}
+
+
 def test_a_pipeline_without_parameters_says_so():
     """There is nothing to suggest."""
     with pytest.raises(GraphError) as caught:

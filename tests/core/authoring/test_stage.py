@@ -1,9 +1,11 @@
 """Stages refuse what they cannot mean, and any callable makes a good one."""
 
+import asyncio
 import copy
 import functools
 import operator
 import pickle
+from unittest.mock import Mock
 
 import pytest
 
@@ -214,6 +216,60 @@ def test_what_cannot_be_called_is_no_stage():
     assert str(caught.value) == (
         "stage(3): a int cannot be called; a stage is made of a function or another callable"
     )
+
+
+async def fetch(address):
+    return address
+
+
+async def pages(address):
+    yield address
+
+
+class Fetcher:
+    async def __call__(self, address):
+        return address
+
+
+@functools.wraps(fetch)
+def waiting(address):
+    return asyncio.run(fetch(address))
+
+
+COROUTINE = (
+    "an async function returns a coroutine, which is no value to keep or pass on; make the stage of"
+    " a plain function that calls asyncio.run(...) and returns that"
+)
+GENERATOR = (
+    "an async generator function returns an async generator, which is no value to keep or pass on;"
+    " make the stage of a plain function that collects the values in asyncio.run(...) and returns"
+    " them"
+)
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "line", "text"),
+    [
+        (fetch, "fetch", fetch.__code__.co_firstlineno, COROUTINE),
+        (pages, "pages", pages.__code__.co_firstlineno, GENERATOR),
+        (functools.partial(fetch, "a"), "fetch", fetch.__code__.co_firstlineno, COROUTINE),
+        (Fetcher(), "Fetcher", Fetcher.__call__.__code__.co_firstlineno, COROUTINE),
+        (Fetcher().__call__, "__call__", Fetcher.__call__.__code__.co_firstlineno, COROUTINE),
+    ],
+    ids=["function", "generator", "partial", "object", "method"],
+)
+def test_what_has_to_be_awaited_is_no_stage(function, name, line, text):
+    """Nobody awaits it: the next stage would be given a coroutine."""
+    for make in (stage, stage(persist=True), lambda function: pipeline | (function, "a")):
+        with pytest.raises(GraphError) as caught:
+            make(function)
+        assert str(caught.value) == f"stage {name!r} (test_stage.py:{line}): {text}"
+
+
+def test_what_awaits_by_itself_is_a_stage():
+    """Whatever it wraps; and an object may answer to any name."""
+    assert stage(waiting).function("a") == "a"
+    assert stage(Mock(return_value=3)).function() == 3
 
 
 class Scale:

@@ -133,6 +133,49 @@ def test_classes_of_a_script_travel_too(tmp_path):
     )
 
 
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="no import is lazy")
+def test_lazy_imports_travel_as_what_they_import(tmp_path):
+    """Of functions and of methods, which dill sends; whatever they import, they name it there."""
+    assert (
+        two_processes(
+            tmp_path,
+            """
+            lazy import math
+            lazy from statistics import mean
+            class Kind:
+                def floor(self, value): return math.floor(value)
+            def plain(value): return [math.ceil(value), mean([1, 3])]
+            def value(number): return [*plain(number), Kind().floor(number)]
+            """,
+            "print(value(2.5))",
+        )
+        == "[3, 2, 2]\n"
+    )
+
+
+def test_annotated_classes_of_a_script_travel(tmp_path):
+    """With the fields that annotations declare, also where what they name is not there yet."""
+    assert (
+        two_processes(
+            tmp_path,
+            """
+            import dataclasses, typing
+            class Point(typing.NamedTuple):
+                x: int
+                y: float = 1.5
+                def total(self): return self.x + self.y
+            @dataclasses.dataclass
+            class Row:
+                point: Point
+                rows: "list[Row]" = dataclasses.field(default_factory=list)
+            value = Row(Point(1), [Row(Point(2))])
+            """,
+            "print(value, value.point.total(), value == type(value)(value.point, value.rows))",
+        )
+        == "Row(point=Point(x=1, y=1.5), rows=[Row(point=Point(x=2, y=1.5), rows=[])]) 2.5 True\n"
+    )
+
+
 def test_a_class_is_the_scripts_own_where_the_script_reads(tmp_path):
     """``isinstance`` holds for a result that the job made."""
     define = "class Result:\n    pass\n"

@@ -140,6 +140,7 @@ def test_a_map_is_not_counted_beside_its_items():
     event = {"event": "stage mapped", "number": 1, "first": 2, "count": 2}
     assert [each.id for each in single(mapped(event))] == ["a", "b[0]", "b[1]"]
     assert [each.id for each in single(mapped())] == ["a", "b"]
+    assert [each.id for each in single(mapped(event | {"count": 0}))] == ["a"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import functools
+import importlib
 import itertools
 import marshal
 import math
@@ -16,6 +18,7 @@ import sysconfig
 import tarfile
 import threading
 import types
+import typing
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +172,76 @@ def test_using_a_class_does_not_change_it():
     kind.K().__reduce_ex__(4)
     assert kind.L.__annotations__ == {}
     assert code(kind.f) == before
+
+
+ANNOTATED = {
+    "a class": "class K:\n  a: int = 1\n",
+    "a dataclass": "@dataclasses.dataclass\nclass K:\n  a: int = 1\n",
+    "a named tuple": "class K(typing.NamedTuple):\n  a: int = 1\n",
+    "a typed dict": "class K(typing.TypedDict):\n  a: int\n",
+}
+
+
+@pytest.fixture
+def annotated(monkeypatch):
+    """Make a module of a class, which inherits nothing of this file."""
+
+    def annotated(source, line=1):
+        module = types.ModuleType("annotated")
+        vars(module).update(dataclasses=dataclasses, typing=typing)
+        monkeypatch.setitem(sys.modules, "annotated", module)  # where dataclasses look
+        whole = "\n" * line + source + "def f(): return K\n"
+        exec(compile(whole, "/nowhere/annotated.py", "exec", dont_inherit=True), vars(module))
+        return module
+
+    return annotated
+
+
+@pytest.mark.parametrize("source", ANNOTATED.values(), ids=ANNOTATED)
+def test_annotations_of_fields_count_and_where_they_stand_does_not(source, annotated):
+    """Nor what Python keeps of them: since 3.14 it computes them when they are asked for."""
+    first = annotated(source)
+    before = code(first.f)
+    assert code(annotated(source, line=7).f) == before
+    assert first.K.__annotations__ == {"a": int}
+    assert code(first.f) == before
+    assert code(annotated(source.replace("a: int", "a: float")).f) != before
+    explained = source.replace("  a:", "  'A class.'\n  a:")
+    assert code(annotated(explained).f) == before
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are computed at once")
+@pytest.mark.parametrize("kind", ["a class", "a dataclass"])
+def test_an_annotation_for_type_checkers_only_counts_by_its_text(kind, annotated):
+    """What it names is imported under ``TYPE_CHECKING`` and is there for nobody else."""
+    from annotationlib import Format, get_annotations
+
+    first, other = (annotated(ANNOTATED[kind].replace("int", each)) for each in ("Table", "Frame"))
+    before = code(first.f)
+    assert before != code(other.f)
+    get_annotations(first.K, format=Format.FORWARDREF)
+    assert code(first.f) == before
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="no import is lazy")
+def test_a_lazy_import_counts_as_what_it_imports(project):
+    """Whether it has been made by then or not; one that fails counts as a name that is absent."""
+    source = (
+        "lazy import helper\nlazy from helper import g\nlazy import statistics\n"
+        "def a(): return helper.g()\ndef b(): return g()\ndef c(): return statistics.mean\n"
+    )
+    (project / "helper.py").write_text("def g(): return 1\n")
+    (project / "lazily.py").write_text(f"{source}lazy import no_such\ndef d(): return no_such\n")
+    (project / "eager.py").write_text(f"{source.replace('lazy ', '')}def d(): return no_such\n")
+    digests = []
+    lazily = importlib.import_module("lazily")
+    digests.append([code(getattr(lazily, name), project) for name in "abcd"])
+    assert lazily.a() == lazily.b() == 1
+    digests.append([code(getattr(lazily, name), project) for name in "abcd"])
+    eager = importlib.import_module("eager")
+    digests.append([code(getattr(eager, name), project) for name in "abcd"])
+    assert digests[0] == digests[1] == digests[2]
+    assert code(defined("def f(): return m", m=lazily).f, project)  # with all that is in it
 
 
 def test_stage_functions_count_as_the_functions_they_hold():

@@ -56,6 +56,10 @@ def outcome(state, *, result=RESULT, error=None):
             outcome("failed", result=None, error="SystemExit: 0"),
             ("cancelled", 1, "SystemExit: 0"),
         ),
+        # It ended before it could write down anything.
+        (("cancelled", 143), None, ("cancelled", 143, "ended by signal 15 (SIGTERM)")),
+        (("cancelled", 137, "killed"), None, ("cancelled", 137, "killed")),
+        (("cancelled", 143, "killed"), None, ("cancelled", 143, "killed")),
         (
             ("cancelled", None, "did not end and was killed"),
             outcome("completed"),

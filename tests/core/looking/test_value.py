@@ -11,6 +11,7 @@ from vcat._keeping.codec import dumps
 from vcat._keeping.digest import digest, digest_items
 from vcat._keeping.event import FILE
 from vcat._looking.deployment import Deployment
+from vcat.errors import UnknownJobError
 from vcat.records import DeploymentStatus, JobRecord
 
 ENDED = DeploymentStatus("completed", 0, None, 100.0, 105.0)
@@ -145,6 +146,37 @@ EVENTS = (
 KEPT = [started(1), mapped(1, 3, 2)]
 LAST = [started(2), mapped(2, 3, 2)]
 LOADED = [started(0), mapped(0, 3, 2)]
+
+
+def test_of_many_stages_some_are_named(job, tell):
+    """And that there are more."""
+    tell(started(1), mapped(1, 3, 30))
+    with pytest.raises(UnknownJobError) as caught:
+        job.value_of("zz")
+    has = ", ".join(repr(f"kept[{index}]") for index in range(17))
+    assert str(caught.value) == (
+        f"job job has no single stage 'zz'; name one by its id: 'load', 'kept', 'fit', {has}, ..."
+    )
+
+
+def test_where_only_values_are_left_of_a_job_their_stages_have_ended(job, backend):
+    """Its directory was removed before anybody looked; what nothing verifies is not unpickled."""
+    backend.state = LOST
+    store(job, 0, "a")
+    digests = [store(job, number, value)[2]["digest"] for number, value in ((4, "b"), (5, "c"))]
+    job.place.archive.store_items(1, digests)
+    statuses = [each.status for each in job.stages()]
+    assert statuses == ["completed", "completed", "not run"]
+    for name in ("load", "kept"):
+        with pytest.raises(LookupError) as caught:
+            job.value_of(name)
+        assert str(caught.value) == (
+            f"stage {name!r} of job job has left its value in the archive of persisted data, but"
+            " what told the digest of it was in the directory of the job, which was removed before"
+            " anybody looked at the job; vcat reads only what it can verify, run the job again"
+        )
+    with pytest.raises(LookupError, match="did not run and has no value"):
+        job.value_of("fit")
 
 
 @pytest.mark.parametrize(

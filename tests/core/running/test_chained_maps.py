@@ -87,6 +87,9 @@ class Witness:
     def counted(self, number, digest):
         pass
 
+    def idle(self):
+        pass
+
     def restored(self, number, entry, artifacts):
         pass
 

@@ -417,8 +417,8 @@ def test_a_failure_is_told_of_by_the_first_item_whichever_failed_first():
 
 
 def test_a_map_is_cached_where_all_its_items_are():
-    """Nothing is no hit."""
-    assert Mapping(range(0)).status == "completed"
+    """Also where it has none: nothing was computed, and a plan says the same of it."""
+    assert Mapping(range(0)).status == "cached"
     mapping = Mapping(range(3))
     mapping.complete(reused=True)
     assert mapping.status == "cached"

@@ -64,6 +64,9 @@ class Witness:
         observed = ending.observed if ending.entry is None else ending.entry.observed
         self.note(number, status, key, ending.output, ending.attempts, lookup, error, observed)
 
+    def idle(self):
+        pass
+
     def counted(self, number, digest):
         self.note(number, "counts", digest)
 
@@ -481,6 +484,13 @@ def test_independent_stages_run_at_the_same_time():
     assert run(it["both"](it["first"](), it["second"]()))[0] == (True, True)
 
 
+@pytest.fixture
+def two_processors(monkeypatch):
+    """Have two, however many this machine has."""
+    monkeypatch.setattr(crew, "available_processors", lambda: 2)
+
+
+@pytest.mark.usefixtures("two_processors")
 @pytest.mark.parametrize("resources", [{"cpus": 2}, {"memory": 0.6}])
 def test_stages_run_side_by_side_only_where_there_is_enough_for_both(resources):
     """A stage that needs more than what is left waits; nobody else is there while it runs."""
@@ -501,6 +511,7 @@ def gather(*all): return all
     assert run(it["gather"](*[look(n) for n in range(4)]))[0] == (1, 1, 1, 1)
 
 
+@pytest.mark.usefixtures("two_processors")
 def test_a_stage_that_asks_for_more_than_there_is_runs_alone():
     """And is warned of."""
     it = script("""
@@ -992,4 +1003,36 @@ def test_a_function_whose_first_call_was_long_is_soon_known_to_be_short():
 )
 def test_what_there_is_not_enough_of_is_said_in_units(need, said):
     """As people write them, not as powers of ten."""
-    assert capacity.Capacity(2, 25_276_500_000).problem(need) == said
+    assert capacity.Capacity(2, 25_276_500_000, 4).problem(need) == said
+
+
+@pytest.mark.parametrize(
+    ("workers", "running", "cpus", "fits"),
+    [
+        (4, [2], 2, False),
+        (4, [2], None, False),
+        (4, [1], None, True),
+        (4, [1, None], None, True),
+        (4, [1, None, None], 0.5, False),
+        (4, [None, None, None], None, True),
+        (4, [None, None, None], 1, False),
+        (2, [None], 1, True),
+        (3, [None, None], None, True),
+        (1, [], 2, True),
+        (1, [], 3, True),
+        (4, [3], None, False),
+    ],
+)
+def test_stages_keep_within_the_processors_and_not_within_the_workers(workers, running, cpus, fits):
+    """Of two. Whoever wants four workers has four stages at once, unless they say what they need.
+
+    One that needs more than there are runs, and nothing beside it.
+    """
+    there = capacity.Capacity(2, 1e9, workers)
+    for each in running:
+        assert there.take(capacity.Need(each))
+    assert there.take(capacity.Need(cpus)) is fits
+    if running:
+        there.give_back(capacity.Need(running[0]))
+        there.take(capacity.Need(running[0]))
+        assert there.take(capacity.Need(2)) is False

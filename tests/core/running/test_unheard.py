@@ -81,6 +81,21 @@ def test_each_says_what_is_dropped_where_the_script_logs_it(call, what):
         (lambda: log_param(3, 4), TypeError, "log_param(): the name is a string, not 3"),
         (lambda: set_tag(3), TypeError, "set_tag(): the name is a string, not 3"),
         (
+            lambda: log_metric("", 1),
+            ValueError,
+            "log_metric(): the name is ''; give one to be asked for by",
+        ),
+        (
+            lambda: log_param(" ", 1),
+            ValueError,
+            "log_param(): the name is ' '; give one to be asked for by",
+        ),
+        (
+            lambda: set_tag(""),
+            ValueError,
+            "set_tag(): the name is ''; give one to be asked for by",
+        ),
+        (
             lambda: log_artifact(3.5),
             TypeError,
             "log_artifact(): 3.5 is not a path; save it to a file first",

@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from vcat._shipping.bundling.packing import choose_packed
+from vcat._shipping.bundling.packing import _compile, choose_packed
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_its_compiled_form_is_used(add, place):
         "print(guard.call.__code__.co_filename)\n"
         "print(guard.__file__)\n"
         "print(guard.__spec__.origin)\n"
-        "print(guard.__cached__)\n"
+        "print(guard.__spec__.cached)\n"
         "print(__import__('vcat').__path__[0])\n"
     ) == [
         *[str(runtime / "vcat/_keeping/guard.py")] * 3,
@@ -138,6 +138,33 @@ def test_compiled_form_of_another_python_is_not_used(add, place):
     code = f"{start}{INSTALL}import vcat.errors; print(vcat.errors.FormatError.__name__)"
     assert shown(code) == ["FormatError"]
     assert not [each for each in runtime.rglob("*.pyc") if "vcat_compiled" not in each.name]
+
+
+def test_compiled_forms_with_slices_are_equal_bytes():
+    """Slices are constants since Python 3.14, and the format without references has none."""
+    source = (
+        b"def f(x):\n"
+        b"  def g(y): return y[:2], y[1:], y[::-1, 3:4], y['a':'b'], y[1.5:]\n"
+        b"  return (1, (2, b'3')), *g(x), x[2:3]\n"
+    )
+    code = _compile("runtime", "a.py", source)
+    assert code == _compile("runtime", "a.py", source)
+    namespace = {}
+    exec(marshal.loads(code[16:]), namespace)
+
+    class Asked:
+        def __getitem__(self, key):
+            return key
+
+    assert namespace["f"](Asked()) == (
+        (1, (2, b"3")),
+        slice(None, 2),
+        slice(1, None),
+        (slice(None, None, -1), slice(3, 4)),
+        slice("a", "b"),
+        slice(1.5, None),
+        slice(2, 3),
+    )
 
 
 def test_what_submits_jobs_and_looks_at_them_travels_as_source_only(add, place, packed):

@@ -47,7 +47,7 @@ def test_a_bare_python_imports_it(add, tmp_path):
         "sys.path += [here + '/runtime', here + '/requirements']\n"
         f"import importlib; [importlib.import_module(each) for each in {names!r}]\n"
         "import importlib_metadata; print(importlib_metadata.version('vcat-core'))\n"
-        "import vcat; print(vcat.__file__, vcat.__cached__)\n"
+        "import vcat; print(vcat.__file__, vcat.__spec__.cached)\n"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True

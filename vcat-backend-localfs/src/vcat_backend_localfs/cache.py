@@ -13,6 +13,7 @@ from vcat_backend_localfs.store import Store, create_store, open_store, remember
 if TYPE_CHECKING:
     from vcat.abc import BlobWriter, Claim
     from vcat.records import CollectionReport
+    from vcat_backend_localfs.lock import LockFile
 
 
 class LocalFileSystemCacheBackend(Configured, CacheBackend):
@@ -102,20 +103,35 @@ class LocalFileSystemCacheBackend(Configured, CacheBackend):
         nobody waits.
         """
         from vcat_backend_localfs.claim import FileClaim, claim
-        from vcat_backend_localfs.lock import known_lock_file, lock_file
 
         check_key(key)
         try:
-            store = remembered_store(self.path)
-            locks = None if store is None else known_lock_file(store)
-            if store is None or locks is None:
-                store = create_store(self.path)
-                locks = lock_file(store)
+            store, locks = self._locks()
         except OSError as error:
             if error.errno is None:  # a refusal of ours, with what to do
                 raise
             return FileClaim(None, waited=False)  # read-only, full, or without descriptors
         return claim(store, locks, key, self.lease)
+
+    def claimant(self, key: str) -> int:
+        """Return the process that :meth:`claim` would wait for; 0 where it would not."""
+        from vcat_backend_localfs.claim import claimant
+
+        check_key(key)
+        try:
+            return claimant(self._locks()[1], key)
+        except OSError:  # where nothing can be locked nobody waits
+            return 0
+
+    def _locks(self) -> tuple[Store, LockFile]:
+        from vcat_backend_localfs.lock import known_lock_file, lock_file
+
+        store = remembered_store(self.path)
+        locks = None if store is None else known_lock_file(store)
+        if store is None or locks is None:
+            store = create_store(self.path)
+            locks = lock_file(store)
+        return store, locks
 
     def collect(
         self,

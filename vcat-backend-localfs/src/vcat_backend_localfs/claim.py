@@ -233,6 +233,12 @@ def claim(directory: Directory, locks: LockFile, key: str, lease: float) -> File
         raise
 
 
+def claimant(locks: LockFile, key: str) -> int:
+    """Return the other process that has *key*; 0 for none, and for one that is not waited for."""
+    process = locks.holder(key)
+    return 0 if process and process in _ancestors() else process
+
+
 def _ancestors() -> set[int]:
     """Return the numbers of the processes that this one comes from, or of the last one only."""
     found: set[int] = set()

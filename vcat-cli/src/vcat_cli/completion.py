@@ -7,6 +7,7 @@ from itertools import islice
 
 import vcat
 from vcat_cli.jobs import NEWEST, looked_at
+from vcat_cli.ls import STATE_NAMES
 from vcat_cli.usage import UsageError
 
 TYPE_CHECKING = False
@@ -29,22 +30,26 @@ _SHELLS = ("bash", "zsh")
 #: names begin with.
 _JOBS, _STAGES = ".jobs", ".stages"
 
+#: What is completed as a word of a few; the parsers say it in words of their own.
+_CHOICES = {"shell": _SHELLS, "state": STATE_NAMES}
+
 #: So many names are offered at the most: who has more of them types another letter.
 _MOST = 200
 
 #: The functions of the scripts that ask. The job is the first word after the verb that is no option
-#: and belongs to none.
+#: and belongs to none. To bash a quote that is still open belongs to the word.
 _PREAMBLE = {
     "bash": """\
 _vcat_jobs() {
-  "${COMP_WORDS[0]}" completion .jobs -- "$1" 2>/dev/null
+  "${COMP_WORDS[0]}" completion .jobs -- "${1#[\\'\\"]}" 2>/dev/null
 }
 _vcat_stages() {
-  local place
+  local place job
   for ((place = 2; place < ${#COMP_WORDS[@]}; place++)); do
     [[ $place = "$COMP_CWORD" || ${COMP_WORDS[place]} = -* ]] && continue
     [[ ${COMP_WORDS[place - 1]} = --stage ]] && continue
-    "${COMP_WORDS[0]}" completion .stages -- "${COMP_WORDS[place]}" "$1" 2>/dev/null
+    job=${COMP_WORDS[place]//[\\'\\"]/}
+    "${COMP_WORDS[0]}" completion .stages -- "$job" "${1#[\\'\\"]}" 2>/dev/null
     return
   done
 }
@@ -71,12 +76,17 @@ def add_arguments(parser: Any) -> None:
     import argparse
 
     parser.usage = "%(prog)s [-h] [--traceback] SHELL"
-    parser.add_argument("shell", metavar="SHELL", type=_shell, help=" or ".join(_SHELLS))
+    # Optional here and checked below: argparse would ask for the words as well.
+    parser.add_argument("shell", metavar="SHELL", nargs="?", type=_shell, help=" or ".join(_SHELLS))
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
 
 
 def execute(arguments: Namespace) -> int:
     """Print the script for a shell, or what one of them asks for."""
+    if arguments.shell is None:
+        raise UsageError(
+            "completion: SHELL is missing, expected bash or zsh; see `vcat completion --help`"
+        )
     if arguments.shell in (_JOBS, _STAGES):
         job, beginning = ["", "", *arguments.words][-2:]
         names = _jobs() if arguments.shell == _JOBS else _stages(job, beginning)
@@ -103,6 +113,8 @@ def execute(arguments: Namespace) -> int:
             each.complete = dict.fromkeys(_SHELLS, "_vcat_jobs")
         elif each.dest == "stage":
             each.complete = dict.fromkeys(_SHELLS, "_vcat_stages")
+        elif each.dest in _CHOICES:
+            each.choices = _CHOICES[each.dest]
     script = shtab.complete(parser, shell=arguments.shell, preamble=_PREAMBLE)
     # shtab 1.13 has zsh complete only the first of several words.
     print(script.replace('\n  "(*):', '\n  "*:'))

@@ -30,6 +30,9 @@ EXAMPLES = """\
 
 _STATES = STATES | {"unreadable"}
 
+#: As they are written on a command line.
+STATE_NAMES = tuple(each.replace(" ", "-") for each in sorted(_STATES))
+
 _COLUMNS = (
     Column("NAME", least=16),
     Column("STATE"),
@@ -111,7 +114,7 @@ def _state(text: str) -> str:
     if state not in _STATES:
         import argparse
 
-        names = ", ".join(sorted(_STATES)).replace("timed out", "timed-out")
+        names = ", ".join(STATE_NAMES)
         raise argparse.ArgumentTypeError(f"{text!r} is not a state of a job, expected {names}")
     return state
 

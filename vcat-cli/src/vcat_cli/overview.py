@@ -141,7 +141,7 @@ def _job_lines(shown: _Job) -> list[str]:
 def _counts(stages: list[StageRecord]) -> str:
     """How many stages there are, and how many of them came from the cache; maps by their items."""
     maps = {each.item_of for each in stages}
-    single = [each for each in stages if each.number not in maps]
+    single = [each for each in stages if each.number not in maps and each.items != 0]
     cached = sum(each.status == "cached" for each in single)
     return f"{len(single)}, {cached} cached" if cached else ""
 
@@ -164,6 +164,9 @@ def _item_counts(stages: list[StageRecord]) -> dict[int, str]:
     for each_map, of_map in counts.items():
         parts = [f"{of_map[status]:,} {status}" for status in _STATUSES if status in of_map]
         said[each_map] = f"{amount(sum(of_map.values()), 'item')}: {', '.join(parts)}"
+    for each in stages:
+        if each.items == 0 and each.status in ("completed", "cached"):
+            said[each.number] = amount(0, "item")
     return said
 
 

@@ -12,7 +12,7 @@ from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE, FAILED, INTERRUPTED, report, say
 from vcat_cli.script import run_to_end
 from vcat_cli.text import display_lines
-from vcat_cli.usage import UsageError
+from vcat_cli.usage import FILES, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def add_arguments(parser: Any) -> None:
         "%(prog)s [-h] [-p NAME=VALUE] [-q] [--plan [--json]] [--traceback] SCRIPT [ARGS ...]"
     )
     # Optional here and checked below: in between options argparse asks for ARGS as well.
-    parser.add_argument("script", metavar="SCRIPT", nargs="?", help="the script")
+    script = parser.add_argument("script", metavar="SCRIPT", nargs="?", help="the script")
     add_params(parser, "the value of a hyperparameter, whatever the script gives to run()")
     parser.add_argument(
         "--plan",
@@ -53,9 +53,10 @@ def add_arguments(parser: Any) -> None:
         "-q", "--quiet", action="store_true", help="show no progress, and neither names nor ends"
     )
     parser.add_argument("--json", action="store_true", help="with --plan: as JSON")
-    parser.add_argument(
+    words = parser.add_argument(
         "arguments", metavar="ARGS", nargs="*", help="the script's own; options of it follow --"
     )
+    script.complete = words.complete = FILES
 
 
 def execute(arguments: Namespace) -> int:

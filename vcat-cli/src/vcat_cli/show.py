@@ -6,7 +6,7 @@ from vcat.errors import VcatError
 from vcat_cli.content import write_content
 from vcat_cli.jobs import add_job, looked_at, tell_silence
 from vcat_cli.text import display, lines, to_json
-from vcat_cli.usage import UsageError, advice
+from vcat_cli.usage import FILES, UsageError, advice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,12 +53,13 @@ def add_arguments(parser: Any) -> None:
         help="the repr of the result, with --stage of that stage's; this loads the value, which"
         " runs code of the job's classes",
     )
-    parser.add_argument(
+    output = parser.add_argument(
         "-o",
         dest="output",
         metavar="FILE",
         help="with --artifact or --source: write it there; - is standard output",
     )
+    output.complete = FILES
 
 
 def execute(arguments: Namespace) -> int:

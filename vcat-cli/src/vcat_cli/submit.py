@@ -8,7 +8,7 @@ from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE
 from vcat_cli.run import see_to_end
 from vcat_cli.submitted import add_following, check_following, tell, wrong
-from vcat_cli.usage import UsageError
+from vcat_cli.usage import FILES, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def add_arguments(parser: Any) -> None:
     )
     # What follows -- never comes here; shells complete file names for it.
     words = parser.add_argument("argv", metavar="COMMAND", nargs="*", help="what follows --")
-    words.complete = {"bash": "_shtab_compgen_files", "zsh": "_files"}
+    words.complete = FILES
 
 
 def execute(arguments: Namespace) -> int:

@@ -69,10 +69,14 @@ def new_parser(prog: str, description: str, examples: str) -> Parser:
     )
 
 
+#: What a shell completes where a file is asked for, as shtab has it.
+FILES = {"bash": "_shtab_compgen_files", "zsh": "_files"}
+
+
 def count(text: str) -> int:
     """Return *text* as a number of lines or jobs; for ``type=``."""
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number, expected 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
     return int(text)
 
 

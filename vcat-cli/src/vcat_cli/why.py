@@ -55,7 +55,11 @@ def execute(arguments: Namespace) -> int:
     if arguments.json:
         print(to_json(_as_json(explained, stages)))
     else:
-        wanted = [e for e in stages if arguments.stage is not None or (e.reasons and not e.is_item)]
+        wanted = [
+            each
+            for each in in_place(stages)
+            if arguments.stage is not None or (each.reasons and not each.is_item)
+        ]
         for line in lines_of(wanted):
             print(line)
         if not wanted:
@@ -72,6 +76,19 @@ def _named(stages: list[Explanation], wanted: str) -> list[Explanation]:
     if found and found[0].items is not None:
         return [each for each in stages if each.item_of == wanted and each.reasons] or found
     return found
+
+
+def in_place(stages: list[Explanation]) -> list[Explanation]:
+    """Return *stages* with the items of maps, which come last, right behind their maps."""
+    items: dict[str, list[Explanation]] = {}
+    for each in stages:
+        if each.item_of is not None:
+            items.setdefault(each.item_of, []).append(each)
+    placed = []
+    for each in stages:
+        if each.item_of is None:
+            placed += [each, *items.pop(each.id, ())]
+    return placed + [each for left in items.values() for each in left]
 
 
 def lines_of(stages: list[Explanation]) -> list[str]:

@@ -156,7 +156,8 @@ def rerun_job(
 
     Args:
         name: The name of the job, or the beginning of it where that is unique.
-        params: Values of hyperparameters that replace those of the job: what JSON has.
+        params: Values of hyperparameters that replace those of the job: what JSON has, and the
+            numbers that it lacks.
         job_name: What the new job is called, if that matters.
 
     Raises:
@@ -310,7 +311,8 @@ def debug_stage(
         could not be called.
 
     Raises:
-        UnknownJobError: No job, or more than one, answers to *job_name*.
+        UnknownJobError: No job, or more than one, answers to *job_name*, or it has no such stage.
+        ValueError: There is no such *way*.
         VcatError: The job has not left what this needs, or another Python has made it.
     """
     from vcat._shipping.debugging import debug_stage
@@ -320,7 +322,7 @@ def debug_stage(
 
 
 def collect_cache(
-    *, max_size: int | None = None, older_than: float | None = None, dry_run: bool = False
+    *, max_size: int | str | None = None, older_than: float | None = None, dry_run: bool = False
 ) -> CollectionReport:
     """Remove from the configured cache what is left over, and what is asked for.
 
@@ -328,12 +330,15 @@ def collect_cache(
     and the listing too. Safe while jobs run: the worst for them is to compute again.
 
     Args:
-        max_size: Remove what was used least recently until at most so many bytes are left; where
-            ``None`` as many as the cache is configured to hold, if it is.
+        max_size: Remove what was used least recently until at most so many bytes are left, a number
+            or text as ``"10 GB"``; where ``None`` as many as the cache is configured to hold, if it
+            is.
         older_than: Remove what has not been used for so many seconds.
         dry_run: Remove nothing, only tell what would go.
 
     Raises:
+        TypeError: *max_size* or *older_than* is of another kind.
+        ValueError: One of them is negative, or text that is no size. Nothing is removed.
         VcatError: The cache cannot do this.
         ConfigError: The configuration of this directory is wrong.
     """

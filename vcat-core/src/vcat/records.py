@@ -98,7 +98,8 @@ class StageRecord(NamedTuple):
     Attributes:
         id: Unique in the job: the stage's name, with ``#2``, ``#3`` ... where a name recurs; of an
             item of a map that of the map with ``[0]``, ``[1]`` ...
-        number: Its place in the order of execution, from 0.
+        number: Its place in an order of execution, from 0; of an item of a map behind those of all
+            stages.
         name: The name of the function.
         status: ``completed``, ``cached``, ``failed``, ``not run``, or ``running`` while it does.
         started_at: When it started, or its cached result was looked up.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from typing import Any
@@ -38,8 +39,19 @@ def cancel(place: Place) -> None:
     if life.process is not None:
         _ask(life.process, grace + tree.HUNTED + tree.KILLED)
     if state.read_end(place) is None:
-        state.job_tree(claim).end(max(0.0, deadline - time.monotonic()))
+        _end(place, claim, deadline)
         state.look(place)
+
+
+def _end(place: Place, claim: dict[str, Any], deadline: float) -> None:
+    """End a job that has no supervisor, and leave a sign of when that was."""
+    job = state.job_tree(claim)
+    if not job.living():
+        return
+    # Who kills it has killed the supervisor first; to be asked once more, it might say so itself.
+    at_once = os.path.exists(place.record(record.KILL))
+    job.end(0.0 if at_once else max(0.0, deadline - time.monotonic()))
+    state.show_life(place)
 
 
 def _ask(supervisor: Process, patience: float) -> None:

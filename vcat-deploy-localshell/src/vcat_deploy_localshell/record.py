@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: Their names, in the directory that the job does not know about.
-JOB, CLAIM, ENDING, END, GAP = (
-    *("job.json", "supervisor.json", "ending.json", "end.json", "gap.json"),
+JOB, CLAIM, SHELL, ENDING, END, GAP = (
+    *("job.json", "supervisor.json", "shell.json", "ending.json", "end.json", "gap.json"),
 )
 CANCEL, KILL, BEAT = "cancel", "kill", "beat"
 

@@ -6,14 +6,17 @@ import json
 import os
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vcat.errors import BackendError
 from vcat.records import DeploymentStatus
-from vcat_deploy_localshell import process, reason, record
+from vcat_deploy_localshell import process, reason, record, tree
 from vcat_deploy_localshell.place import Place
 from vcat_deploy_localshell.process import Process
 from vcat_deploy_localshell.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: After how many seconds without a sign of life a job of another machine is lost.
 LEASE = 600.0
@@ -79,13 +82,16 @@ def look(place: Place) -> DeploymentStatus:
     ended = read_end(place)
     if ended is not None:
         return ended
-    if life.same_boot and job_tree(claim).living():
-        _show_life(place)
+    left: list[str] = []
+    if _is_over(place, life):
+        left = tree.names(job_tree(claim).clear())
+    elif life.same_boot and job_tree(claim).living():
+        show_life(place)
         return DeploymentStatus("running", reason=reason.UNSUPERVISED, started_at=started)
     if not life.same_boot and not life.restarted:  # nothing to be written down for ever
         ended_at = max(started, time.time() - life.silent)
         return DeploymentStatus("lost", None, _elsewhere(claim, life), started, ended_at)
-    return settle(place, claim, *_judge(place, life))
+    return settle(place, claim, *_judge(place, life), left)
 
 
 def is_known(place: Place) -> bool:
@@ -174,6 +180,19 @@ def job_tree(claim: dict[str, Any]) -> Tree:
     return Tree(claim["mark"], claim["pid"])
 
 
+def _is_over(place: Place, life: Life) -> bool:
+    """Return whether a job without a supervisor has ended itself, whatever it has left behind.
+
+    ``run.sh`` writes down how, and ends: what says so while it lives is not from it.
+    """
+    shell = read_json(place.record(record.SHELL)) if life.is_here else None
+    if shell is None or record.read_exit_code(place.directory) is None:
+        return False
+    if os.path.exists(place.record(record.CANCEL)):  # who has cancelled it gives the rest its grace
+        return False
+    return not process.is_alive(Process(shell["pid"], started=shell["started"]))
+
+
 def _judge(place: Place, life: Life) -> tuple[str, int | None, str | None]:
     """What a job is that has no process and no record of its end: state, exit code, why."""
     code = record.read_exit_code(place.directory)
@@ -192,7 +211,12 @@ def _judge(place: Place, life: Life) -> tuple[str, int | None, str | None]:
 
 
 def settle(
-    place: Place, claim: dict[str, Any], state: str, code: int | None, why: str | None
+    place: Place,
+    claim: dict[str, Any],
+    state: str,
+    code: int | None,
+    why: str | None,
+    left: Sequence[str] = (),
 ) -> DeploymentStatus:
     """Write down how a job ended whose supervisor could not, and return what is there."""
     document = {
@@ -203,10 +227,10 @@ def settle(
         "reason": why,
         "out_of_memory": False,
         "started_at": claim["started_at"],
-        "ended_at": max(min(_last_sign(place), time.time()), claim["started_at"]),
+        "ended_at": max(min(_end_of(place, code), time.time()), claim["started_at"]),
         **{name: claim[name] for name in ("pid", "started", "boot_id", "namespace", "host")},
         "shell": None,
-        "left_behind": [],
+        "left_behind": list(left[: tree.NAMED]),
         "log": None,
     }
     try:
@@ -220,9 +244,17 @@ def settle(
     return ended
 
 
+def _end_of(place: Place, code: int | None) -> float:
+    """When a job ended: what it has left behind may go on writing after its exit code is there."""
+    if code is not None:
+        with suppress(OSError):
+            return os.stat(os.path.join(place.directory, "exit.json")).st_mtime
+    return _last_sign(place)
+
+
 def _last_sign(place: Place) -> float:
     """When the job was seen alive for the last time: the last that it or its supervisor wrote."""
-    paths = [place.record(each) for each in ("output.log", record.BEAT, record.CANCEL)]
+    paths = [place.record(each) for each in _SIGNS]
     with suppress(OSError), os.scandir(place.directory) as entries:
         paths += [each.path for each in entries if each.is_file(follow_symlinks=False)]
     found = [0.0]
@@ -234,7 +266,11 @@ def _last_sign(place: Place) -> float:
     return max(each for each in found if each < latest)
 
 
-def _show_life(place: Place) -> None:
+#: What in the records tells when something happened to the job, or was seen of it.
+_SIGNS = ("output.log", record.BEAT, record.CANCEL, record.KILL)
+
+
+def show_life(place: Place) -> None:
     """Give the sign of life of a job that has no supervisor any more to do so."""
     with suppress(OSError):
         os.utime(place.record(record.BEAT))

@@ -25,16 +25,10 @@ BEAT = 5.0
 #: Seconds between two looks at anything that does not announce itself.
 LOOK = 1.0
 
-#: Seconds that children may take to follow a job that has ended.
-SETTLE = 0.25
-
-#: How many processes that a job has left behind are named.
-NAMED = 20
-
 _ASKED = _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT
-_AWAITED = (*_ASKED, _signal.SIGCHLD, _signal.SIGALRM)
-_INHERITABLE = (*_AWAITED, _signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGUSR1, _signal.SIGUSR2)
-_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+_TOLD = _signal.SIGUSR1, _signal.SIGUSR2  # what they mean is a matter of the job's
+_AWAITED = (*_ASKED, *_TOLD, _signal.SIGCHLD, _signal.SIGALRM)
+_INHERITABLE = (*_AWAITED, _signal.SIGPIPE, _signal.SIGXFSZ)
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -95,8 +89,9 @@ class Supervisor:
         self.shell = 0  # the process that runs run.sh
         self.status: int | None = None  # how it ended, once it has
         self.ended_at = 0.0
+        self.beaten = time.monotonic()
         self.survivors: list[str] = []
-        self.reserve = -1
+        self.beat = self.reserve = -1
         self.log: CappedLog | None = None
         self.is_reaper = False  # whether all orphans of the job become children of this process
         self.kills = self.most_used = self.total = 0
@@ -157,7 +152,7 @@ class Supervisor:
             self.log_limit,
             self._path(record.GAP),
         )
-        self.is_reaper = _become_subreaper()
+        self.is_reaper = process.become_subreaper()
         os.chdir("/")  # what this one was started in may be removed
 
     def _start(self) -> None:
@@ -182,14 +177,24 @@ class Supervisor:
             raise StartError(f"{self.bash} cannot be started: {error.strerror}") from error
         os.close(descriptor)
         os.close(null)
+        self._name_shell()
         # While the job begins: what is reserved has to be there after a crash of the machine, too.
         os.fsync(self.reserve)
         self.kills = memory.count_kills()
         self._measure()
 
+    def _name_shell(self) -> None:
+        """Write down which process the job is: with that one of all that it starts it ends."""
+        shell = process.find(self.shell) or process.Process(self.shell)
+        document = {"format": record.FORMAT, "pid": shell.pid, "started": shell.started}
+        try:  # noqa: SIM105  # contextlib is not worth its import here
+            record.replace(self._path(record.SHELL), record.encode(document))
+        except OSError:  # the disk is full, and this process will most likely live to say the end
+            pass
+
     def _watch(self) -> tuple[str | None, str | None]:
         """Wait until ``run.sh`` has ended; return the state and why, if it was made to."""
-        beaten = measured = began = time.monotonic()
+        measured = began = time.monotonic()
         pause = LOOK
         while self.status is None:
             now = time.monotonic()
@@ -201,6 +206,8 @@ class Supervisor:
             if self.timeout is not None:
                 pause = min(pause, began + self.timeout - now)
             number = self._pause(pause)
+            if number in _TOLD and self.status is None:
+                tree.signal_children(self.shell, number)
             if number in _ASKED and self.status is None:
                 if os.path.exists(self._path(record.CANCEL)):
                     return "cancelled", self._end()
@@ -208,9 +215,6 @@ class Supervisor:
                 self._announce("failed", why)
                 return "failed", self._end(number) or why
             now = time.monotonic()
-            if now - beaten >= BEAT:
-                beaten = now
-                self._show_life()
             if now - measured >= LOOK and self.status is None:
                 measured = now
                 self._measure()
@@ -227,7 +231,7 @@ class Supervisor:
 
     def _end(self, number: int = _signal.SIGTERM) -> str | None:
         """End the job with all its processes; return that it had to be killed, if it had."""
-        self.survivors = _names(self.tree.end(self.grace, self._pause, number))
+        self.survivors = tree.names(self.tree.end(self.grace, self._pause, number))
         self._reap()
         return reason.forced(self.grace, number) if self._exit_code() is None else None
 
@@ -239,11 +243,7 @@ class Supervisor:
             self._announce(*self._judge())
             self._end()
             return self.survivors
-        deadline = time.monotonic() + SETTLE
-        while (left := self.tree.living()) and time.monotonic() < deadline:
-            self._pause(0.01)
-        self.tree.end(0, self._pause)
-        return _names(left)
+        return tree.names(self.tree.clear(self._pause))
 
     def _judge(self) -> tuple[str, str | None]:
         """Return the state of a job that has ended by itself, and why."""
@@ -295,7 +295,7 @@ class Supervisor:
             "ended_at": max(self.ended_at or time.time(), self.started_at),
             **self.identity,
             "shell": self.shell,
-            "left_behind": left[:NAMED],
+            "left_behind": left[: tree.NAMED],
             "log": None if self.log is None else self.log.problem,
         }
         data = record.encode(document)
@@ -335,6 +335,10 @@ class Supervisor:
         number = int(_signal.sigwait(_AWAITED))
         _signal.setitimer(_signal.ITIMER_REAL, 0)
         self._reap()
+        now = time.monotonic()
+        if now - self.beaten >= BEAT:
+            self.beaten = now
+            self._show_life()
         return number
 
     def _reap(self) -> None:
@@ -354,10 +358,6 @@ class Supervisor:
 
     def _path(self, name: str) -> str:
         return os.path.join(self.control, name)
-
-
-def _names(processes: set[process.Process]) -> list[str]:
-    return [each.name for each in sorted(processes, key=lambda each: each.pid)]
 
 
 def _flush(descriptor: int) -> None:
@@ -380,18 +380,6 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         pass  # a file system without locks: then only the sign of life tells
-
-
-def _become_subreaper() -> bool:
-    """Become the parent of whatever the job leaves behind; return whether the system can do it."""
-    try:
-        import _ctypes  # a tenth of what ctypes takes to import
-
-        library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # None is the program itself
-        prctl = _ctypes.dlsym(library, "prctl")
-        return bool(_ctypes.call_function(prctl, (_SUBREAPER, 1, 0, 0, 0)) == 0)
-    except (ImportError, AttributeError, OSError):
-        return False
 
 
 if __name__ == "__main__":

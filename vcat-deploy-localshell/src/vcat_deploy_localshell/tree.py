@@ -18,6 +18,12 @@ KILLED = 1.5
 #: Seconds for which processes are killed that start others: on a busy machine they may be ahead.
 HUNTED = 15.0
 
+#: Seconds that children may take to follow a job that has ended.
+SETTLE = 0.25
+
+#: How many processes that a job has left behind are named.
+NAMED = 20
+
 # One that is started while the table is read, by one that ends then, is not in it.
 _SEARCHES = 50
 
@@ -113,6 +119,18 @@ class Tree:
             left = self.living()
         return left
 
+    def clear(self, pause: Callable[[float], object] = time.sleep) -> set[Process]:
+        """Kill what a job that has ended does not take with it, and return that.
+
+        Args:
+            pause: As that of :meth:`end`.
+        """
+        deadline = time.monotonic() + SETTLE
+        while (left := self.living()) and time.monotonic() < deadline:
+            pause(0.01)
+        self.end(0, pause)
+        return left
+
     def _kill_children(self) -> None:
         """Kill the supervisor's children for as long as there are new ones.
 
@@ -166,6 +184,18 @@ def signal(processes: set[Process], number: int) -> None:
         process.send(each, number)
         if each.state == "T" and number != _signal.SIGKILL:  # what is stopped would not hear of it
             process.send(each, _signal.SIGCONT)
+
+
+def signal_children(pid: int, number: int) -> None:
+    """Send a signal to the children of a process, and not to it: a shell would end by it."""
+    for each in process.table():
+        if each.parent == pid:
+            process.send(each, number)
+
+
+def names(processes: Iterable[Process]) -> list[str]:
+    """Return the names of the commands of processes."""
+    return [each.name for each in sorted(processes, key=lambda each: each.pid)]
 
 
 def parents_first(processes: Iterable[Process]) -> list[Process]:

@@ -6,7 +6,7 @@ one argument are walked recursively, to a stated depth.
 
 from __future__ import annotations
 
-from vcat._authoring.mapping import differing, items_of
+from vcat._authoring.mapping import count_of, differing, items_of
 from vcat._authoring.parameter import MISSING, Hyperparameter
 from vcat._authoring.stage import Stage, StageFunction
 from vcat.errors import GraphError
@@ -195,7 +195,8 @@ class Graph:
         """Return the value of every hyperparameter, from *given* and the defaults.
 
         Raises:
-            GraphError: One in *given* is not in the graph, or one has neither value nor default.
+            GraphError: One in *given* is not in the graph, one has neither value nor default, or
+                what is mapped over has no items in an order or not as many as the rest.
         """
         unknown = tuple(str(name) for name in given if name not in self.parameters)
         problems = [self._unknown(name) for name in unknown]
@@ -213,11 +214,40 @@ class Graph:
                     " argument of another one"
                 )
             values[name] = value
+        problems = problems or self._unmappable(values)
         if problems:
             error = GraphError("\n".join(problems))
             error.unknown = unknown
             raise error
         return values
+
+    def _unmappable(self, values: dict[str, Any]) -> list[str]:
+        """Return what is wrong with maps over hyperparameters, which only now have values."""
+        problems: list[str] = []
+        counts: dict[int, int | None] = {}  # of the maps
+        for number, stage in enumerate(self.stages) if values else ():
+            if not stage.is_map:
+                continue
+            try:
+                known = [self._count(each, values, counts) for each in stage.args]
+            except GraphError as error:
+                problems.append(f"{stage.label}: {error}")
+                continue
+            lengths = [each for each in known if each is not None]
+            if lengths and min(lengths) != max(lengths):
+                problems.append(f"{stage.label}: {differing(lengths)}")
+            else:
+                counts[number] = lengths[0] if lengths else None
+        return problems
+
+    def _count(
+        self, sequence: Any, values: dict[str, Any], counts: dict[int, int | None]
+    ) -> int | None:
+        if type(sequence) is Stage:
+            return counts.get(self.number[id(sequence)])
+        if type(sequence) is Hyperparameter:
+            return count_of(sequence, values[sequence.name])
+        return len(sequence)
 
     def _unknown(self, name: str) -> str:
         if not self.parameters:

@@ -73,11 +73,25 @@ def items_of(sequence: Any, lookup: Callable[[Any], Any]) -> Any:
         return sequence
     value = lookup(sequence)
     if (items := _items(value)) is None:
+        remedy = "give a list" if type(sequence) is Hyperparameter else "return a list"
         raise GraphError(
             f"map() over {sequence!r}: its value is of type {type(value).__name__}, which has no"
-            " items in an order; return a list"
+            f" items in an order; {remedy}"
         )
     return items
+
+
+def count_of(parameter: Hyperparameter, value: Any) -> int | None:
+    """Return how many items a map has over a hyperparameter of that value.
+
+    ``None`` where only reading it to its end would tell, as of an iterator.
+
+    Raises:
+        GraphError: The value has no items in an order.
+    """
+    if getattr(type(value), "__next__", None) is not None:
+        return None
+    return len(value if type(value) in (list, tuple) else items_of(parameter, lambda _: value))
 
 
 def _sequence(label: str, given: Any) -> Any:

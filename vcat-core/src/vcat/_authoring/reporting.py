@@ -55,18 +55,27 @@ def log_metric(name: str, value: float, step: int | None = None) -> None:
 
     Raises:
         TypeError: *value* is not a number.
+        ValueError: *name* is empty.
     """
-    _heard("log_metric", name).metric(name, _number(name, value), step)
+    _named("log_metric", name).metric(name, _number(name, value), step)
 
 
 def log_param(name: str, value: Any) -> None:
-    """Record an input worth remembering; kept as JSON where it can be, else as its ``repr``."""
-    _heard("log_param", name).param(name, value)
+    """Record an input worth remembering; kept as JSON where it can be, else as its ``repr``.
+
+    Raises:
+        ValueError: *name* is empty.
+    """
+    _named("log_param", name).param(name, value)
 
 
 def set_tag(name: str, value: str = "") -> None:
-    """Label the job."""
-    _heard("set_tag", name).tag(name, str(value))
+    """Label the job.
+
+    Raises:
+        ValueError: *name* is empty.
+    """
+    _named("set_tag", name).tag(name, str(value))
 
 
 def log_artifact(path: Any, name: str | None = None) -> None:
@@ -84,6 +93,13 @@ def log_artifact(path: Any, name: str | None = None) -> None:
         VcatError: It is a directory, or *name* cannot be the name of an artifact.
     """
     _heard("log_artifact", name if name is not None else "").artifact(path, name)
+
+
+def _named(function: str, name: str) -> Listener:
+    listener = _heard(function, name)
+    if not name.strip():
+        raise ValueError(f"{function}(): the name is {name!r}; give one to be asked for by")
+    return listener
 
 
 def _heard(function: str, name: str) -> Listener:

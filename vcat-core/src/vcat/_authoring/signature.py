@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _VARARGS, _VARKEYWORDS = 0x04, 0x08
 
+#: Of a coroutine function, an old one made of a generator, and an async generator function.
+_COROUTINES, _ASYNC_GENERATOR = 0x80 | 0x100, 0x200
+
 
 def code_of(function: object) -> CodeType | None:
     """Return the code object that a callable leads to, through partials and wrappers.
@@ -75,6 +78,32 @@ def check_arguments(
         signature.bind(*args, **kwargs)
     except TypeError:
         raise GraphError(_explain(function, name, args, kwargs, signature)) from None
+
+
+def check_plain(function: Callable[..., Any], name: str) -> None:
+    """Raise :class:`GraphError` where a call of *function* does nothing until it is awaited.
+
+    One that wraps such a function counts by itself: it may well await that.
+    """
+    called: Any = function
+    for _ in range(100):
+        if hasattr(called, "__code__") or not hasattr(called, "func"):
+            break
+        called = called.func  # functools.partial
+    called = getattr(called, "__func__", called)
+    if not hasattr(called, "__code__") and not isinstance(called, type):
+        called = getattr(type(called), "__call__", None)  # noqa: B004  # its code is wanted, not whether it can be called
+    flags = getattr(getattr(called, "__code__", None), "co_flags", 0)
+    if not isinstance(flags, int) or not flags & (_COROUTINES | _ASYNC_GENERATOR):
+        return
+    kind, returns, instead = "function", "a coroutine", "calls asyncio.run(...) and returns that"
+    if flags & _ASYNC_GENERATOR:
+        kind, returns = "generator function", "an async generator"
+        instead = "collects the values in asyncio.run(...) and returns them"
+    raise GraphError(
+        f"stage {name!r}{place_of(function)}: an async {kind} returns {returns}, which is no value"
+        f" to keep or pass on; make the stage of a plain function that {instead}"
+    )
 
 
 def check_names(function: Callable[..., Any], names: tuple[str, ...]) -> None:

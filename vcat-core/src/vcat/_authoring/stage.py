@@ -7,7 +7,14 @@ from operator import getitem
 from vcat._authoring.mapping import Sequences, sequences_of
 from vcat._authoring.options import StageOptions
 from vcat._authoring.pipeline import Pipeline
-from vcat._authoring.signature import check_arguments, check_names, code_of, name_of, place_of
+from vcat._authoring.signature import (
+    check_arguments,
+    check_names,
+    check_plain,
+    code_of,
+    name_of,
+    place_of,
+)
 from vcat._authoring.strict import Strict
 from vcat.errors import GraphError
 
@@ -145,6 +152,7 @@ class StageFunction:
                 f"stage({function!r}): a {type(function).__name__} cannot be called; a stage is"
                 " made of a function or another callable"
             )
+        check_plain(function, options.name or name_of(function))
         if options.ignore:
             check_names(function, options.ignore)
         self.function = function

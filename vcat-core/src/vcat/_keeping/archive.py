@@ -33,6 +33,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 #: So many stages that follow each other share a file, so that who looks for one knows in which.
 _SHARING = 1000
 _STAGE_LOG = re.compile(r"log/(?:stage-([0-9]{6,9})\.log|(stages-[0-9]{3,9}\.logs))")
+_VALUE = re.compile(r"values/([0-9]{6,9})\.(?:pickle|items)")
 
 
 class JobArchive:
@@ -97,6 +98,15 @@ class JobArchive:
             self._fetch_verified(_value_name(each), own, loads)
             for each, own in enumerate(digests, first)
         ]
+
+    def kept_values(self) -> set[int]:
+        """Return the numbers of the stages whose values are there."""
+        found = set()
+        for name in iterate(self._archives.persisted_data, "names", self.job_name):
+            match = _VALUE.fullmatch(name)
+            if match:
+                found.add(int(match[1]))
+        return found
 
     def _fetch_verified(self, name: str, digest: str, read: Callable[[bytes, str], Any]) -> Any:
         data = self._fetch("persisted_data", name)

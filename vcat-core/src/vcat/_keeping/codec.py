@@ -11,7 +11,7 @@ import _pickle  # the C pickler itself: `pickle` costs twice as much to import
 import io
 from collections.abc import Callable
 from importlib import import_module
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from vcat import StageFunction
@@ -247,6 +247,8 @@ def _strict_pickler(dill: Any) -> Any:
                 rebuild.is_unwrapped(value) or rebuild.looks_up(value)
             ):
                 return rebuild.reduce_function(value)
+            if type(value) is CodeType and not hasattr(CodeType, "co_lnotab"):
+                return rebuild.reduce_code(value)  # dill asks for it; there is none since 3.15
             if _is_namedtuple(value) and _is_by_value(value):
                 return rebuild.reduce_namedtuple(value)  # dill would drop its methods
             if isinstance(value, EnumType) and _is_by_value(value):
@@ -285,6 +287,8 @@ def _reduce(value: Any) -> Any:
         if value.__name__ == "__main__":
             raise TypeError("cannot pickle the module '__main__'")
         return import_module, (value.__name__,)
+    if kind.__name__ == "lazy_import":  # a global of the script, since Python 3.15
+        return rebuild.imported, (value.resolve(),)
     if kind.__name__ == "_lru_cache_wrapper":
         return rebuild.reduce_cached(value)
     return NotImplemented

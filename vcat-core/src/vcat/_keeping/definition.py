@@ -19,6 +19,7 @@ from vcat.errors import FormatError, UnpicklableError
 from vcat.records import StageRecord
 
 _KINDS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
+_NO_JSON = frozenset({"nan", "inf", "-inf"})
 _EXACT = 1 << 63  # what every reader of JSON takes for a whole number; larger ones are pickled
 _BUILDERS = {name: kind for kind, name in _KINDS.items()}
 _PLAIN = stage(int).options
@@ -207,6 +208,8 @@ class _Reader:
         ((kind, content), *rest) = node.items()
         if kind == "json":
             return content
+        if kind == "number":
+            return float(content) if content in _NO_JSON else int(content)
         if kind == "stage":
             return self.stages[content]
         if kind == "parameter":

@@ -18,6 +18,9 @@ from vcat.records import StageRecord
 FORMAT = 1
 FILE = "events.jsonl"
 
+#: How a job says that what it leaves has no room, before why: in its last event and in its log.
+UNWRITTEN = "its records cannot be written"
+
 _EXACT = 1 << 63
 _MAX_DEPTH = 10
 
@@ -48,7 +51,7 @@ class EventLog:
         """
         now = time.time()
         self._noted.append(_encode({"event": event, "time": now} | fields) + "\n")
-        self._flush()
+        self.flush()
         return now
 
     def note(self, event: str, /, **fields: Any) -> float:
@@ -64,10 +67,11 @@ class EventLog:
         self._noted.append(line)
         self._size += len(line)
         if self._size >= _BATCH_SIZE or not 0 <= now - self._since < _BATCH_SECONDS:
-            self._flush()
+            self.flush()
         return now
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what was noted."""
         data = "".join(self._noted).encode()
         self._noted.clear()
         self._size = 0
@@ -84,7 +88,7 @@ class EventLog:
 
     def close(self) -> None:
         """Write what was noted and close the file."""
-        self._flush()
+        self.flush()
         os.close(self._file)
 
 
@@ -162,6 +166,8 @@ def fold_stages(
         elif kind == "stage failed" and isinstance(each.get("attempt"), int):
             delay = each.get("delay")
             again_at = each["time"] + delay if isinstance(delay, int | float) else None
+            if records[number].started_at is None:  # its worker was killed before it could say so
+                records[number] = records[number]._replace(started_at=each["time"], **_RUNNING)
             records[number] = records[number]._replace(attempts=each["attempt"], again_at=again_at)
         elif kind == "stage repeated":
             records[number] = records[number]._replace(again_at=None)
@@ -182,10 +188,13 @@ def fold_stages(
 
 
 def single(records: Iterable[StageRecord]) -> list[StageRecord]:
-    """Return the records of what runs: of maps that have begun their items, not the maps."""
+    """Return the records of what runs: of maps that have begun their items, not the maps.
+
+    Of a map without items nothing runs.
+    """
     known = list(records)
     maps = {each.item_of for each in known}
-    return [each for each in known if each.number not in maps]
+    return [each for each in known if each.number not in maps and each.items != 0]
 
 
 _ENDED = (

@@ -21,7 +21,8 @@ def find_module(name: str) -> str | None:
     for each in inner:
         if spec is None or spec.submodule_search_locations is None:
             return None
-        spec = PathFinder.find_spec(f"{spec.name}.{each}", list(spec.submodule_search_locations))
+        # By its last name: a package without a file would be looked for in its imported parent.
+        spec = PathFinder.find_spec(each, list(spec.submodule_search_locations))
     if spec is None:
         return None
     if spec.origin is None and spec.submodule_search_locations:

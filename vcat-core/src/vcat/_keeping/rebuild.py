@@ -148,6 +148,16 @@ def make_function(  # what a pickle gives by position
     return function
 
 
+def reduce_code(code: CodeType) -> tuple[Any, ...]:
+    """Return how to rebuild the code of a function that dill takes apart itself."""
+    return make_code, (marshal.dumps(code),)
+
+
+def make_code(code: bytes) -> Any:
+    """Return a code object."""
+    return marshal.loads(code)  # noqa: S302  # the codec has verified these bytes
+
+
 def fill_function(function: FunctionType, state: dict[str, Any]) -> None:
     """Give *function* the globals, cells, defaults and attributes it had."""
     function.__globals__.update(state["globals"])
@@ -184,6 +194,11 @@ def reduce_cached(value: Any) -> tuple[Any, ...]:
     if importable(value):
         return attribute, (value.__module__, value.__qualname__)
     return make_cached, (value.__wrapped__, value.cache_parameters())
+
+
+def imported(value: Any) -> Any:
+    """Return what a global stood for that was a lazy import where it was pickled."""
+    return value
 
 
 def make_cached(function: Any, parameters: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import marshal
 import opcode
+import sys
 from collections.abc import Sequence
 from types import CodeType
 
@@ -23,6 +24,7 @@ _CONSTANT = frozenset(number for number in opcode.hasconst if number < 256)
 _NAMED = frozenset(opcode.hasname)
 _STORE_NAME = opcode.opmap["STORE_NAME"]
 _LOAD_NAME = opcode.opmap["LOAD_NAME"]
+_SMALL = opcode.opmap.get("LOAD_SMALL_INT", 0)  # came with 3.14
 _PLAIN_LOADS = frozenset(
     opcode.opmap[name] for name in ("LOAD_CONST", "LOAD_SMALL_INT") if name in opcode.opmap
 )
@@ -170,6 +172,7 @@ def _divide(operations: bytes, arguments: bytes) -> tuple[bytes, list[int]]:
 def _unnumber(code: CodeType, raw: bytearray) -> list[object]:
     """Set the numbers of constants in *raw* to zero and return the constants."""
     used: list[object] = []
+    prefixes: list[int] = []
     for operation, argument, position in instructions(code):
         if operation in _CONSTANT:
             # A docstring is a constant that nobody loads; it shifts the numbers of all the others.
@@ -179,6 +182,11 @@ def _unnumber(code: CodeType, raw: bytearray) -> list[object]:
             while last and raw[last - 2] == _EXTENDED:
                 last -= 2
                 raw[last + 1] = 0
+                prefixes.append(last)
+    if _SMALL:
+        # Since 3.14 only a docstring has the first number, so one adds prefixes.
+        for place in sorted(prefixes, reverse=True):
+            del raw[place : place + 2]
     return used
 
 
@@ -218,6 +226,8 @@ def _shifts() -> dict[int, int]:
         # A version is known by an opcode that came with it: RESUME with 3.11, the other with 3.12.
         if name in opcode.opmap and first in opcode.opmap:
             shifts[opcode.opmap[name]] = 2 if name == "LOAD_SUPER_ATTR" else 1
+    if sys.version_info >= (3, 15):
+        shifts[opcode.opmap["IMPORT_NAME"]] = 2  # the bits below say how lazy the import is
     return shifts
 
 

@@ -10,16 +10,20 @@ from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, Modu
 from typing import TYPE_CHECKING, Any
 
 from vcat._keys.bytecode import normal_form, pack
+from vcat._keys.laziness import loaded
 from vcat._keys.origin import DISTRIBUTION, PROJECT, STANDARD, Origin
 from vcat._keys.resolution import PLACES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import CellType
 
+    from vcat._keys.bytecode import Body
     from vcat._keys.closure import Node
     from vcat._keys.code import CodeDigester
     from vcat._keys.recorder import Recorder
+
+_ABSENT = object()
 
 #: Defaults that are written with the code. Texts may be places in the project.
 _PLAIN = frozenset({type(None), bool, int, float, complex, bytes, type(...)})
@@ -43,6 +47,7 @@ _DERIVED = frozenset(
     {
         "__abstractmethods__",
         "__annotations_cache__",
+        "__classdictcell__",
         "__dict__",
         "__doc__",
         "__firstlineno__",
@@ -100,7 +105,10 @@ def expand_function(
             for name, default in [*zip(names, values, strict=True), *sorted(named.items())]:
                 recorder.write(default, f"{node.label}.<default>.{name}")
         for name, cell in zip(code.co_freevars, closure, strict=True):
-            _write_cell(digester, recorder, node, name, cell, modules, origin)
+            if name == "__classdict__":
+                _write_class_names(recorder, node, bodies, cell)
+            else:
+                _write_cell(digester, recorder, node, name, cell, modules, origin)
         for name, value in sorted(attributes.items()):
             recorder.write(name)
             recorder.write(value, f"{node.label}.{name}")
@@ -130,6 +138,20 @@ def _write_cell(
         annotations = digester.annotations(content)
         if annotations is not None:
             recorder.refer(annotations)
+
+
+def _write_class_names(
+    recorder: Recorder, node: Node, bodies: Sequence[Body], cell: CellType
+) -> None:
+    """Write what annotations name of the class in which they stand.
+
+    The cell is for what computes them since 3.14, and has all of the class, its line too.
+    """
+    content = cell.cell_contents
+    named = {name for code, *_ in bodies for name in (*code.co_names, *code.co_freevars)}
+    for name in sorted(named.intersection(content)):
+        recorder.write(name)
+        recorder.write(content[name], f"{node.label}.<class>.{name}")
 
 
 def _modules(function: FunctionType) -> dict[str, ModuleType]:
@@ -169,8 +191,8 @@ def write_class(digester: CodeDigester, recorder: Recorder, kind: type, origin: 
     methods: list[tuple[str, object]] = []
     for name, value in vars(kind).items():
         own = isinstance(value, (MemberDescriptorType, GetSetDescriptorType))
-        # Asking for annotations leaves an empty mapping behind.
-        nothing = name == "__annotations__" and not value
+        # Asking for annotations leaves an empty mapping behind, or that nothing computes them.
+        nothing = name in ("__annotations__", "__annotate_func__") and not value
         if name in skipped or nothing or (own and value.__objclass__ is kind):
             continue
         plain = name.startswith("__") or isinstance(value, _METHODS)
@@ -196,7 +218,11 @@ def write_module(digester: CodeDigester, recorder: Recorder, module: ModuleType)
         if name in _ABOUT:
             continue
         recorder.write(name)
-        recorder.refer(digester.constant(namespace, name, value))
+        meant = loaded(value, _ABSENT)
+        found = meant is not _ABSENT
+        recorder.refer(
+            digester.constant(namespace, name, meant) if found else digester.leaf("absent", name)
+        )
 
 
 def _registered(kind: type) -> list[type]:

@@ -53,7 +53,8 @@ _IMPORT_FROM = _OP["IMPORT_FROM"]
 _CONSTANT = frozenset(opcode.hasconst)
 _SMALL = _OP.get("LOAD_SMALL_INT", -1)
 _BETWEEN = frozenset(_OP[name] for name in ("ROT_TWO", "SWAP", "POP_TOP") if name in _OP)
-_CELLS = frozenset(opcode.hasfree)
+#: From 3.14 on the list of those that use cells lacks the one that loads them.
+_CELLS = frozenset(opcode.hasfree) | {_OP["LOAD_DEREF"]}
 
 #: What the instructions on local variables do, one word for each of their variables.
 _FAST = {
@@ -267,7 +268,10 @@ def _imports(code: CodeType, steps: list[Instruction]) -> Iterator[tuple[str, Re
 
 def _value(code: CodeType, step: Instruction) -> object:
     operation, argument, _ = step
-    return argument if operation == _SMALL else code.co_consts[argument]
+    if operation == _SMALL:
+        return argument
+    # Since 3.15 `None` is no constant of the code itself, nor are others that all code shares.
+    return code.co_consts[argument] if operation in _CONSTANT else None
 
 
 def _stored(code: CodeType, operation: int, argument: int) -> str | None:

@@ -9,6 +9,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vcat._keys.closure import Node
+from vcat._keys.laziness import loaded
 from vcat._keys.lookup import looked_up
 from vcat._keys.origin import DISTRIBUTION, PROJECT
 from vcat._keys.reference import (
@@ -131,7 +132,7 @@ class Scope:
     def _global(self, reference: Reference, function: FunctionType) -> _Found:
         name, _, attributes, assigned = reference
         known = self._known
-        value = self._namespace.get(name, _ABSENT)
+        value = loaded(self._namespace.get(name, _ABSENT), _ABSENT)
         if isinstance(value, ModuleType):
             if assigned:
                 return name, None  # which runs no code
@@ -147,7 +148,7 @@ class Scope:
 
     def _see(self, name: str) -> dict[str, Node | None] | None:
         """Return what attributes of a module mean, as far as known; ``None`` if *name* is none."""
-        value = self._namespace.get(name)
+        value = loaded(self._namespace.get(name), None)
         members = self._digester.members(value) if isinstance(value, ModuleType) else None
         self._modules[name] = members
         return members

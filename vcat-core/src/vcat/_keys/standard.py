@@ -120,6 +120,12 @@ def _logger(value: Any) -> Pieces:
     return Pieces("logging.Logger", (Name(value.name),))
 
 
+def _forward_reference(value: Any) -> Pieces:
+    # Whoever has it evaluated leaves in it what it was found to mean, and where.
+    parts = (Name(value.__forward_arg__), named(value.__forward_module__))
+    return Pieces("annotationlib.ForwardRef", parts)
+
+
 def _cached(value: Any) -> Pieces:
     # The function counts; what its cache holds by now does not.
     parts = value.cache_parameters()
@@ -154,6 +160,7 @@ _OPENERS: Mapping[str, Callable[[Any], Pieces]] = {
     "builtins.wrapper_descriptor": _descriptor,
     "builtins.getset_descriptor": _descriptor,
     "builtins.member_descriptor": _descriptor,
+    "annotationlib.ForwardRef": _forward_reference,
     "array.array": _array,
     "collections.Counter": _counter,
     "collections.OrderedDict": _ordered,

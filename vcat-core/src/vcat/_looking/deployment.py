@@ -23,7 +23,8 @@ from vcat._looking.place import Place
 from vcat._looking.settling import counted, is_settled, settle, settled_row
 from vcat._looking.state import ABANDONED, SILENT, judge, not_handed_over, unanswered
 from vcat._looking.submitter import is_expected
-from vcat._looking.unfinished import cut_off
+from vcat._looking.testimony import complete_reason
+from vcat._looking.unfinished import cut_off, left_behind
 from vcat._looking.value import read_value, value_of
 from vcat._looking.watch import Watcher
 from vcat.errors import UnknownJobError, VcatError
@@ -230,13 +231,16 @@ class Deployment:
         return fold_reports(self.feed.read(), "tag")
 
     def stages(self) -> list[StageRecord]:
-        """Return a record of each stage, in the order of execution.
+        """Return a record of each stage, in an order in which they can run, then of items of maps.
 
         ``status`` is ``completed``, ``cached``, ``failed`` or ``not run``, or ``running`` while the
         job does.
         """
         status = self.status()  # first, so that of a job that has ended all is known
-        return cut_off(fold_stages(self.feed.read(), stage_records(self.definition())), status)
+        records = fold_stages(self.feed.read(), stage_records(self.definition()))
+        if not self.feed.read():
+            records = left_behind(records, self._archive)
+        return cut_off(records, status)
 
     def value_of(self, stage: Stage | str) -> Any:
         """Return the value of a persisted stage, of an item of a persisted map, or of the last.
@@ -333,7 +337,8 @@ class Deployment:
             row = call(self.configuration.listing, "get", self.job_name)
         if deployed is not None or handed_over or outcome is not None:
             status = judge(deployed, outcome, row)
-            self._ended = status = explain_overtime(status, outcome, self._archive, self.feed)
+            status = explain_overtime(status, outcome, self._archive, self.feed)
+            self._ended = status = complete_reason(status, outcome, self.place, self.feed)
         else:
             status = not_handed_over(row, expected=expected)
         if deployed is not None or status.reason == ABANDONED:
@@ -378,6 +383,7 @@ class Deployment:
         same_name = [e.id for e in records if e.name == wanted and e.item_of is None]
         if not numbers or (isinstance(stage, Stage) and len(same_name) > 1):
             has = ", ".join(repr(each.id) for each in records[:20])
+            has += ", ..." * (len(records) > 20)
             raise UnknownJobError(
                 f"job {self.job_name} has no single stage {wanted!r}; name one by its id: {has}"
             )

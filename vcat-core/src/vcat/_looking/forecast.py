@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.amount import say_count
@@ -12,6 +12,7 @@ from vcat._keeping.archive import JobArchive
 from vcat._keeping.guard import ask
 from vcat._looking.ending import say_end
 from vcat._looking.patience import Patience
+from vcat._looking.testimony import without_stages
 from vcat._plugins.configuration import Configuration, load
 from vcat.errors import UnknownJobError, VcatError
 from vcat.records import StageRecord
@@ -24,6 +25,7 @@ _OF_ITEMS = {
     "cached": "cached",
     "runs": "to run",
     "missing": "to run unless another job has computed them",
+    "depends": "cached or to run",
 }
 
 
@@ -77,7 +79,7 @@ def forecast(job: Deployment, given: Mapping[str, Any]) -> list[StageForecast]:
     with Patience() as patience:
         job.place.limit_patience(patience)
         status, records = job.status(), job.stages()
-    end = f"job {job.job_name} {say_end(status.state, status.reason)}"
+    end = f"job {job.job_name} {say_end(status.state, without_stages(status.reason))}"
     return _Forecaster(document, records, given, configuration, end).forecast()
 
 
@@ -98,6 +100,8 @@ class _Forecaster:
         known = document.get("parameters", {})
         changes = {name: _change(name, known.get(name), value) for name, value in given.items()}
         self._changes = {name: said for name, said in changes.items() if said}
+        # Of maps whose items are known, what becomes of each.
+        self._of_items: dict[int, list[str]] = {}
         self._configuration = configuration
         self._end = end
 
@@ -126,6 +130,9 @@ class _Forecaster:
             if kind == "parameter" and name in self._changes
         ]
         cut = self._cut(record)
+        is_mapped = record.number in self._items and not changed
+        if is_mapped and (partners := self._partners(stage, upstream, before)) is not None:
+            return self._map(record, self._items[record.number], partners)
         if open_ones:
             ids = ", ".join(dict.fromkeys(each.id for each in open_ones))
             what = "its items depend" if stage.get("map") else "depends"
@@ -135,8 +142,8 @@ class _Forecaster:
             # An argument that is ignored leaves the key as it is.
             outcome = "depends" if options.get("ignore") else "missing"
             return StageForecast(record.id, outcome, "; ".join([*changed, *cut]))
-        if record.number in self._items:
-            return self._map(record, self._items[record.number])
+        if record.items == 0 and record.status in ("completed", "cached"):
+            return StageForecast(record.id, "cached")
         if stage.get("map") and record.status == "not run":
             count = stage.get("items")
             if count:
@@ -145,11 +152,29 @@ class _Forecaster:
             return StageForecast(record.id, "missing", said)
         return StageForecast(record.id, *self._single(record))
 
-    def _map(self, record: StageRecord, items: list[StageRecord]) -> StageForecast:
-        outcomes = [self._single(each)[0] for each in items]
+    def _partners(
+        self, stage: Mapping[str, Any], upstream: Iterable[int], before: list[StageForecast]
+    ) -> list[int] | None:
+        """Return the maps that a map takes item by item; ``None`` where it waits for more."""
+        own = [each["stage"] for each in stage.get("args", ()) if "stage" in each]
+        open_ones = [each for each in upstream if before[each].outcome != "cached"]
+        if all(each in own and each in self._of_items for each in open_ones):
+            return open_ones
+        return None
+
+    def _map(
+        self, record: StageRecord, items: list[StageRecord], partners: list[int]
+    ) -> StageForecast:
+        outcomes, reasons = [], dict[str, None]()
+        for index, each in enumerate(items):
+            open_ones = [n for n in partners if self._of_items[n][index:][:1] != ["cached"]]
+            reasons.update(dict.fromkeys(self._records[n].id for n in open_ones))
+            outcomes.append("depends" if open_ones else self._single(each)[0])
+        self._of_items[record.number] = outcomes
         counts = {each: outcomes.count(each) for each in _OF_ITEMS if each in outcomes}
-        outcome = next(each for each in ("runs", "missing", "cached") if each in counts)
-        return StageForecast(record.id, outcome, items=counts)
+        outcome = next(e for e in ("runs", "missing", "depends", "cached") if e in counts)
+        reason = f"items depend on those of {', '.join(reasons)}" if reasons else ""
+        return StageForecast(record.id, outcome, reason, items=counts)
 
     def _single(self, record: StageRecord) -> tuple[str, str]:
         """Return what becomes of a stage whose inputs are what they were, and why."""

@@ -11,6 +11,7 @@ from vcat._keeping.guard import call, iterate
 from vcat._looking.ending import say_end
 from vcat._looking.patience import Patience
 from vcat._looking.reason import mapping, text
+from vcat._looking.testimony import without_stages
 from vcat.errors import VcatError
 from vcat.records import JOB_NAME, JobRecord, StageRecord
 
@@ -78,7 +79,7 @@ class History:
         row = self._rows[job_name]
         with suppress(VcatError):
             row = self._look_at(job_name).current(row)
-        return say_end(row.state, row.reason)
+        return say_end(row.state, without_stages(row.reason))
 
     def submitted_at(self, job_name: str) -> float | None:
         """Return when a job was submitted; ``None`` where it is not listed any more."""

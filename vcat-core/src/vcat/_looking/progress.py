@@ -9,7 +9,7 @@ from vcat._keeping.amount import say_count
 from vcat._keeping.definition import stage_records
 from vcat._keeping.event import fold_stages, single
 from vcat._looking.ending import say_end
-from vcat._looking.history import History, Stages
+from vcat._looking.history import History, Stages, items_in
 from vcat._looking.reason import text
 from vcat.errors import VcatError
 
@@ -40,7 +40,8 @@ class Progress(NamedTuple):
         cached: How many of these came from the cache.
         failed: How many have failed.
         running: The ids of those that run, with ``(attempt 2)`` or ``(attempt 2 in 4.0 s)`` where
-            they were called in vain before, and for how many seconds they have.
+            they were called in vain before, and for how many seconds they have; and of those that
+            wait for others, with ``(waits for job a)``.
         elapsed: For how many seconds the job has been running.
         left: How many seconds the rest took in earlier jobs; ``None`` where they do not tell.
     """
@@ -53,6 +54,41 @@ class Progress(NamedTuple):
     running: tuple[tuple[str, float], ...]
     elapsed: float
     left: float | None
+
+
+class _Pace:
+    """How fast the items of a map go in this job, to what they took before.
+
+    Calls may be over sooner than whatever else is done for each of them; several are made at once;
+    and what is in the cache is not called at all.
+
+    Attributes:
+        rest: How long those took that have not ended.
+    """
+
+    def __init__(self) -> None:
+        self.rest = self._took = 0.0
+        self._count = 0
+        self._began = float("inf")
+
+    def note(self, began: float, took: float) -> None:
+        """Take note of an item that has ended, and took so long before."""
+        self._count += 1
+        self._took += took
+        self._began = min(self._began, began)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether so many have ended that the others may be told by them."""
+        return self._count >= _PACED and self._took > 0.0
+
+    def left(self, now: float) -> float:
+        """Return how long the rest takes."""
+        return self.rest / self._took * max(0.0, now - self._began)
+
+
+#: When so many items have ended it is known how fast those of their map go.
+_PACED = 10
 
 
 class Durations:
@@ -73,17 +109,29 @@ class Durations:
         if self._by_id is None:
             self._by_id = self._read({each.name for each in records})
         work, running = 0.0, 0
+        paces: dict[int, _Pace] = {}
         for each in records:
-            if each.status not in ("running", "not run"):
-                continue
             took = self._by_id.get(each.id, self._by_name.get(each.name))
+            pace = None
+            if each.item_of is not None:
+                pace = paces.setdefault(each.item_of, _Pace())
+            if each.status not in ("running", "not run"):
+                if pace is not None and took is not None and each.started_at is not None:
+                    pace.note(each.started_at, took)
+                continue
             if took is None:
                 return None
             if each.status == "running":
                 running += 1
                 took = max(0.0, took - (now - (each.started_at or now)))
-            work += took
-        return work / max(1, running)
+            if pace is not None:
+                pace.rest += took
+            else:
+                work += took
+        # Of maps over maps the items run in turns.
+        known = [each.left(now) for each in paces.values() if each.is_known]
+        work += sum(each.rest for each in paces.values() if not each.is_known)
+        return max(known, default=0.0) + work / max(1, running)
 
     def _read(self, wanted: set[str]) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -112,6 +160,7 @@ def _computed(stages: Stages) -> list[tuple[str, str, float]]:
             each.get("status") == "completed"
             and isinstance(start, float)
             and (isinstance(end, float))
+            and items_in(each) is None  # a map takes as long as its items
         ):
             found.append((text(each["id"]), text(each.get("name")), max(0.0, end - start)))
     return found
@@ -127,6 +176,7 @@ def measure(
     now = time.time()
     records = single(fold_stages(events, stage_records(definition)))
     statuses = [each.status for each in records]
+    waiting = _waiting(events)
     started = next((each["time"] for each in events if each["event"] == "job started"), None)
     cached = statuses.count("cached")
     elapsed = max(0.0, now - (row.submitted_at if started is None else started))
@@ -137,13 +187,32 @@ def measure(
         cached,
         statuses.count("failed"),
         tuple(
-            (_tried(each, now), max(0.0, now - (each.started_at or now)))
+            _waits(each, now, *waiting[each.number])
+            if each.number in waiting
+            else (_tried(each, now), max(0.0, now - (each.started_at or now)))
             for each in records
-            if each.status == "running"
+            if each.status == "running" or each.number in waiting
         ),
         elapsed,
         None if elapsed < _ESTIMATED_AFTER else durations.left(records, now),
     )
+
+
+def _waiting(events: list[dict[str, Any]]) -> dict[int, tuple[float, str]]:
+    """Return which stages wait for others that compute the same: since when, and for whom."""
+    found: dict[int, tuple[float, str]] = {}
+    for each in events:
+        number = each.get("number")
+        if each["event"] == "stage waiting" and isinstance(number, int):
+            found[number] = each["time"], text(each.get("job"))
+        elif found and each["event"] in ("stage started", "stage ended"):
+            found.pop(number, None)  # type: ignore[arg-type]  # any other is no key
+    return found
+
+
+def _waits(record: StageRecord, now: float, since: float, job: str) -> tuple[str, float]:
+    whom = f"job {job}" if job else "another process"
+    return f"{record.id} (waits for {whom})", max(0.0, now - since)
 
 
 def _tried(record: StageRecord, now: float) -> str:

@@ -16,8 +16,8 @@ _HANDING_OVER = 3600.0
 #: The reason of a state that only the listing tells.
 SILENT = "its deployment does not answer"
 
-#: The exit codes of a job that SIGINT or SIGTERM has ended.
-_ASKED_TO_END = (130, 143)
+#: The exit codes of a job that SIGINT or SIGTERM has ended, and what it says then itself.
+_ASKED_TO_END = {130: "ended by signal 2 (SIGINT)", 143: "ended by signal 15 (SIGTERM)"}
 
 #: The exit code of a job that has failed and said so.
 _FAILED = 1
@@ -36,6 +36,8 @@ def judge(
     if deployed is None:
         return _unknown(outcome, row)
     if outcome is None:
+        if deployed.state == "cancelled" and deployed.exit_code in _ASKED_TO_END:
+            return deployed._replace(reason=deployed.reason or _ASKED_TO_END[deployed.exit_code])
         if deployed.state != "completed":
             return deployed
         reason = "it ended with exit code 0 but left no result"

@@ -1,9 +1,21 @@
-"""Stages that the end of their job has cut short, who could not write down what it was."""
+"""Stages of a job that could not write down their end: it cut them short, or all is gone."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vcat._looking.ending import say_end
+from vcat._looking.testimony import without_stages
 from vcat.records import TERMINAL_STATES, DeploymentStatus, StageRecord
+
+if TYPE_CHECKING:
+    from vcat._keeping.archive import JobArchive
+
+
+def left_behind(records: list[StageRecord], archive: JobArchive) -> list[StageRecord]:
+    """Return the *records* of a job that has left no events: what has left a value has ended."""
+    kept = archive.kept_values()
+    return [e._replace(status="completed") if e.number in kept else e for e in records]
 
 
 def cut_off(records: list[StageRecord], status: DeploymentStatus) -> list[StageRecord]:
@@ -43,5 +55,5 @@ def _cut(record: StageRecord, status: DeploymentStatus) -> StageRecord:
 
 def _said(status: DeploymentStatus, before_attempt: int | None) -> str:
     when = "while it ran" if before_attempt is None else f"before attempt {before_attempt}"
-    reason = f": {status.reason}" if status.reason else ""
-    return f"the job {say_end(status.state)} {when}{reason}"
+    reason = without_stages(status.reason)
+    return f"the job {say_end(status.state)} {when}" + (f": {reason}" if reason else "")

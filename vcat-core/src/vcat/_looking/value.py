@@ -115,6 +115,12 @@ class _Absence:
 
     def _ended_well(self) -> str:
         status, whole = self._record.status, self._whole
+        if self._record.ended_at is None and not self._job.feed.read():
+            return (
+                f"{self._stage} has left its value in the archive of persisted data, but what told"
+                " the digest of it was in the directory of the job, which was removed before"
+                " anybody looked at the job; vcat reads only what it can verify, run the job again"
+            )
         if self._persists or (self._is_last and not self._is_item):
             return (
                 f"{self._stage} is {status}, but no event says where its value is: events are"

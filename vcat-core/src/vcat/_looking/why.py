@@ -59,7 +59,7 @@ class JobExplanation(NamedTuple):
         job_name: The job.
         state: Its state.
         complete: Whether the job has left what tells it all.
-        stages: A line for each stage, in the order of execution.
+        stages: A line for each stage, in an order of execution; items of maps come last.
         problems: What could not be read.
     """
 
@@ -76,7 +76,7 @@ class Plan(NamedTuple):
     Attributes:
         job_name: What the script calls the job, if it does.
         parameters: Values of the hyperparameters, as JSON values, else as their ``repr``.
-        stages: A line for each stage, in the order of execution.
+        stages: A line for each stage, in an order of execution; items of maps come last.
         problems: What could not be read, and why stages are not cached.
     """
 

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from vcat import worker
+from vcat._plugins.processor import available_processors
 from vcat.abc import Configured, ExecutorBackend, WorkerEndedError, Workers
 
 #: How many seconds a process whose end has been noticed may take until its exit code is there.
@@ -48,13 +49,6 @@ class ProcessPoolExecutor(Configured, ExecutorBackend):
         """Return the workers; none has been started yet."""
         count: int | None = self.__dict__["workers"]
         return _Workers(count or available_processors(), beginning)
-
-
-def available_processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _Workers:

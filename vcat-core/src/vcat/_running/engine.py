@@ -140,11 +140,13 @@ class Engine(MapSteps, RecoverySteps):
             filing = cache.filing(key, stage)
             if self._reuse(number, stage, filing):
                 return True
+            if observer is not None:
+                filing.waits = lambda job: observer.stage_waits(number, job)
             with filing:
                 if filing.may_be_there() and self._reuse(number, stage, filing):
                     return True
                 if self._load(self._graph.upstream[number]):
-                    if observer is not None and is_item:
+                    if observer is not None and (is_item or filing.has_waited):
                         observer.stage_started(number)
                     self._compute_cached(cache, number, stage, filing)
                     return False
@@ -300,11 +302,20 @@ class Engine(MapSteps, RecoverySteps):
         return self._observer is not None and (stage.options.persist or number == self._last)
 
     def _failed(
-        self, number: int, stage: Stage, error: BaseException, attempts: int, filing: Filing | None
+        self,
+        number: int,
+        stage: Stage,
+        error: BaseException,
+        attempts: int,
+        filing: Filing | None,
+        *,
+        started_at: float | None = None,
+        ended_at: float | None = None,
     ) -> StageFailure:
         if self._observer is not None:
             key, lookup = (None, None) if filing is None else (filing.key, filing.lookup)
             ending = Ending(key=key, attempts=attempts, error=error, lookup=lookup)
+            ending = ending._replace(started_at=started_at, ended_at=ended_at)
             self._observer.stage_ended(number, "failed", ending)
         return StageFailure(number, stage)
 

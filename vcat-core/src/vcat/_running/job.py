@@ -14,7 +14,7 @@ from vcat._authoring.graph import Graph
 from vcat._authoring.reporting import SPOOL
 from vcat._keeping.archive import JobArchive, format_document, parse_document
 from vcat._keeping.definition import restore_graph
-from vcat._keeping.event import FILE, EventLog
+from vcat._keeping.event import FILE, UNWRITTEN, EventLog
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import Configuration, thaw
 from vcat._plugins.inheritance import inherit
@@ -116,6 +116,7 @@ class _RunningJob:
         self.environment: dict[str, Any] = {}
         self.refresh_at = 0.0
         self.failures: list[dict[str, Any]] = []
+        self.failure: dict[str, Any] | None = None
         self.timed_out = False
         self.pid = os.getpid()
         self.started_at = time.time()
@@ -137,6 +138,7 @@ class _RunningJob:
         if reason is not None and (failure is not None or not self._is_complete()):
             self._end("cancelled", reason, None)
             return 128 + (self.interruption.number or 0)
+        self.failure = failure
         if failure is not None:
             state = "timed out" if self.timed_out else "failed"
             self._end(state, failure["first_line"], failure)
@@ -146,6 +148,9 @@ class _RunningJob:
 
     def give_up(self, reason: str) -> int:
         """Say that the job's archives could not be written, wherever that can still be said."""
+        reason = f"{UNWRITTEN}: {reason}"
+        if self.failure is not None:  # which is why there is no result, and not this
+            reason = f"{self.failure['first_line']}; {reason}"
         _print(f"vcat: {reason}\n")
         self.log.append("job ended", state="failed", reason=reason)
         with suppress(VcatError):
@@ -216,6 +221,7 @@ class _RunningJob:
         if "command" in self.definition["submitted"]:
             self.timed_out = getattr(cause, "timed_out", False)
         _print(traceback_of(cause))
+        self.journal.tracebacks.tell(failed.number, cause)
         described = describe_failure(cause, self.places)
         # The items of a map have no ids of their own, and are told of with the map.
         described["stage"] = self.ids[failed.number]
@@ -262,8 +268,10 @@ class _RunningJob:
     def _end(self, state: str, reason: str | None, failure: dict[str, Any] | None) -> None:
         """Write down how the job has ended, and all that it leaves."""
         journal, last = self.journal, len(self.definition["stages"]) - 1
+        if tracebacks := journal.tracebacks.rest(journal.label, self.name):
+            _print(tracebacks)
         if state == "cancelled":
-            ids, left = self.ids, journal.job_ends(f"the job was {reason}")
+            ids, left = self.ids, journal.job_ends(f"the job was {reason}", self.events.parts())
             # The items of a map have no ids of their own, and the map runs with them.
             named = ", ".join(ids[each] for each in left if each < len(ids))
             where = f" while {named} ran" if named else ""

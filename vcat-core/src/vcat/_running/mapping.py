@@ -52,7 +52,13 @@ class StageFailure(Exception):  # noqa: N818  # control flow: the doors turn it 
 
 
 class ItemsError(StageError):
-    """Items of a map failed, or did not run; what the first that failed raised is the cause."""
+    """Items of a map failed, or did not run; what the first that failed raised is the cause.
+
+    Attributes:
+        first: The number of the first that failed.
+    """
+
+    first: int | None = None
 
 
 class Mapping:
@@ -79,8 +85,8 @@ class Mapping:
 
     @property
     def status(self) -> str:
-        """What the map is when all its items have completed: ``cached`` where all of them are."""
-        return "completed" if self._computed or not self.items else "cached"
+        """What the map is when all its items have completed: ``cached`` where none was computed."""
+        return "completed" if self._computed else "cached"
 
     @property
     def has_failed(self) -> bool:
@@ -116,7 +122,7 @@ class Mapping:
             f"{self._failed:,} {count} failed{rest}; {which} {number - self.items.start}:"
             f" {first_line(first)}"
         )
-        error.__cause__ = first
+        error.__cause__, error.first = first, number
         return error
 
 

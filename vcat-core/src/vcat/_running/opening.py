@@ -95,6 +95,7 @@ def make_engine(
                     observer=observer,
                     seeds=seeds,
                     warn=warn,
+                    workers_tell=bool(events),
                 )
         except BaseException:
             exchange.close()

@@ -30,6 +30,8 @@ class Ending(NamedTuple):
         observed: The files that it read and what else it did, as JSON.
         memory: The most memory that the process it ran in has had so far, in bytes, where that is
             not this one.
+        started_at: When a worker began its call; ``None`` where it ran in this process.
+        ended_at: When it ended there, where the worker has written down both it and the rest.
     """
 
     key: Key | None = None
@@ -41,6 +43,8 @@ class Ending(NamedTuple):
     not_cached: str | None = None
     observed: Mapping[str, Any] | None = None
     memory: int | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
 
 
 class StageObserver(Protocol):
@@ -59,6 +63,9 @@ class StageObserver(Protocol):
 
     def stage_repeated(self, number: int, attempt: int) -> None:
         """It is called again, which may be later than that."""
+
+    def stage_waits(self, number: int, job: str, label: str = "") -> None:
+        """It waits for a *job* that computes the same; empty for a process of no job."""
 
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """The stage is ``completed``, ``cached`` or ``failed``."""
@@ -80,6 +87,9 @@ class StageObserver(Protocol):
 
     def gathered(self, number: int, items: range) -> str:
         """The values of all items of a map are kept, and so is their list; return its digest."""
+
+    def idle(self) -> None:
+        """Nothing is to be told until a worker answers, which may take long."""
 
     def take(self, told: dict[str, dict[Any, Any]]) -> None:
         """A worker has told itself what a stage reported, and kept what is to be kept."""

@@ -14,19 +14,26 @@ from typing import TYPE_CHECKING, Any
 from vcat._keeping.archive import JobArchive, format_document
 from vcat._plugins.configuration import load
 from vcat._shipping.source import unpack_source
-from vcat.errors import VcatError
+from vcat.errors import UnknownJobError, VcatError
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from vcat._looking.deployment import Deployment
     from vcat._plugins.configuration import Configuration
+    from vcat.records import StageRecord
 
 #: The process begins like a job: nothing of the current directory can be imported in it.
 _PROGRAM = (
     "import sys; del sys.path[0]; from vcat._running.trial.debugging import debug;"
     " sys.exit(debug(sys.argv[1]))"
 )
+
+#: What can be done with a stage.
+_WAYS = ("pdb", "post-mortem", "shell", "run")
+
+#: So many stages are named to whoever asks for one that there is not.
+_NAMED = 20
 
 #: What ends whoever debugs: somebody asks for it, or closes the terminal.
 _ENDING = signal.SIGTERM, signal.SIGHUP
@@ -37,6 +44,9 @@ _GRACE = 2.0
 
 def debug_stage(job: Deployment, stage: str, way: str, *, compute: bool) -> int:
     """Call a stage of a job again in a fresh process; see :func:`vcat.debug_stage`."""
+    if way not in _WAYS:
+        ways = ", ".join(map(repr, _WAYS))
+        raise ValueError(f"debug_stage(way={way!r}): there is no such way; give one of {ways}")
     job.place.limit_patience()  # whoever debugs waits for no deployment
     configuration = load(os.getcwd())
     archive = JobArchive(configuration.archives, job.job_name)
@@ -88,7 +98,7 @@ def _request(
     return {
         "job_name": job.job_name,
         "ids": [each.id for each in stages],
-        "stage": next(each.number for each in stages if each.id == stage),
+        "stage": _number_of(job, stage, stages),
         "keys": list(keys.items()),
         "mapped": list(mapped.items()),
         "way": way,
@@ -97,6 +107,17 @@ def _request(
         "filed": list(filed.items()),
         "configuration": configuration.freeze(),
     }
+
+
+def _number_of(job: Deployment, wanted: str, stages: list[StageRecord]) -> int:
+    for each in stages:
+        if each.id == wanted:
+            return each.number
+    has = ", ".join(repr(each.id) for each in stages[:_NAMED])
+    raise UnknownJobError(
+        f"job {job.job_name} has no stage {wanted!r}; name one by its id:"
+        f" {has}{', ...' if len(stages) > _NAMED else ''}"
+    )
 
 
 def _check_python(job: Deployment, definition: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ def resubmit(earlier: str, given: Mapping[str, Any], job_name: str | None) -> Su
     Raises:
         UnknownJobError: The job has left no definition.
         VcatError: What it was made of is not archived, or another Python reads it.
-        GraphError: A parameter is not one of the job's, or has a value that JSON has not.
+        GraphError: A parameter is not one of the job's, or has a value that is not plain.
         FormatError: What is archived is damaged.
     """
     configuration = load(os.getcwd())
@@ -100,7 +100,7 @@ def _replaced(
         elif node is None:
             problems.append(
                 f"rerun_job(): hyperparameter {name!r} is given a {type(value).__name__}; give what"
-                " JSON has, or run the script again"
+                " JSON has, nested no deeper than 100, or run the script again"
             )
         else:
             nodes[name], shown[name] = node, to_json(value)

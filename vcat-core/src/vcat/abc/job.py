@@ -143,11 +143,13 @@ class WorkerEndedError(Exception):
 
     Attributes:
         exit_code: How it ended, as ``os.waitstatus_to_exitcode`` says it; ``None`` where unknown.
+        lack: What is to be added of a lack of memory, as far as that is known.
     """
 
     def __init__(self, exit_code: int | None = None) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
+        self.lack = ""
 
     def __str__(self) -> str:
         if self.exit_code is None:
@@ -162,7 +164,7 @@ class WorkerEndedError(Exception):
             name = ""
         asked = -self.exit_code in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
         how = "ended" if asked else "killed"
-        return f"its process was {how} by signal {-self.exit_code}{name}"
+        return f"its process was {how} by signal {-self.exit_code}{name}{self.lack}"
 
 
 class Workers(Protocol):

@@ -103,6 +103,17 @@ class SupportsClaims(Protocol):
 
 
 @runtime_checkable
+class SupportsClaimants(Protocol):
+    """What a cache can do that knows whom its claims wait for, so that who waits can say so."""
+
+    def claimant(self, key: str) -> int:
+        """Return the number of the process for which ``claim`` would wait now.
+
+        That is 0 where it would not wait, and where the process is none of this machine.
+        """
+
+
+@runtime_checkable
 class SupportsCollection(Protocol):
     """What a cache can do that removes what is not worth its place."""
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.digest import digest_items
 from vcat._keeping.entry import PRINTED
-from vcat._keeping.event import EventLog
+from vcat._keeping.event import EventLog, read_events
 from vcat._running.failure import first_line, traceback_of
 from vcat._running.record.gatherer import Gatherer
 from vcat._running.record.provenance import describe_code, describe_key
+from vcat._running.record.tracebacks import Tracebacks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vcat._keeping.archive import JobArchive
     from vcat._keeping.entry import Entry
@@ -28,11 +29,16 @@ if TYPE_CHECKING:
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
+#: What the end of a stage says that is of its record too.
+_TOLD = ("status", "attempts", "key", "output", "error")
+
+
 class Journal:
     """The observer of a job.
 
     Attributes:
         label: Names a stage in messages; by no more than its number until the graph is there.
+        tracebacks: Those of stages, until the log of the job has them.
 
     Args:
         log: Where events go.
@@ -56,6 +62,7 @@ class Journal:
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.metrics: dict[str, Any] = {}
         self.tags: dict[str, str] = {}
+        self.tracebacks = Tracebacks()
         self.label: Callable[[int], str] = "stage {}".format
         self._log = log
         self._archive = archive
@@ -111,6 +118,31 @@ class Journal:
         self._log.append("stage repeated", number=number, attempt=attempt)
         self._waiting.discard(number)
 
+    def stage_waits(self, number: int, job: str, label: str = "") -> None:
+        """Write down, and say, that a stage waits for a *job* that computes the same.
+
+        Args:
+            number: The stage.
+            job: The job; empty where it is not known.
+            label: Names the stage, where this journal does not know it.
+        """
+        self._log.append("stage waiting", number=number, **({"job": job} if job else {}))
+        whom = f"job {job}" if job else "another process"
+        label = label or self.label(number)
+        self._say(f"vcat: {label} waits for {whom}, which computes the same\n")
+
+    def call_begins(self, number: int, attempt: int) -> float:
+        """Write down, in a worker, that it makes a call of a stage's function; return when."""
+        if attempt == 1:
+            return self._log.append("stage started", number=number)
+        return self._log.append("stage repeated", number=number, attempt=attempt)
+
+    def call_ended(self, number: int, status: str, attempts: int, **fields: str | None) -> float:
+        """Write down, in a worker, what became of a stage; return when it ended."""
+        told = {name: each for name, each in fields.items() if each is not None}
+        fixed = {"number": number, "status": status, "attempts": attempts}
+        return self._log.append("stage ended", **fixed, **told)
+
     def stage_ended(self, number: int, status: str, ending: Ending) -> None:
         """Write down what became of a stage."""
         fields: dict[str, Any] = {"status": status, "attempts": ending.attempts}
@@ -122,14 +154,24 @@ class Journal:
             fields["error"] = first_line(ending.error)
             self._errors.setdefault(number, []).append(fields["error"])
             if self._logs is not None:
-                self._logs.add(number, traceback_of(ending.error))
+                text = traceback_of(ending.error)
+                if ending.ended_at is None:  # else the worker has added it
+                    self._logs.add(number, text)
+                self.tracebacks.add(number, ending.error, text)
         if ending.entry is not None and ending.entry.job:
             fields["computed_by"] = ending.entry.job
         self._keep_log(number, ran=status != "cached")
-        write = self._log.note if status == "cached" else self._log.append
-        ended = write("stage ended", number=number, **fields)
+        ended = ending.ended_at
+        if ended is None:
+            # What was told to have started is not to look as if it ran meanwhile.
+            is_one_of_many = status == "cached" and number not in self._started
+            write = self._log.note if is_one_of_many else self._log.append
+            ended = write("stage ended", number=number, **fields)
+        started = self._started.pop(number, ended)
+        self._attempts.pop(number, None)
+        self._waiting.discard(number)
         self.details[number] = fields | {
-            "started_at": self._started.pop(number, ended),
+            "started_at": ending.started_at or started,
             "ended_at": ended,
             "key_parts": self._parts(ending.key),
             "lookup": ending.lookup,
@@ -143,9 +185,16 @@ class Journal:
         if self._stage_done is not None:
             self._stage_done()
 
-    def job_ends(self, reason: str) -> list[int]:
-        """Write down of stages that have not ended that they will not, and return which."""
-        left = list(self._started)
+    def job_ends(self, reason: str, events: Iterable[bytes] = ()) -> list[int]:
+        """Write down of stages that have not ended that they will not, and return which.
+
+        Args:
+            reason: Why they will not.
+            events: The file of the events, piece by piece: what workers have begun stands there.
+        """
+        self._log.flush()
+        self._hear(b"".join(events))
+        left = sorted(self._started, key=lambda each: self._started[each])
         for number in left:
             self._keep_log(number)
             attempts = self._attempts.get(number, 0)
@@ -164,6 +213,35 @@ class Journal:
                 "errors": [*self._errors.get(number, ()), said],
             }
         return left
+
+    def _hear(self, events: bytes) -> None:
+        """Take note of what workers have written down whose answers nobody has taken."""
+        began: dict[int, float] = {}
+        for each in read_events(events):
+            kind, number = each["event"], each.get("number")
+            if not isinstance(number, int):
+                continue
+            if kind == "stage started":
+                began[number] = each["time"]
+            elif kind == "stage repeated":
+                self._waiting.discard(number)
+            elif kind == "stage failed":
+                self._waiting.add(number)
+            elif kind == "stage ended":
+                self._waiting.discard(number)
+                started = began.pop(number, each["time"])
+                if number not in self.details:
+                    self._keep_log(number)
+                    fields = {name: each[name] for name in _TOLD if name in each}
+                    times = {"started_at": started, "ended_at": each["time"]}
+                    self.details[number] = fields | times
+        for number, at in began.items():
+            if number not in self.details or self.details[number]["ended_at"] < at:
+                self._started.setdefault(number, at)
+
+    def idle(self) -> None:
+        """Let readers have what waits to be written with what follows, which may be long."""
+        self._log.flush()
 
     def keep_logs(self) -> None:
         """Archive what is not archived yet of what stages have printed."""

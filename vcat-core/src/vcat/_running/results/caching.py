@@ -32,7 +32,7 @@ from vcat._running.observing.audit import met
 from vcat._running.observing.change import changes
 from vcat._running.observing.observation import Observation
 from vcat._running.results.filing import Filing
-from vcat.abc import SupportsBlobs, SupportsClaims, unobserved
+from vcat.abc import SupportsBlobs, SupportsClaimants, SupportsClaims, unobserved
 from vcat.errors import FormatError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class ResultCache:
         self._backend = backend
         self._blobs = backend if isinstance(backend, SupportsBlobs) else None
         self._claims = backend if isinstance(backend, SupportsClaims) else None
+        self._claimants = backend if isinstance(backend, SupportsClaimants) else None
         self._project = project
         self._keys = KeyMaker(project, submitted=submitted, find=find)
         self._job_name = job_name
@@ -285,6 +286,13 @@ class ResultCache:
             self._complain("others may compute the same", error)
             return None
         return claim
+
+    def claimant(self, key: Key) -> int:
+        """Return the process that a claim would wait for; 0 where none is known."""
+        try:
+            return 0 if self._claimants is None else int(ask(self._claimants, "claimant", key.hex))
+        except VcatError:
+            return 0
 
     def contains(self, key: Key) -> bool:
         """Return whether something is filed under *key* by now."""

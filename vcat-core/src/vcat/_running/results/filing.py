@@ -37,6 +37,9 @@ class Filing:
         reason: Why the result is not filed; ``None`` where nothing is in the way.
         is_adopted: Whether another process filed a result first, which is the one that counts.
         value: The serialised result, where it was fetched.
+        waits: Is told, before it is waited for another process to compute the key, which job that
+            is of; empty for one that is not known.
+        has_waited: Whether it was told.
     """
 
     def __init__(self, cache: ResultCache, key: Key, stage: Stage) -> None:
@@ -46,6 +49,8 @@ class Filing:
         self.reason: str | None = None
         self.is_adopted = False
         self.value: Data = b""
+        self.waits: Callable[[str], None] | None = None
+        self.has_waited = False
         self._fetched: dict[tuple[str, str], Data] = {}
         self._cache = cache
         self._stage = stage
@@ -54,6 +59,8 @@ class Filing:
         self._filed: Entry | None = None
 
     def __enter__(self) -> None:
+        if self.waits is not None and self._cache.claimant(self.key):
+            self._tell_of_waiting(self.waits)
         self._claim = self._cache.claim(self.key)
 
     def __exit__(self, *exception: object) -> None:
@@ -62,6 +69,13 @@ class Filing:
                 ask(self._claim, "release")
             except VcatError as error:
                 self._cache.warn(f"others may wait in vain: {error}")
+
+    def _tell_of_waiting(self, waits: Callable[[str], None]) -> None:
+        from vcat._running.results.claimant import job_of, lasting
+
+        if process := lasting(lambda: self._cache.claimant(self.key)):
+            self.has_waited = True
+            waits(job_of(process))
 
     def look(self) -> Entry | None:
         """Return what is filed under the key, if it may be used."""

@@ -77,7 +77,7 @@ def run(call: Call) -> int:
         print_traceback(error)
         return 1
     took = time.perf_counter() - began
-    print(_shown(value), flush=True)  # noqa: T201  # what was asked for
+    print(_shown(value, longest=None), flush=True)  # noqa: T201  # what was asked for
     say(f"stage {call.id!r} returned {type(value).__name__} after {took:.3g} s")
     return 0
 
@@ -219,9 +219,11 @@ def _kind(value: Any) -> str:
     return text if len(text) <= 60 and "\n" not in text else f"<{type(value).__name__}>"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, longest: int | None = _LONGEST) -> str:
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001  # a user's __repr__ may raise anything
         return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} characters)"
+    if longest is None or len(text) <= longest:
+        return text
+    return f"{text[:longest]}... ({len(text)} characters)"

@@ -67,7 +67,7 @@ class _Refusal:
     run_same_process = run
 
 
-def _try_backends(directory: str) -> list[str]:
+def _try_backends(directory: str) -> list[dict[str, str]]:
     """Build every backend, which opens no store; return why one could not be built."""
     with open(os.path.join(directory, "job", "config.json"), "rb") as file:
         configuration = thaw(json.load(file))
@@ -76,8 +76,18 @@ def _try_backends(directory: str) -> list[str]:
         try:
             binding.build()
         except Exception as error:  # noqa: BLE001  # a backend may raise anything
-            failed.append(f"{slot}: {error}")
-    return list(dict.fromkeys(failed))
+            text = str(error).removeprefix(f"frozen configuration: {slot}: ")
+            failed.append({"slot": slot, "text": text, "missing": _missing_behind(error)})
+    return failed
+
+
+def _missing_behind(error: BaseException | None) -> str:
+    """Return the module for want of which something failed, or nothing."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError):
+            return error.name or ""
+        error = error.__cause__
+    return ""
 
 
 def _described(error: BaseException, here: str) -> dict[str, Any]:
@@ -94,6 +104,8 @@ def _described(error: BaseException, here: str) -> dict[str, Any]:
     if isinstance(error, ModuleNotFoundError):
         with suppress(AttributeError):
             described["missing"] = error.name or ""
+    elif isinstance(error, ImportError) and str(error).startswith("cannot import name '"):
+        described["absent"] = f"{error.name}.{str(error).split(chr(39))[1]}"
     return described
 
 

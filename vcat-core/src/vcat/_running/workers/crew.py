@@ -8,11 +8,13 @@ from _heapq import heappop, heappush
 from _queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
+from vcat._plugins.processor import available_processors
 from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
 from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_memory
 from vcat._running.workers.exchange import Exchange, pack, unpack
 from vcat._running.workers.hanging import overdue
+from vcat._running.workers.lack import Lack
 from vcat._running.workers.task import Answer, Task
 from vcat.abc import SupportsInterrupt
 
@@ -52,6 +54,8 @@ class Call:
         insists: Whether it is computed though another process may have filed its result.
         is_started: Whether the observer knows that it has started.
         is_killed: Whether its process was killed because it did not end.
+        sent: When it was given to a worker, or that worker had ended what goes before it.
+        started_at: When a worker began it, as far as is known; ``None`` for not yet.
         began: The file that is there while the function is being called; empty for none.
         seen: When that was seen to be there, by :func:`time.monotonic`; 0 for not yet.
         temporary: Files that nobody needs when the answer is there.
@@ -69,7 +73,9 @@ class Call:
         "order",
         "reason",
         "seen",
+        "sent",
         "stage",
+        "started_at",
         "temporary",
     )
 
@@ -85,7 +91,8 @@ class Call:
         self.is_started = False
         self.is_killed = False
         self.began = ""
-        self.seen = 0.0
+        self.seen = self.sent = 0.0
+        self.started_at: float | None = None
         self.temporary: list[str] = []
 
     def __lt__(self, other: Call) -> bool:
@@ -147,7 +154,7 @@ class Crew:
         self._workers = workers
         self._exchange = exchange
         self._make = make
-        self._capacity = Capacity(workers.count, total_memory())
+        self._capacity = Capacity(available_processors(), total_memory(), workers.count)
         self._answers: SimpleQueue[Future[bytes]] = SimpleQueue()
         self._pending: list[Call] = []
         self._running: dict[Future[bytes], Batch] = {}
@@ -155,6 +162,7 @@ class Crew:
         self._delayed: list[tuple[float, Call]] = []
         self._looked = 0.0
         self._pace = Pace()
+        self._lack = Lack()
 
     @property
     def is_busy(self) -> bool:
@@ -244,6 +252,7 @@ class Crew:
         for call in left[1:] if error is not None else left:
             self._again(call)
         if error is not None and left:
+            self._lack.explain(error)
             yield self._returned(
                 left[0], overdue(left[0], "was killed") if left[0].is_killed else error
             )
@@ -286,7 +295,7 @@ class Crew:
         need, tasks, sent = calls[0].need, [], []
         for call in calls:
             call.attempts += 1
-            call.is_killed, call.seen = False, 0.0
+            call.is_killed, call.seen, call.sent = False, 0.0, time.time()
             task = self._make(call)
             if task is not None:
                 tasks.append(tuple(task))
@@ -314,7 +323,10 @@ class Crew:
 
     def _answered(self, batch: Batch) -> Iterator[Returned]:
         for call, fields in batch.answers():
-            yield self._returned(call, Answer(*fields))
+            answer = Answer(*fields)
+            if answer.ended is not None and (left := batch.left()):
+                left[0].sent = answer.ended
+            yield self._returned(call, answer)
 
     def _again(self, call: Call) -> None:
         """Put a call back that was not made."""

@@ -54,6 +54,7 @@ class ParallelEngine(Engine):
         observer: Told of everything that happens; ``None`` for nobody.
         seeds: What random numbers of the stages start from.
         warn: Takes what went wrong, one line each, where the cache does not.
+        workers_tell: Whether workers write down themselves when calls begin and end.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class ParallelEngine(Engine):
         observer: StageObserver | None = None,
         seeds: Seeds | None = None,
         warn: Callable[[str], None] | None = None,
+        workers_tell: bool = False,
     ) -> None:
         super().__init__(
             graph,
@@ -79,6 +81,7 @@ class ParallelEngine(Engine):
         )
         self._exchange = exchange
         self._say = warn
+        self._workers_tell = workers_tell
         self._said: set[str] = set()
         self._most = workers.count * _AHEAD
         self._crew = Crew(workers, exchange, self._make)
@@ -102,6 +105,8 @@ class ParallelEngine(Engine):
                 self._start_ready()
                 if not crew.is_busy:
                     break
+                if self._observer is not None:
+                    self._observer.idle()
                 for call, answer in crew.take():
                     self._settle(call, answer)
         except CancelledError:
@@ -224,12 +229,13 @@ class ParallelEngine(Engine):
             self._begin(call)
             self._give_up(call, error)
             return None
-        self._begin(call)
+        if not self._workers_tell:
+            self._begin(call)
         return task
 
     def _begin(self, call: Call) -> None:
         if self._observer is not None:
-            if not call.is_started:
+            if not call.is_started and call.attempts == 1:
                 self._observer.stage_started(call.number)
             elif call.attempts > 1:
                 self._observer.stage_repeated(call.number, call.attempts)
@@ -239,14 +245,18 @@ class ParallelEngine(Engine):
         """Take what a worker has answered."""
         number, stage = call.number, call.stage
         if isinstance(answer, BaseException):
+            if self._workers_tell and call.started_at is None:
+                call.started_at = call.sent
             again = is_worth_another(answer, stage.options, call.attempts)
             self._repeat_or_give_up(call, answer, again=again)
             return
         for text in answer.warnings:
             self._warn(text)
         self._tell(call, answer)
+        call.started_at = call.started_at or answer.began
         if answer.outcome == FAILED:
-            self._repeat_or_give_up(call, _rebuilt(answer), again=answer.again)
+            error = _rebuilt(answer)
+            self._repeat_or_give_up(call, error, again=answer.again, ended_at=answer.ended)
         elif answer.outcome == LOST and answer.lost is not None:
             self._wait_for(number, *answer.lost)
         elif answer.outcome == THERE and call.filing is not None:
@@ -303,6 +313,8 @@ class ParallelEngine(Engine):
                 not_cached=call.reason or answer.refused,
                 observed=answer.observed,
                 memory=answer.memory,
+                started_at=call.started_at,
+                ended_at=answer.ended,
             )
             observer.stage_ended(number, "completed", ending)
         self._finish(number)
@@ -318,17 +330,27 @@ class ParallelEngine(Engine):
     def _drop(self, numbers: Iterable[int]) -> None:
         self._passing.drop(numbers)
 
-    def _repeat_or_give_up(self, call: Call, error: BaseException, *, again: bool) -> None:
+    def _repeat_or_give_up(
+        self, call: Call, error: BaseException, *, again: bool, ended_at: float | None = None
+    ) -> None:
         if not again:
-            self._give_up(call, error)
+            self._give_up(call, error, ended_at)
             return
         delay = call.stage.options.retry_delay
         if self._observer is not None:
             self._observer.stage_failed(call.number, call.attempts, error, delay)
         self._crew.delay(call, delay)
 
-    def _give_up(self, call: Call, error: BaseException) -> None:
-        failure = self._failed(call.number, call.stage, error, call.attempts, call.filing)
+    def _give_up(self, call: Call, error: BaseException, ended_at: float | None = None) -> None:
+        failure = self._failed(
+            call.number,
+            call.stage,
+            error,
+            call.attempts,
+            call.filing,
+            started_at=call.started_at,
+            ended_at=ended_at,
+        )
         failure.__cause__ = error
         self._fail(call.number, failure)
 

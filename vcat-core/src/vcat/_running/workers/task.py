@@ -87,6 +87,8 @@ class Answer(NamedTuple):
     Attributes:
         outcome: :data:`COMPUTED`, :data:`THERE`, :data:`LOST` or :data:`FAILED`.
         seconds: How long it took the worker.
+        began: When the worker began the call, where it has written that down.
+        ended: When the call ended, where it has written down that and what became of it.
         memory: The most memory that the process has had so far, in bytes.
         warnings: What is to be said.
         value: The result.
@@ -123,3 +125,5 @@ class Answer(NamedTuple):
     described: dict[str, Any] | None = None
     traceback: str = ""
     again: bool = False
+    began: float | None = None
+    ended: float | None = None

@@ -19,7 +19,7 @@ from vcat._keeping.event import EventLog
 from vcat._plugins.configuration import thaw
 from vcat._plugins.inheritance import inherit
 from vcat._running.attempt import attempt, is_worth_another
-from vcat._running.failure import Places, describe_failure, traceback_of
+from vcat._running.failure import Places, describe_failure, first_line, traceback_of
 from vcat._running.holding import LostValueError
 from vcat._running.process.import_hook import ImportHook
 from vcat._running.process.interruption import Interruption
@@ -111,7 +111,8 @@ class Worker:
     def _answer(self, task: Task) -> Answer:
         self._warnings.clear()
         exchange.inputs.clear()
-        began = time.perf_counter()
+        began, said = time.perf_counter(), None
+        self._began: float | None = None
         journal = self._journal()
         if self._workplace is not None:
             self._workplace.begin(task.number)
@@ -124,7 +125,7 @@ class Worker:
         except LostValueError as error:
             return Answer(LOST, lost=(error.number, str(error)))
         except BaseException as error:  # noqa: BLE001  # a stage may raise anything
-            answer = self._failed(error)
+            answer, said = self._failed(error), first_line(error)
         finally:
             self._interruption.hold()
             exchange.inputs.clear()
@@ -137,10 +138,37 @@ class Worker:
             artifacts = [(name, self._piece(data)) for name, data in reports.artifacts.items()]
             answer = answer._replace(events=tuple(reports.events), artifacts=tuple(artifacts))
         else:
-            answer = answer._replace(told=_state(journal))
+            answer = self._written_down(task, answer._replace(told=_state(journal)), journal, said)
         return answer._replace(
             warnings=tuple(self._warnings), memory=_memory(), seconds=time.perf_counter() - began
         )
+
+    def _begin(self, task: Task) -> None:
+        """Write down that a call begins."""
+        if self._journal_now is not None and self._began is None:
+            self._began = self._journal_now.call_begins(task.number, task.attempts)
+
+    def _written_down(
+        self, task: Task, answer: Answer, journal: Journal, said: str | None
+    ) -> Answer:
+        """Write down what became of a call that ends its stage: the engine may come to it late."""
+        number, key, output = task.number, task.key, None
+        if answer.outcome == FAILED and not answer.again:
+            self._begin(task)
+            if self._workplace is not None:
+                self._workplace.logs.add(number, answer.traceback)
+        elif answer.outcome == COMPUTED and answer.value is not None:
+            key = key if answer.refused is None else None
+            output = answer.output if answer.is_filed else None
+            if task.is_lasting:
+                output = output or answer.value.digest
+        else:
+            return answer._replace(began=self._began)
+        status = "failed" if answer.outcome == FAILED else "completed"
+        ended = journal.call_ended(
+            number, status, task.attempts, key=key, output=output, error=said
+        )
+        return answer._replace(began=self._began, ended=ended)
 
     def _run(self, task: Task, reports: Reports) -> Answer:
         stage = self._stage(task.function)
@@ -153,6 +181,8 @@ class Worker:
         key = Key(task.key, None, [], {}, None)  # type: ignore[arg-type]  # the code is with the engine
         filing = cache.filing(key, stage)
         filing.lookup = task.lookup
+        if (journal := self._journal_now) is not None:
+            filing.waits = lambda job: journal.stage_waits(task.number, job, stage.label)
         with filing:
             if not task.insists and filing.may_be_there() and filing.look() is not None:
                 return Answer(THERE)
@@ -166,6 +196,7 @@ class Worker:
         filing: Filing | None,
         cache: ResultCache | None,
     ) -> Answer:
+        self._begin(task)
         for given in task.inputs:
             exchange.inputs[given[0]] = self._input(*given)
         args, kwargs = self._loaded(task.arguments)

@@ -16,6 +16,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from types import CodeType
+from typing import Any
 
 from vcat._shipping.bundling.runtime import LAUNCHER, REQUIREMENTS, RUNTIME
 
@@ -30,6 +31,9 @@ _COMPILED_REQUIREMENTS = ("dill/",)
 
 # What is asked for, by its name, of the metadata of a distribution.
 _METADATA = ("METADATA", "entry_points.txt", "top_level.txt")
+
+# What a slice begins with where `marshal` writes it.
+_SLICE = b":"
 
 # All that is in the directory of a package that is packed: by it any Python imports the package
 # whose path leads there.
@@ -144,8 +148,38 @@ def _compile(part: str, path: str, source: bytes) -> bytes:
     if sys.version_info < (3, 11) and _has_set(code):
         return b""  # marshal writes sets in the order of the hash seed: equal runtimes would differ
     header = importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + importlib.util.source_hash(source)
+    return header + _write(code)
+
+
+def _write(code: CodeType) -> bytes:
+    """Return *code* as bytes that are the same in every process."""
     # Version 2 has no references, whose places depend on what else this process has interned.
-    return header + marshal.dumps(code, 2)
+    try:
+        return marshal.dumps(code, 2)
+    except ValueError:
+        pass
+    # It has no slices either, which are constants since Python 3.14. What reads it knows them,
+    # whatever the version, so each is put where a mark stands that is a constant of nobody's.
+    mark, slices = os.urandom(16), list[slice]()
+    marked = marshal.dumps(_mark_slices(code, mark, slices), 2)
+    first, *others = marked.split(marshal.dumps(mark, 2))
+    pieces = [first]
+    for each, following in zip(slices, others, strict=True):
+        parts = (each.start, each.stop, each.step)
+        pieces += [_SLICE, *[marshal.dumps(part, 2) for part in parts], following]
+    return b"".join(pieces)
+
+
+def _mark_slices(constant: Any, mark: bytes, slices: list[slice]) -> Any:
+    """Return *constant* with *mark* for each slice in it; append these to *slices*."""
+    if isinstance(constant, slice):
+        slices.append(constant)
+        return mark
+    if isinstance(constant, tuple):
+        return tuple([_mark_slices(each, mark, slices) for each in constant])
+    if isinstance(constant, CodeType):
+        return constant.replace(co_consts=_mark_slices(constant.co_consts, mark, slices))
+    return constant
 
 
 def _cached(path: str) -> str:

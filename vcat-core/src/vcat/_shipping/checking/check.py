@@ -62,6 +62,7 @@ class _Checking:
         self._script = script
         self._line = line
         self._calls = calls
+        self._refused = ""  # what the deployment refuses
 
     def check(self, end: Stage, given: dict[str, Any], job_name: str | None) -> None:
         try:
@@ -102,6 +103,7 @@ class _Checking:
         try:
             call(configuration.deployment, "check")
         except VcatError as error:
+            self._refused = str(error)
             self._add(error)
         try:
             return configuration, choose_name("run", job_name, stem(), configuration)
@@ -146,7 +148,7 @@ class _Checking:
                 "imports __main__, which in a job has only what stages reach of the script; move"
                 " what is imported to a module of the project"
             )
-            self.found.append(Finding(place, text))
+            self.found.append(Finding(place, text, is_warning=place not in needs.sure))
         for place in needs.script:
             text = f"imports the script, which then submits a job from inside the job; {remedy}"
             if guarded:
@@ -155,7 +157,8 @@ class _Checking:
                     " isinstance does not hold between them; move what is imported to a module of"
                     " its own"
                 )
-            self.found.append(Finding(place, text, is_warning=guarded))
+            doubtful = guarded or place not in needs.sure
+            self.found.append(Finding(place, text, is_warning=doubtful))
         if not guarded:
             for place in needs.processes:
                 text = f"starts processes, which may run the script anew and submit jobs; {remedy}"
@@ -207,6 +210,8 @@ class _Checking:
         except VcatError as error:
             self._add(error)
             return
+        if answer.problem and python in self._refused:
+            return  # which is why
         explanation = Explanation(self._project, python, absence, needs, job.definition)
         self.found += explanation.of(answer)
 
@@ -228,6 +233,7 @@ class _Checking:
             f"run(): hyperparameter {name!r} ": self._call(graph.stages[number])
             for name, (_, number) in graph.parameters.items()
         }
+        calls |= {f"{each.label}: ": self._call(each) for each in graph.stages if each.is_map}
         for line in str(error).split("\n"):
             place = next((calls[each] for each in calls if line.startswith(each)), "")
             self.found.append(Finding(place, line))

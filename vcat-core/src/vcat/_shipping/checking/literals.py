@@ -11,6 +11,7 @@ from vcat._authoring.signature import code_of
 from vcat._keeping.amount import say_count
 from vcat._plugins.secret import secrets_in
 from vcat._shipping.checking.finding import Finding
+from vcat._shipping.checking.layer import layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -50,11 +51,14 @@ class Literals:
         names = _names(stage)
         for name, value in [*zip(names, stage.args, strict=False), *(stage.kwargs or {}).items()]:
             yield from self.of_value(value, name, f"{stage.label}: argument {name!r}", call)
-        code = code_of(stage.function)
-        for text in _texts_in(code) if code is not None else ():
-            problem = self._problem(text, is_path=False)
-            if problem is not None and not os.path.isabs(text):
-                yield Finding(place, f"stage {stage.name!r} names {problem[0]}", is_warning=True)
+        own = code_of(stage.function)
+        for layer in layers_of(stage.function) if own is not None else ():
+            code = layer.__code__
+            at = place if code is own else self._place(code)
+            for text in _texts_in(code):
+                problem = self._problem(text, is_path=False)
+                if problem is not None and not os.path.isabs(text):
+                    yield Finding(at, f"stage {stage.name!r} names {problem[0]}", is_warning=True)
 
     def of_value(self, value: Any, name: str, what: str, place: str) -> Iterator[Finding]:
         """Yield what is to be said of a value; *what* says in messages which it is."""
@@ -75,6 +79,10 @@ class Literals:
         if told > _LISTED:
             more = say_count(told - _LISTED, "more such path")
             yield Finding(place, f"{what} has {more}", is_warning=True)
+
+    def _place(self, code: CodeType) -> str:
+        file, inside = code.co_filename, self._project + os.sep
+        return f"{file.removeprefix(inside)}:{code.co_firstlineno}"
 
     def _problem(self, path: str, *, is_path: bool) -> tuple[str, bool] | None:
         """Return what is wrong with a path, and whether a job may do well all the same."""

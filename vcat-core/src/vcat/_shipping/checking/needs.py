@@ -11,10 +11,11 @@ from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat import Stage, StageFunction
-from vcat._authoring.signature import code_of
 from vcat._keeping.module import find_module
 from vcat._keeping.rebuild import importable, reached_globals
-from vcat._shipping.checking.imports import Import, imports_in
+from vcat._shipping.checking.imports import Contents, Import, contents_of, names_in
+from vcat._shipping.checking.layer import content
+from vcat._shipping.checking.reach import Origin, Reach, places_of
 
 if TYPE_CHECKING:
     from vcat._authoring.graph import Graph
@@ -26,6 +27,9 @@ _ITEMS = 200
 
 #: Modules whose processes import the script anew.
 _PROCESSES = frozenset({"multiprocessing", "concurrent.futures", "joblib", "loky"})
+
+#: Where what is found first comes from.
+_STAGE = Origin("", (), is_conditional=False)
 
 
 class Needs(NamedTuple):
@@ -41,6 +45,7 @@ class Needs(NamedTuple):
         main: Places that import ``__main__``.
         script: Places that import the script as a module.
         processes: Places that start processes which import the script.
+        sure: Those of all these places that a job comes to, as far as can be seen.
     """
 
     modules: dict[str, str]
@@ -50,6 +55,11 @@ class Needs(NamedTuple):
     main: list[str]
     script: list[str]
     processes: list[str]
+    sure: set[str]
+
+    def is_sure(self, module: str) -> bool:
+        """Return whether a job imports a module, or one in it, as far as can be seen."""
+        return not self.sure.isdisjoint(places_of(module, self.places))
 
 
 def needs_of(graph: Graph, project: str, script: str) -> Needs:
@@ -65,17 +75,20 @@ def needs_of(graph: Graph, project: str, script: str) -> Needs:
         place = "" if stage.place is None else walk.place(*stage.place)
         values = (stage.function, *stage.args, *(stage.kwargs or {}).values())
         walk.reach([(each, place) for each in values])
+    walk.settle()
     return walk.needs
 
 
 class _Walk:
     def __init__(self, project: str, script: str) -> None:
-        self.needs = Needs({}, {}, {}, [], [], [], [])
+        self.needs = Needs({}, {}, {}, [], [], [], [], set())
         self._project = project
         self._script = script
         self._seen: set[int] = set()
         self._kept: list[object] = []  # so that no id() is used again while we go by ids
-        self._imports: dict[str, list[Import]] = {}
+        self._contents: dict[tuple[str, str | None], Contents] = {}
+        self._reach = Reach()
+        self._importing: set[str] = set()
 
     def place(self, file: str, line: int) -> str:
         inside = file.startswith(self._project + os.sep)
@@ -84,6 +97,8 @@ class _Walk:
     def reach(self, pending: list[tuple[Any, str]]) -> None:
         while pending:
             value, place = pending.pop()
+            if isinstance(value, str):
+                self._reach.use(names_in(value))
             if isinstance(value, ModuleType):  # each time: all places are told
                 self._need(value.__name__, place)
                 continue
@@ -92,6 +107,10 @@ class _Walk:
             self._seen.add(id(value))
             self._kept.append(value)
             pending += [(each, where or place) for each, where in self._parts(value, place)]
+
+    def settle(self) -> None:
+        """Say which places a job comes to."""
+        self.needs.sure.update(self._reach.places(self.needs.places, self.needs.own))
 
     def _parts(self, value: Any, place: str) -> list[tuple[Any, str]]:
         if isinstance(value, StageFunction):
@@ -102,6 +121,7 @@ class _Walk:
             return [(value.__func__, place), (value.__self__, place)]
         if isinstance(value, type):
             if value.__module__ != "__main__":
+                self._reach.use(value.__qualname__.split("."))
                 self._need(value.__module__, place)
                 return []
             return [(each, "") for each in [*vars(value).values(), *value.__bases__]]
@@ -109,35 +129,38 @@ class _Walk:
             return [(each, place) for each in [*value, *value.values()][:_ITEMS]]
         if isinstance(value, (list, tuple, set, frozenset)):
             return [(each, place) for each in list(value)[:_ITEMS]]
-        inner = getattr(value, "func", None) or getattr(value, "__wrapped__", None)
+        names = ("func", "__wrapped__", "fget")
+        inner = next((each for name in names if (each := getattr(value, name, None))), None)
         return [(type(value), place), *([(inner, place)] if callable(inner) else [])]
 
     def _function(self, function: FunctionType, place: str) -> list[tuple[Any, str]]:
         if importable(function):
+            self._reach.use(function.__qualname__.split("."))
             self._need(function.__module__, place)
             return []
-        code = code_of(function)
-        own = place
-        if code is not None:
-            file, first = code.co_filename, code.co_firstlineno
-            own = self.place(file, first)
-            last = _last_line(code)
-            for each in self._imports_of(file, ""):
-                if first <= each.line <= last:
-                    self._import(each, file)
+        code = function.__code__
+        file, first, last = code.co_filename, code.co_firstlineno, _last_line(code)
+        own = self.place(file, first)
+        self._reach.use(_names_of(code))
+        is_called = code.co_name == "<lambda>"  # which its file does not say
+        for each in self._contents_of(file, None).imports:
+            if first <= each.line <= last:
+                self._import(each, file, Origin("", (), each.is_conditional and not is_called))
         home = function.__globals__.get("__name__")
         if home not in (None, "__main__"):
             self._need(str(home), own)
-        parts = [(_content(each), own) for each in function.__closure__ or ()]
+        inner = [*map(content, function.__closure__ or ()), *vars(function).values()]
+        parts: list[tuple[Any, str]] = [(each, own) for each in inner]
         for name, each in reached_globals(function).items():
-            line = None if code is None else _line_of_use(code, name)
-            used = own if code is None or line is None else self.place(code.co_filename, line)
-            if used != own:
-                self.needs.users[used] = f"{function.__name__}() ({own})"
+            line = _line_of_use(code, name)
+            used = own if line is None else self.place(file, line)
+            if used != own and used not in self._importing:
+                self.needs.users[used] = f"{code.co_name}() ({own})"
             parts.append((each, used))
         return parts
 
-    def _need(self, module: str, place: str) -> None:
+    def _need(self, module: str, place: str, origin: Origin = _STAGE) -> None:
+        self._reach.add(place, origin)
         top = module.partition(".")[0]
         if module in _PROCESSES or top in _PROCESSES:
             self.needs.processes.append(place)
@@ -162,34 +185,53 @@ class _Walk:
             return
         is_package = os.path.basename(file) == "__init__.py"
         package = module if is_package else module.rpartition(".")[0]
-        for each in self._imports_of(file, package):
-            self._import(each, file)
+        contents = self._contents_of(file, package)
+        self._reach.read(module, contents.used)
+        for each in contents.imports:
+            self._import(each, file, Origin(module, each.scope, each.is_conditional))
 
     def _is_own(self, file: str | None) -> bool:
         if file is None or not file.startswith(self._project + os.sep):
             return False
         return not any(each in file.split(os.sep) for each in _INSTALLED)
 
-    def _import(self, each: Import, file: str) -> None:
+    def _import(self, each: Import, file: str, origin: Origin) -> None:
         place = self.place(file, each.line)
+        self._importing.add(place)
         if each.module == "__main__":
+            self._reach.add(place, origin)
             self.needs.main.append(place)
             return
-        self._need(each.module, place)
+        self._need(each.module, place, origin)
         for name in each.names:
             inner = f"{each.module}.{name}"
             found = find_module(inner) if each.module in self.needs.own else None
             if found is not None:
-                self._need(inner, place)
+                self._need(inner, place, origin)
 
-    def _imports_of(self, file: str, package: str) -> list[Import]:
-        if file not in self._imports:
+    def _contents_of(self, file: str, package: str | None) -> Contents:
+        """Return the contents of a file, read as the script where it is of no *package*."""
+        known = file, package
+        if known not in self._contents:
             try:
-                with open(file, "rb") as source:
-                    self._imports[file] = imports_in(source.read(), package)
+                with open(file, "rb") as opened:
+                    source = opened.read()
             except (OSError, ValueError):
-                self._imports[file] = []
-        return self._imports[file]
+                source = b""
+            is_script = package is None
+            self._contents[known] = contents_of(source, package or "", is_script=is_script)
+        return self._contents[known]
+
+
+def _names_of(code: CodeType) -> list[str]:
+    """Return the names that a function and those in it use, also as texts."""
+    names = [*code.co_names]
+    for each in code.co_consts:
+        if isinstance(each, str):
+            names += names_in(each)
+        elif isinstance(each, CodeType):
+            names += _names_of(each)
+    return names
 
 
 def _last_line(code: CodeType) -> int:
@@ -208,10 +250,3 @@ def _line_of_use(code: CodeType, name: str) -> int | None:
             return next(lines, None)
     inner = (each for each in code.co_consts if isinstance(each, CodeType))
     return next((line for each in inner if (line := _line_of_use(each, name)) is not None), None)
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return None

@@ -40,13 +40,14 @@ class Answer(NamedTuple):
 
     Attributes:
         problem: Why the job would not come so far; all else is empty then.
-        backends: Why backends cannot be built.
+        backends: Why backends cannot be built, each with its ``slot``, a ``text`` and the module
+            that is ``missing``, empty where that is not the reason.
         missing: The modules that are not there.
         failed: What was raised, as :func:`vcat._running.trial.trying.try_job` describes it.
     """
 
     problem: str
-    backends: list[str]
+    backends: list[dict[str, str]]
     missing: list[str]
     failed: list[dict[str, Any]]
 

@@ -1,0 +1,143 @@
+"""The reason of a job that has left no outcome names the stages that ran at its end."""
+
+from __future__ import annotations
+
+import pytest
+
+from vcat._looking.testimony import complete_reason, without_stages
+from vcat.records import DeploymentStatus
+
+DEFINITION = {
+    "stages": [
+        {"number": n, "id": f"s{n}", "name": f"s{n}", "file": "s.py", "line": 1} for n in range(5)
+    ]
+}
+
+
+class Place:
+    def __init__(self, log=b""):
+        self.archive, self.log = self, log
+
+    def fetch_document(self, kind):
+        assert kind == "definition"
+        return DEFINITION
+
+    def read(self, name, start, size):
+        assert name == "output.log"
+        return self.log[start:][:size]
+
+
+class Feed:
+    def __init__(self, running=(0,), *more):
+        self.events = [{"event": "stage started", "number": n, "time": 1.0} for n in running]
+        self.events += more
+
+    def read(self):
+        return self.events
+
+
+def named(status, feed, outcome=None, log=b""):
+    return complete_reason(status, outcome, Place(log), feed).reason
+
+
+def failed(reason):
+    return DeploymentStatus("failed", 3, reason, 100.0, 103.0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "running", "expected"),
+    [
+        ("exit code 3", [0], "exit code 3 while stage s0 ran"),
+        ("exit code 3", [0, 1, 2], "exit code 3 while stages s0, s1, s2 ran"),
+        ("exit code 3", range(5), "exit code 3 while stages s0, s1, s2 and 2 others ran"),
+        ("exit code 3", [], "exit code 3"),
+        (
+            "it ended with exit code 0 but left no result",
+            [0],
+            "it ended with exit code 0 while stage s0 ran but left no result",
+        ),
+        (
+            "exit code 3; the disk of /jobs is full",
+            [0],
+            "exit code 3 while stage s0 ran; the disk of /jobs is full",
+        ),
+        (
+            "killed by signal 9 (SIGKILL), probably out of memory: 31 GB of 32 GB used",
+            [0],
+            "killed by signal 9 (SIGKILL), probably out of memory: 31 GB of 32 GB used while"
+            " stage s0 ran",
+        ),
+        (
+            "stage s0 did not end when its timeout of 1 second was over: exit code 1",
+            [0],
+            "stage s0 did not end when its timeout of 1 second was over: exit code 1",
+        ),
+    ],
+)
+def test_the_stages_that_ran_are_named(reason, running, expected):
+    """Once, where the sentence has room for it; who asks for a stage itself has it without."""
+    status = failed(reason)
+    found = named(status, Feed(running))
+    assert found == expected
+    assert named(status._replace(reason=found), Feed(running)) == expected
+    assert without_stages(found) == reason
+
+
+def test_what_waits_to_be_called_again_does_not_run():
+    """Nor does what has ended."""
+    waits = {"event": "stage failed", "number": 0, "time": 2.0, "attempt": 1, "delay": 60}
+    ended = {"event": "stage ended", "number": 1, "time": 2.0, "status": "completed"}
+    feed = Feed([0, 1, 2], waits, ended)
+    assert named(failed("exit code 3"), feed) == "exit code 3 while stage s2 ran"
+
+
+@pytest.mark.parametrize("state", ["cancelled", "timed out", "lost", "completed"])
+def test_only_a_job_that_failed_without_a_word_is_told_of(state):
+    """The others have another reason, and what a job has written down itself says all."""
+    status = DeploymentStatus(state, 3, "exit code 3", 100.0, 103.0)
+    assert named(status, Feed()) == "exit code 3"
+    assert named(failed("exit code 3"), Feed(), {"state": "failed"}) == "exit code 3"
+
+
+STARTED = {"event": "job started", "time": 0.0}
+FAILED = {"event": "stage ended", "number": 0, "time": 2.0, "status": "failed", "error": "E: bad"}
+
+
+@pytest.mark.parametrize(
+    ("events", "log", "expected"),
+    [
+        ([], b"", "exit code 74; the disk of /jobs is full"),  # run.sh has not begun anything
+        ([STARTED], b"", "its records cannot be written: exit code 74; the disk of /jobs is full"),
+        (
+            [STARTED, FAILED],
+            b"it printed its records cannot be written\n",
+            "E: bad; its records cannot be written: exit code 74; the disk of /jobs is full",
+        ),
+        (
+            [STARTED, FAILED],
+            b"text\nvcat: E: bad; its records cannot be written: no room for a\nvcat: more\n",
+            "E: bad; its records cannot be written: no room for a; the disk of /jobs is full",
+        ),
+        (
+            [
+                STARTED,
+                {"event": "job ended", "reason": "its records cannot be written: no room for b"},
+            ],
+            b"",
+            "its records cannot be written: no room for b; the disk of /jobs is full",
+        ),
+    ],
+)
+def test_what_could_not_be_written_is_said(events, log, expected):
+    """As the job has said it, else as far as the exit code tells; a stage's error comes first."""
+    status = failed("exit code 74; the disk of /jobs is full")._replace(exit_code=74)
+    feed = Feed([], *events)
+    found = named(status, feed, log=log)
+    assert found == expected
+    assert named(status._replace(reason=found), feed, log=log) == expected
+
+
+def test_another_exit_code_is_not_explained_by_what_was_said_before():
+    """A stage may print anything."""
+    log = b"vcat: its records cannot be written: no room\n"
+    assert named(failed("exit code 3"), Feed([], STARTED), log=log) == "exit code 3"

@@ -89,3 +89,16 @@ def test_without_candidates_no_metadata_is_read(project, tmp_path):
         check=True,
     )
     assert done.stdout == "{}\nFalse\n"
+
+
+def test_in_a_job_those_that_came_with_it_travel_on(workshop, tmp_path, monkeypatch):
+    """To the jobs that its stages submit; beside another directory nothing is taken for them."""
+    copy = workshop / "loose" / "project"
+    copy.mkdir()
+    (workshop / "loose" / "src").rename(workshop / "loose" / "editable")
+    there = str(workshop / "loose" / "editable" / "loose.py")
+    monkeypatch.setattr(sys.modules["loose"], "__file__", there)
+    assert "loose" not in find_editable_modules(str(copy), ["vcat"])
+    monkeypatch.setenv("VCAT_JOB_DIRECTORY", str(workshop / "loose"))
+    assert find_editable_modules(str(copy), ["vcat"])["loose"] == os.path.realpath(there)
+    assert "loose" not in find_editable_modules(str(tmp_path), ["vcat"])

@@ -11,6 +11,8 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
+from vcat._plugins.inheritance import VARIABLE
+
 _INSTALLED = ("site-packages", "dist-packages")
 
 #: What Python imports when it starts; Debian links the first to a file of /etc.
@@ -36,7 +38,7 @@ def find_editable_modules(project: str, shipped: Collection[str]) -> dict[str, s
     }
     if not candidates:
         return {}
-    directories = _editable_directories()
+    directories = [*_travelled(project), *_editable_directories()]
     return {
         name: place
         for name, place in sorted(candidates.items())
@@ -60,6 +62,12 @@ def _is_elsewhere(place: str, project: str) -> bool:
     return not place.startswith(standard + os.sep) and not any(
         each in place.split(os.sep) for each in _INSTALLED
     )
+
+
+def _travelled(project: str) -> Sequence[str]:
+    """Return where those lie that have travelled with the job that *project* is a copy for."""
+    job, parent = os.environ.get(VARIABLE), os.path.dirname(os.path.realpath(project))
+    return [os.path.join(parent, "editable")] if job and os.path.realpath(job) == parent else []
 
 
 def _editable_directories() -> Sequence[str]:

@@ -35,13 +35,19 @@ def test_a_killed_job_is_cancelled_and_nothing_of_it_is_left(jobs):
     assert jobs.deployment.status(job) == status
 
 
-def test_who_is_giving_a_job_its_grace_is_done_when_it_is_killed(jobs):
-    """A cancellation under way ends with the job, and says the same."""
+def being_cancelled(jobs):
+    """Return a job that does not heed it, and the thread that gives it its grace."""
     job = jobs.submit(DEAF, grace=600)
     jobs.pids(2)
     cancelling = threading.Thread(target=jobs.deployment.cancel, args=(job,))
     cancelling.start()
     jobs.await_that((jobs.control(job) / "cancel").exists, "the cancellation")
+    return job, cancelling
+
+
+def test_who_is_giving_a_job_its_grace_is_done_when_it_is_killed(jobs):
+    """A cancellation under way ends with the job, and says the same."""
+    job, cancelling = being_cancelled(jobs)
     jobs.deployment.kill(job)
     cancelling.join(60)
     assert not cancelling.is_alive()
@@ -51,11 +57,7 @@ def test_who_is_giving_a_job_its_grace_is_done_when_it_is_killed(jobs):
 
 def test_a_killed_job_ended_when_it_was_killed(jobs):
     """Not when it was cancelled, which may be its whole grace earlier."""
-    job = jobs.submit(DEAF, grace=600)
-    jobs.pids(2)
-    cancelling = threading.Thread(target=jobs.deployment.cancel, args=(job,))
-    cancelling.start()
-    jobs.await_that((jobs.control(job) / "cancel").exists, "the cancellation")
+    job, cancelling = being_cancelled(jobs)
     os.kill(jobs.supervisor(job), signal.SIGSTOP)  # it gives no sign of life of its own
     for each in ("cancel", "beat", "output.log"):
         os.utime(jobs.control(job) / each, (0, 0))

@@ -237,8 +237,9 @@ class Deployment:
         job does.
         """
         status = self.status()  # first, so that of a job that has ended all is known
-        records = fold_stages(self.feed.read(), stage_records(self.definition()))
-        if not self.feed.read():
+        events = self.feed.read()
+        records = fold_stages(events, stage_records(self.definition()))
+        if not events:
             records = left_behind(records, self._archive)
         return cut_off(records, status)
 

@@ -267,6 +267,46 @@ def test_a_stage_that_was_called_again_says_how_often(command, make_job, event, 
     assert row.startswith(f"fit    {shown}  ")
 
 
+@pytest.mark.parametrize(
+    ("job", "shown"),
+    [("train-0\x1b", "waits for job train-0\\x1b"), (None, "waits for another process")],
+)
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_stage_that_waits_for_the_same_result_says_for_whose(
+    command, make_job, monkeypatch, begun, job, shown
+):
+    """In the table, by itself and as JSON; by workers it has not begun meanwhile."""
+    monkeypatch.setattr("time.time", lambda: make_job.submitted + 7)
+    waiting = {"event": "stage waiting", "number": 0, "time": make_job.submitted + 2}
+    events = [waiting | ({"job": job} if job else {})]
+    if begun:
+        events.insert(0, {"event": "stage started", "number": 0, "time": make_job.submitted + 2})
+    make_job(state="running", stages=[make_job.fit()], events=events)
+    (row,) = [each for each in command("show", "train-1").out.splitlines() if each[:4] == "fit "]
+    assert row.startswith(f"fit    {shown}     5.00s  ")
+    lines = command("show", "train-1", "--stage", "fit").out.splitlines()
+    assert f"status      {shown}" in lines
+    assert "duration    5.00s" in lines
+    (stage,) = json.loads(command("show", "train-1", "--json").out)["stages"]
+    assert (stage["waits_for"], stage["waiting_since"]) == (job, make_job.submitted + 2)
+    assert stage["status"] == ("running" if begun else "not run")
+
+
+def test_items_that_wait_for_others_are_counted(command, make_job):
+    """They neither run nor has nothing happened to them."""
+    events = [
+        {"event": "stage started", "number": 0},
+        {"event": "stage mapped", "number": 0, "first": 1, "count": 4},
+        {"event": "stage started", "number": 1},
+        {"event": "stage waiting", "number": 2, "job": "train-0"},
+        {"event": "stage waiting", "number": 3, "job": "train-0"},
+    ]
+    stages = [make_job.fit(map=True)]
+    make_job(state="running", stages=stages, events=events)
+    shown = "fit    4 items: 1 running, 2 waiting for others, 1 not run  "
+    assert shown in command("show", "train-1").out
+
+
 def test_unknown_stage(command, job):
     """A mistyped stage is answered with the one that was probably meant."""
     ended = command("show", "train-1", "--stage", "laod")

@@ -34,6 +34,7 @@ SCRIPT = """\
         told = lambda: [each for each in second.events() if each["event"] == "stage waiting"]
         wait_until(told)
         definition = second._archive.fetch_document("definition")
+        waits = [each.waits_for for each in second.stages()]
         row = next(each for each in list_jobs() if each.job_name == "second")
         measured = measure(list(second.events()), row, definition, None)
         open(os.environ["MARKS"] + "/go", "w").close()
@@ -42,7 +43,9 @@ SCRIPT = """\
         after = measure(list(second.events()), row, definition, None)
         print(json.dumps({
             "told": [[each["number"], each.get("job")] for each in told()],
-            "running": [[name for name, _ in each.running] for each in (measured, after)],
+            "running": [[name for name, _ in measured.running], after.running],
+            "waiting": [[each[:2] for each in measured.waiting], after.waiting],
+            "waits": waits,
             "said": [each for each in second.logs().splitlines() if "waits" in each],
             "stages": [[each.id, each.status, each.computed_by] for each in second.stages()],
             "first": [each for each in first.logs().splitlines() if "waits" in each],
@@ -68,7 +71,9 @@ def test_a_stage_that_waits_for_another_job_says_so(project, tmp_path, workers):
     job = "first" if sys.platform == "linux" else None
     whom = "job first" if job else "another process"
     assert read["told"] == [[0, job]]
-    assert read["running"] == [[f"one (waits for {whom})"], []]
+    assert read["running"] == [[], []]
+    assert read["waiting"] == [[["one", whom]], []]
+    assert read["waits"] == [job, None]
     assert read["said"] == [
         f"vcat: stage 'one' (main.py:4) waits for {whom}, which computes the same"
     ]

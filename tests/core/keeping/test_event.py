@@ -99,6 +99,27 @@ def test_a_stage_that_starts_once_more_has_not_ended():
     assert fold_stages(first + again, [stage]) == fold_stages(again, [stage])
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "stage started"},
+        {"event": "stage failed", "attempt": 1, "delay": 5.0},
+        {"event": "stage repeated", "attempt": 2},
+        {"event": "stage ended", "status": "cached"},
+    ],
+)
+def test_a_stage_waits_for_another_until_something_becomes_of_it(event):
+    """It is taken from the cache, or begins all the same."""
+    stage = StageRecord("load", 0, "load", "not run")
+    events = [{"event": "stage waiting", "time": 1.0, "number": 0, "job": "a"}]
+    (waits,) = fold_stages(events, [stage])
+    assert waits == stage._replace(waiting_since=1.0, waits_for="a")
+    (unknown,) = fold_stages([events[0] | {"job": 7}], [stage])
+    assert (unknown.waiting_since, unknown.waits_for) == (1.0, None)
+    (goes_on,) = fold_stages([*events, event | {"time": 2.0, "number": 0}], [stage])
+    assert (goes_on.waiting_since, goes_on.waits_for) == (None, None)
+
+
 def test_values_are_shown_as_json_or_as_repr():
     """What is recorded of a parameter can always be written as JSON."""
     assert shown({"a": [1, True, None, "x", 0.5]}) == {"a": [1, True, None, "x", 0.5]}

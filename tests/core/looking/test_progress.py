@@ -43,6 +43,11 @@ def test_one_line_says_it_all():
         "train: 0 of 6 stages done, 1 failed, 1.0 s; running: s0 1.0 s, s1 1.0 s, s2 1.0 s,"
         " and 2 more"
     )
+    waiting = (("s5", "job b", "2.0 s"),) * 4
+    assert describe(bare._replace(running=many[:1], waiting=waiting)) == (
+        "train: 0 of 6 stages done, 1 failed, 1.0 s; running: s0 1.0 s; waiting:"
+        f"{' s5 for job b 2.0 s,' * 3} and 1 more"
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,6 +135,15 @@ def test_progress_is_what_the_events_say(monkeypatch):
     again = [*events, {"event": "stage failed", "time": 104.0, "number": 2, "attempt": 1}]
     measured = measure(again, row, {"stages": stages}, Durations())
     assert measured.running == (("c (attempt 2)", 7.0),)
+    waits = {"event": "stage waiting", "time": 106.0, "number": 2, "job": "other\x1b"}
+    not_begun = {"event": "stage waiting", "time": 107.5, "number": 3}
+    measured = measure([*events, waits, not_begun], row, {"stages": stages}, Durations())
+    assert measured.running == ()
+    assert measured.waiting == (("c", "job other\x1b", "4.0 s"), ("d", "another process", "2.5 s"))
+    assert describe(measured) == (
+        "train: 2 of 4 stages done, 1 cached, 10.0 s, about 3.0 s left;"
+        " waiting: c for job other? 4.0 s, d for another process 2.5 s"
+    )
     monkeypatch.setattr("time.time", lambda: 101.5)
     assert measure(events[:2], row, {"stages": stages}, Durations()).left is None
 
@@ -269,9 +283,10 @@ def test_rich_draws_a_bar_where_it_is_installed(monkeypatch):
     shown = screen.open_screen(quiet=False)
     assert type(shown).__name__ == "_Rich"
     shown.show(RUNNING)
-    shown.show(RUNNING)
+    shown.show(RUNNING._replace(waiting=(("one", "job b\x1b", "2.0 s"),)))
     shown.hide()
     written = sys.stderr.getvalue()
+    assert "  one waits for job b? 2.0 s" in written
     assert "3 of 6 stages done" in written
     assert "score?[2J 1 min 10 s" in written
     assert written.rstrip("\n\r").endswith("\x1b[2K")
@@ -322,8 +337,11 @@ def test_elsewhere_a_line_waits_for_something_to_say(monkeypatch):
         asked.append(now[0])
         lines.show(RUNNING._replace(done=4 if now[0] > 10 else 3, elapsed=now[0]))
     assert asked == [3, 9, 10, 11, 23]
+    lines.show(RUNNING._replace(done=4, waiting=(("one", "job b", "12.0 s"),)))
+    lines.show(RUNNING._replace(done=4, waiting=(("one", "job b", "13.0 s"),)))
     written = sys.stderr.getvalue().splitlines()
     assert [each.partition(", about")[0] for each in written] == [
         "vcat: train: 3 of 6 stages done, 2 cached, 3.0 s",
         "vcat: train: 4 of 6 stages done, 2 cached, 11.0 s",
+        "vcat: train: 4 of 6 stages done, 2 cached, 12.3 s",
     ]

@@ -44,6 +44,12 @@ def failed(reason):
     return DeploymentStatus("failed", 3, reason, 100.0, 103.0)
 
 
+def test_a_stage_that_waited_for_another_job_did_not_run():
+    """What ended the process was another."""
+    waits = {"event": "stage waiting", "number": 1, "time": 2.0, "job": "a"}
+    assert named(failed("exit code 3"), Feed([0, 1], waits)) == "exit code 3 while stage s0 ran"
+
+
 @pytest.mark.parametrize(
     ("reason", "running", "expected"),
     [

@@ -55,6 +55,20 @@ def test_an_attempt_that_was_still_to_begin_does_not_count():
     assert went_on.before_attempt is None
 
 
+def test_a_stage_that_waited_for_another_job_was_not_called():
+    """By workers it had not even begun; nothing that has ended waits."""
+    waits = RUNNING._replace(waiting_since=11.0, waits_for="a")
+    not_begun = waits._replace(status="not run", started_at=None)
+    status = DeploymentStatus("lost", ended_at=20.0)
+    (cut, left) = cut_off([waits, not_begun], status)
+    assert (cut.attempts, cut.before_attempt) == (0, 1)
+    assert cut.error == "the job was lost before attempt 1"
+    assert (cut.waiting_since, cut.waits_for) == (None, None)
+    assert left == StageRecord("fit", 0, "fit", "not run")
+    (done,) = cut_off([waits], DeploymentStatus("completed", 0, ended_at=20.0))
+    assert done == RUNNING._replace(status="completed")
+
+
 def test_a_map_is_not_called():
     """Its items are."""
     whole = RUNNING._replace(items=3)

@@ -95,3 +95,17 @@ def test_an_item_that_is_kept_anew_is_so_in_the_list(journal, archive, tmp_path,
     assert numbers == [3, 4, 1, 4, 4, 1]
     assert last["digest"] != before
     assert archive.fetch_value(1, last["digest"], 3) == ["a", "c"]
+
+
+def test_a_stage_that_waits_for_another_job_was_not_called(journal, tmp_path):
+    """Where its job ends meanwhile, its first call was still to begin; one that went on has one."""
+    for number in (5, 6):
+        journal.stage_started(number)
+        journal.stage_waits(number, "other")
+    journal.stage_started(6)
+    assert sorted(journal.job_ends("the job was ended")) == [5, 6]
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()[-2:]
+    ended = {each["number"]: each for each in map(json.loads, lines)}
+    assert (ended[5]["attempts"], ended[5]["before_attempt"]) == (0, 1)
+    assert ended[5]["error"] == "the job was ended before attempt 1"
+    assert (ended[6]["attempts"], ended[6]["error"]) == (1, "the job was ended")

@@ -8,6 +8,7 @@ import time
 from vcat.errors import VcatError
 from vcat_cli.problem import report
 from vcat_cli.reading import marks, read_lines
+from vcat_cli.standing import item_counts, say_duration, say_status, waits_for
 from vcat_cli.table import Column, table_lines
 from vcat_cli.text import age, amount, duration, escape, moment, size, terminal_width, to_json
 
@@ -34,9 +35,6 @@ _ARTIFACTS = (
     Column("DIGEST", least=8),
 )
 _LABEL_WIDTH = 12
-
-#: The order in which items are counted.
-_STATUSES = ("cached", "completed", "failed", "running", "not run")
 
 #: Of how many items that failed there is a line.
 _MOST_FAILED = 20
@@ -122,7 +120,7 @@ def _job_lines(shown: _Job) -> list[str]:
     listed, more = _listed(shown.stages)
     if shown.stages:
         document = shown.provenance()
-        counts = _item_counts(shown.stages)
+        counts = item_counts(shown.stages)
         rows = [
             _stage_row(each, now, counts.get(each.number) or _marked(each, document))
             for each in listed
@@ -153,45 +151,16 @@ def _listed(stages: list[StageRecord]) -> tuple[list[StageRecord], int]:
     return [*single, *failed[:_MOST_FAILED]], len(failed[_MOST_FAILED:])
 
 
-def _item_counts(stages: list[StageRecord]) -> dict[int, str]:
-    """Return what has become of the items of each map that has begun, by its number."""
-    counts: dict[int, dict[str, int]] = {}
-    for each in stages:
-        if each.item_of is not None:
-            of_map = counts.setdefault(each.item_of, {})
-            of_map[each.status] = of_map.get(each.status, 0) + 1
-    said = {}
-    for each_map, of_map in counts.items():
-        parts = [f"{of_map[status]:,} {status}" for status in _STATUSES if status in of_map]
-        said[each_map] = f"{amount(sum(of_map.values()), 'item')}: {', '.join(parts)}"
-    for each in stages:
-        if each.items == 0 and each.status in ("completed", "cached"):
-            said[each.number] = amount(0, "item")
-    return said
-
-
 def _marked(stage: StageRecord, document: dict[str, Any] | None) -> str:
-    """The status of a stage, its attempts, and what its result may depend on unchecked."""
-    said = []
-    if stage.status == "running" and stage.attempts:
-        waits = (stage.again_at or 0.0) - time.time()
-        when = f" in {waits:.0f} s" if waits > 0 else ""
-        said.append(f"attempt {stage.attempts + 1}{when}")
-    elif stage.attempts > 1:
-        said.append(f"{stage.attempts} attempts")
-    used = marks(stage_provenance(document, stage.id))
-    if used and stage.status in ("completed", "cached"):
-        said.append(used)
-    return escape(stage.status) + (f" ({', '.join(said)})" if said else "")
+    return say_status(stage, marks(stage_provenance(document, stage.id)))
 
 
 def _stage_row(stage: StageRecord, now: float, status: str) -> tuple[str, ...]:
     place = "" if stage.file is None else f"{stage.file}:{stage.line}"
-    end = now if stage.status == "running" else stage.ended_at
     return (
         escape(stage.id),
         status,
-        duration(stage.started_at, end),
+        say_duration(stage, now),
         "-" if stage.key is None else escape(stage.key[:12]),
         "-" if stage.output is None else escape(_short(stage.output)),
         escape(place),
@@ -206,15 +175,15 @@ def show_stage(job: Deployment, stage: StageRecord, *, as_json: bool) -> int:
         return 0
     place = None if stage.file is None else f"{stage.file}:{stage.line}"
     memory = described.get("max_memory_bytes")
-    end = time.time() if stage.status == "running" else stage.ended_at
+    waits = stage.waiting_since is not None
     facts = {
         "stage": stage.id,
-        "status": stage.status,
+        "status": waits_for(stage) if waits else stage.status,
         "error": stage.error,
         "function": stage.name,
         "place": place,
         "started": None if stage.started_at is None else moment(stage.started_at),
-        "duration": duration(stage.started_at, end).strip("-"),
+        "duration": say_duration(stage, time.time()).strip("-"),
         "attempts": stage.attempts,
         "computed by": stage.computed_by,
         "memory": size(memory) if isinstance(memory, int) else None,

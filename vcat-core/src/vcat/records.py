@@ -120,6 +120,9 @@ class StageRecord(NamedTuple):
         cut_short: Whether it is ``failed`` because its job ended before it did.
         before_attempt: Which call of the function was still to begin when the job ended; ``None``
             where one was being made.
+        waiting_since: While it waits for somebody who computes the same, since when it does. It is
+            ``running`` or ``not run`` meanwhile.
+        waits_for: The job that it waits for; ``None`` where that is not known.
     """
 
     id: str
@@ -140,6 +143,8 @@ class StageRecord(NamedTuple):
     again_at: float | None = None
     cut_short: bool = False
     before_attempt: int | None = None
+    waiting_since: float | None = None
+    waits_for: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
@@ -254,7 +259,8 @@ _BOOLEAN = "true or false"
 
 #: What a field holds, where it is not a text.
 _EXPECTED = {
-    **dict.fromkeys(("submitted_at", "started_at", "ended_at", "again_at"), "a time"),
+    **dict.fromkeys(("submitted_at", "started_at", "ended_at"), "a time"),
+    **dict.fromkeys(("again_at", "waiting_since"), "a time"),
     "cut_short": _BOOLEAN,
     **dict.fromkeys(("exit_code", "stages_done", "stages_cached"), "a whole number"),
     **dict.fromkeys(("stages", "number", "attempts", "line", "items", "item_of"), "a whole number"),

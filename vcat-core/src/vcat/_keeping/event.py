@@ -168,9 +168,16 @@ def fold_stages(
             again_at = each["time"] + delay if isinstance(delay, int | float) else None
             if records[number].started_at is None:  # its worker was killed before it could say so
                 records[number] = records[number]._replace(started_at=each["time"], **_RUNNING)
-            records[number] = records[number]._replace(attempts=each["attempt"], again_at=again_at)
+            records[number] = records[number]._replace(
+                attempts=each["attempt"], again_at=again_at, **_AT_WORK
+            )
         elif kind == "stage repeated":
-            records[number] = records[number]._replace(again_at=None)
+            records[number] = records[number]._replace(again_at=None, **_AT_WORK)
+        elif kind == "stage waiting":
+            job = each.get("job")
+            records[number] = records[number]._replace(
+                waiting_since=each["time"], waits_for=job if isinstance(job, str) else None
+            )
         elif kind == "stage ended":
             changes = {name: each[name] for name in _ENDED if name in each}
             started = records[number].started_at
@@ -180,6 +187,7 @@ def fold_stages(
                 started_at=each.get("started_at", started),
                 ended_at=each["time"],
                 again_at=None,
+                **_AT_WORK,
                 **changes,
             )
         elif kind == "stage mapped":
@@ -208,7 +216,11 @@ _ENDED = (
     "before_attempt",
 )
 
+#: What is known of a stage that does not wait for anybody.
+_AT_WORK: dict[str, Any] = {"waiting_since": None, "waits_for": None}
+
 _RUNNING: dict[str, Any] = {
+    **_AT_WORK,
     **{name: StageRecord._field_defaults.get(name) for name in _ENDED},
     "status": "running",
     "ended_at": None,

@@ -55,8 +55,8 @@ def explain_overtime(
         timeout = definition["stages"][of].get("options", {}).get("timeout")
         if record.status != "running" or record.started_at is None or timeout is None:
             continue
-        if record.again_at is not None:  # it waits, and has no time to take too long
-            continue
+        if record.again_at is not None or record.waiting_since is not None:
+            continue  # it waits, and has no time to take too long
         if status.ended_at - _began(record.number, record.started_at, events) > timeout:
             seconds = say_seconds(timeout)
             return status._replace(

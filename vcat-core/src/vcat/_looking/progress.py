@@ -40,8 +40,9 @@ class Progress(NamedTuple):
         cached: How many of these came from the cache.
         failed: How many have failed.
         running: The ids of those that run, with ``(attempt 2)`` or ``(attempt 2 in 4.0 s)`` where
-            they were called in vain before, and for how many seconds they have; and of those that
-            wait for others, with ``(waits for job a)``.
+            they were called in vain before, and for how many seconds they have.
+        waiting: The ids of those that wait for somebody who computes the same, for whom, and for
+            how long they have: ``("fit", "job a", "4.0 s")``.
         elapsed: For how many seconds the job has been running.
         left: How many seconds the rest took in earlier jobs; ``None`` where they do not tell.
     """
@@ -54,6 +55,7 @@ class Progress(NamedTuple):
     running: tuple[tuple[str, float], ...]
     elapsed: float
     left: float | None
+    waiting: tuple[tuple[str, str, str], ...] = ()
 
 
 class _Pace:
@@ -176,7 +178,6 @@ def measure(
     now = time.time()
     records = single(fold_stages(events, stage_records(definition)))
     statuses = [each.status for each in records]
-    waiting = _waiting(events)
     started = next((each["time"] for each in events if each["event"] == "job started"), None)
     cached = statuses.count("cached")
     elapsed = max(0.0, now - (row.submitted_at if started is None else started))
@@ -187,32 +188,23 @@ def measure(
         cached,
         statuses.count("failed"),
         tuple(
-            _waits(each, now, *waiting[each.number])
-            if each.number in waiting
-            else (_tried(each, now), max(0.0, now - (each.started_at or now)))
+            (_tried(each, now), max(0.0, now - (each.started_at or now)))
             for each in records
-            if each.status == "running" or each.number in waiting
+            if each.status == "running" and each.waiting_since is None
         ),
         elapsed,
         None if elapsed < _ESTIMATED_AFTER else durations.left(records, now),
+        tuple(
+            _waits(each, now - each.waiting_since)
+            for each in records
+            if each.waiting_since is not None
+        ),
     )
 
 
-def _waiting(events: list[dict[str, Any]]) -> dict[int, tuple[float, str]]:
-    """Return which stages wait for others that compute the same: since when, and for whom."""
-    found: dict[int, tuple[float, str]] = {}
-    for each in events:
-        number = each.get("number")
-        if each["event"] == "stage waiting" and isinstance(number, int):
-            found[number] = each["time"], text(each.get("job"))
-        elif found and each["event"] in ("stage started", "stage ended"):
-            found.pop(number, None)  # type: ignore[arg-type]  # any other is no key
-    return found
-
-
-def _waits(record: StageRecord, now: float, since: float, job: str) -> tuple[str, float]:
-    whom = f"job {job}" if job else "another process"
-    return f"{record.id} (waits for {whom})", max(0.0, now - since)
+def _waits(record: StageRecord, seconds: float) -> tuple[str, str, str]:
+    whom = "another process" if record.waits_for is None else f"job {record.waits_for}"
+    return record.id, whom, spell(max(0.0, seconds))
 
 
 def _tried(record: StageRecord, now: float) -> str:
@@ -238,6 +230,10 @@ def describe(progress: Progress, width: int | None = None) -> str:
     if more := len(progress.running) - len(running):
         running.append(f"and {more} more")
     end = f"; running: {', '.join(running)}" if running else ""
+    waiting = [f"{each} for {what} {long}" for each, what, long in progress.waiting[:3]]
+    if more := len(progress.waiting) - len(waiting):
+        waiting.append(f"and {more} more")
+    end += f"; waiting: {printable(', '.join(waiting))}" if waiting else ""
     said, name = f": {', '.join(parts)}", progress.job_name
     if width is not None and len(name) + len(said) > width:
         name = f"{name[: max(8, width - len(said) - 3)]}..."

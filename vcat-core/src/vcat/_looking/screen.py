@@ -104,7 +104,8 @@ class _Lines:
         return max(0.0, self._due - self._clock())
 
     def show(self, progress: Progress) -> None:
-        state = progress.done, progress.failed, [each for each, _ in progress.running]
+        waiting = [each[:2] for each in progress.waiting]
+        state = progress.done, progress.failed, [each for each, _ in progress.running], waiting
         if state == self._last:
             self._due = self._clock() + _LOOKED
             return
@@ -239,10 +240,12 @@ class _Rich(_Drawing):
         from rich.text import Text
 
         bar = ProgressBar(total=max(1, progress.total), completed=progress.done, width=40)
-        said = describe(progress._replace(running=()), self._console.width)
+        said = describe(progress._replace(running=(), waiting=()), self._console.width)
         head = Text(said, no_wrap=True, overflow="ellipsis")
-        shown = progress.running[:_MOST_ROWS]
-        rows = [Text(f"  {printable(each)} {spell(took)}", no_wrap=True) for each, took in shown]
-        if more := len(progress.running) - len(shown):
+        below = [f"{each} {spell(took)}" for each, took in progress.running]
+        below += [f"{each} waits for {what} {long}" for each, what, long in progress.waiting]
+        shown = below[:_MOST_ROWS]
+        rows = [Text(f"  {printable(each)}", no_wrap=True) for each in shown]
+        if more := len(below) - len(shown):
             rows.append(Text(f"  and {more} more"))
         return Group(head, bar, *rows)

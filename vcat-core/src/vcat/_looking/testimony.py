@@ -64,8 +64,12 @@ def complete_reason(
     if status.exit_code == _UNARCHIVED and events:  # not even that a stage has ended, maybe
         return status._replace(reason=_unwritten(reason, events, place))
     records = single(fold_stages(events, stage_records(definition)))
-    # What waits to be called again does not run.
-    names = [each.id for each in records if each.status == "running" and each.again_at is None]
+    # What waits to be called again, or for somebody who computes the same, does not run.
+    names = [
+        each.id
+        for each in records
+        if each.status == "running" and each.again_at is None and each.waiting_since is None
+    ]
     if not names:
         return status
     more = len(names) - _NAMED

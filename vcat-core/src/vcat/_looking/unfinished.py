@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vcat._looking.ending import say_end
 from vcat._looking.testimony import without_stages
@@ -25,6 +25,8 @@ def cut_off(records: list[StageRecord], status: DeploymentStatus) -> list[StageR
     return [
         _cut(each, status)
         if each.status == "running"
+        else each._replace(waiting_since=None, waits_for=None)
+        if each.waiting_since is not None
         # What it wrote down is that it was asked to end: it was not told what for.
         else each._replace(error=_said(status, each.before_attempt))
         if each.cut_short and status.state == "timed out"
@@ -35,10 +37,10 @@ def cut_off(records: list[StageRecord], status: DeploymentStatus) -> list[StageR
 
 def _cut(record: StageRecord, status: DeploymentStatus) -> StageRecord:
     if status.state == "completed":  # only the event is missing: the disk was full
-        return record._replace(status="completed", again_at=None)
+        return record._replace(status="completed", **_GOES_ON)
     ended_at, attempts = status.ended_at, record.attempts
     before_attempt = None
-    if record.again_at is not None:
+    if record.again_at is not None or record.waiting_since is not None:
         before_attempt = attempts + 1
     elif record.items is None:
         attempts += 1
@@ -46,11 +48,15 @@ def _cut(record: StageRecord, status: DeploymentStatus) -> StageRecord:
         status="failed",
         ended_at=None if ended_at is None else max(ended_at, record.started_at or ended_at),
         attempts=attempts,
-        again_at=None,
         cut_short=True,
         before_attempt=before_attempt,
         error=_said(status, before_attempt),
+        **_GOES_ON,
     )
+
+
+#: What is known of a stage that waits for nothing.
+_GOES_ON: dict[str, Any] = {"again_at": None, "waiting_since": None, "waits_for": None}
 
 
 def _said(status: DeploymentStatus, before_attempt: int | None) -> str:

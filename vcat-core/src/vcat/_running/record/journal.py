@@ -72,7 +72,8 @@ class Journal:
         self._stage_done = stage_done
         self._started: dict[int, float] = {}
         self._errors: dict[int, list[str]] = {}
-        # How many calls have failed, and which stages wait for the next one.
+        # How many calls have failed, and which stages wait for the next one, or for their first
+        # because somebody computes the same.
         self._attempts: dict[int, int] = {}
         self._waiting: set[int] = set()
         self._maps: set[int] = set()
@@ -127,6 +128,7 @@ class Journal:
             label: Names the stage, where this journal does not know it.
         """
         self._log.append("stage waiting", number=number, **({"job": job} if job else {}))
+        self._waiting.add(number)
         whom = f"job {job}" if job else "another process"
         label = label or self.label(number)
         self._say(f"vcat: {label} waits for {whom}, which computes the same\n")

@@ -1,0 +1,70 @@
+"""What a stage does, or what has become of it, in words."""
+
+from __future__ import annotations
+
+import time
+
+from vcat_cli.text import amount, duration, escape
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vcat.records import StageRecord
+
+#: The order in which items are counted.
+_STATUSES = ("cached", "completed", "failed", "running", "waiting for others", "not run")
+
+
+def say_status(stage: StageRecord, used: str = "") -> str:
+    """Return the status of a stage: what it waits for, or its attempts.
+
+    Args:
+        stage: The stage.
+        used: What its result may depend on unchecked.
+    """
+    if stage.waiting_since is not None:
+        return waits_for(stage)
+    said = []
+    if stage.status == "running" and stage.attempts:
+        waits = (stage.again_at or 0.0) - time.time()
+        when = f" in {waits:.0f} s" if waits > 0 else ""
+        said.append(f"attempt {stage.attempts + 1}{when}")
+    elif stage.attempts > 1:
+        said.append(f"{stage.attempts} attempts")
+    if used and stage.status in ("completed", "cached"):
+        said.append(used)
+    return escape(stage.status) + (f" ({', '.join(said)})" if said else "")
+
+
+def waits_for(stage: StageRecord) -> str:
+    """Return for whom a stage waits that computes the same."""
+    whom = "another process" if stage.waits_for is None else f"job {stage.waits_for}"
+    return f"waits for {escape(whom)}"
+
+
+def say_duration(stage: StageRecord, now: float) -> str:
+    """Return how long a stage took, or has been running or waiting."""
+    goes_on = stage.status == "running" or stage.waiting_since is not None
+    began = stage.waiting_since if stage.started_at is None else stage.started_at
+    return duration(began, now if goes_on else stage.ended_at)
+
+
+def item_counts(stages: list[StageRecord]) -> dict[int, str]:
+    """Return what has become of the items of each map that has begun, by its number."""
+    counts: dict[int, dict[str, int]] = {}
+    for each in stages:
+        if each.item_of is not None:
+            of_map = counts.setdefault(each.item_of, {})
+            status = _counted_as(each)
+            of_map[status] = of_map.get(status, 0) + 1
+    said = {}
+    for each_map, of_map in counts.items():
+        parts = [f"{of_map[status]:,} {status}" for status in _STATUSES if status in of_map]
+        said[each_map] = f"{amount(sum(of_map.values()), 'item')}: {', '.join(parts)}"
+    for each in stages:
+        if each.items == 0 and each.status in ("completed", "cached"):
+            said[each.number] = amount(0, "item")
+    return said
+
+
+def _counted_as(item: StageRecord) -> str:
+    return item.status if item.waiting_since is None else "waiting for others"

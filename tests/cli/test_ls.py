@@ -56,6 +56,25 @@ def test_newest_first_with_what_one_wants_to_know(command, make_job):
     assert len(lines) == 3
 
 
+@pytest.mark.parametrize("state", ["failed", "lost", "timed out", "cancelled", "running"])
+def test_a_job_that_did_not_complete_says_why(command, make_job, state):
+    """Whatever it had measured by then: that is what `--json` and `vcat show` have besides."""
+    # As if somebody had asked its deployment.
+    make_job("a", state=state, reason="no room\n", metrics={"loss": 0.5}, exit_code=1)
+    make_job("b", state=state, metrics={"loss": 0.5}, exit_code=1)
+    lines = command("ls").out.splitlines()[1:]
+    shown = {each.split()[0]: columns_of(each)[-1] for each in lines}
+    assert shown == {"a": "no room\\n", "b": "loss=0.5"}
+    row = json.loads(command("ls", "--json").out)[-1]
+    assert (row["reason"], row["metrics"]) == ("no room\n", {"loss": 0.5})
+
+
+def test_a_job_that_completed_has_its_metrics(command, make_job):
+    """Whatever there is to say of its end."""
+    make_job("a", reason="late", metrics={"loss": 0.5}, exit_code=0)
+    assert command("ls").out.splitlines()[1].endswith("  loss=0.5")
+
+
 def test_twenty_unless_told_otherwise(command, make_job):
     """The newest 20 are shown with a word about the rest; -n takes another number, 0 all."""
     for number in range(22):
@@ -144,7 +163,7 @@ def test_an_unreadable_record_is_a_line_like_others(command, make_job, tmp_path)
 
 
 def test_a_terminal_is_not_exceeded(make_job):
-    """In a terminal of 60 columns no line wraps; the metrics give way, then the name."""
+    """In a terminal of 60 columns no line wraps; metrics and reasons give way, then the name."""
     long = "experiment-" + "x" * 50
     make_job(long, metrics={"accuracy": 0.5, "日本" * 20: 1.0})
 
@@ -170,6 +189,11 @@ def test_a_terminal_is_not_exceeded(make_job):
     wide = shown(400)[1]
     assert wide.startswith(long + "  completed")
     assert "日本" * 20 + "=1" in wide
+    make_job("a", state="failed", reason="ValueError: " + "no row " * 20, metrics={"n": 1})
+    failed = next(each for each in shown(130) if each.startswith("a "))
+    assert len(failed) <= 130
+    assert failed.endswith("...")
+    assert "  ValueError: " in failed
 
 
 def test_full_width_when_piped(make_job, process):

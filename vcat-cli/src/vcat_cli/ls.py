@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vcat.records import JobRecord
 
 DESCRIPTION = """\
-List jobs, newest first, one line for each. METRICS are there when a job has ended; a job without
-any has the reason of its state in their place."""
+List jobs, newest first, one line for each. METRICS are there when a job has completed; any other
+has the reason of its state in their place."""
 
 EXAMPLES = """\
   vcat ls                         the newest 20
@@ -126,8 +126,14 @@ def _row(record: JobRecord, now: float) -> tuple[str, ...]:
         age(record.submitted_at, now),
         duration(record.started_at, now if record.state == "running" else record.ended_at),
         _stages(record),
-        pairs(record.metrics) or escape(record.reason or ""),
+        _outcome(record),
     )
+
+
+def _outcome(record: JobRecord) -> str:
+    """What to know of a job: its metrics, or of one that did not complete why that is so."""
+    metrics, reason = pairs(record.metrics), escape(record.reason or "")
+    return metrics or reason if record.state == "completed" else reason or metrics
 
 
 def _stages(record: JobRecord) -> str:

@@ -94,12 +94,12 @@ def test_bash_completes_files_and_words_of_a_few(command, tmp_path):
     code = "".join(
         f"complete_line vcat {line}\n"
         for line in (
-            *("run tr", "run train.py tr", "check tr", "show @ -o tr"),
+            *("run tr", "run train.py tr", "check tr", "show @ -o tr", "ls --script tr"),
             *("ls --state ti", "ls --state failed l", "completion z"),
         )
     )
     said = completed(command("completion", "bash").out, code, cwd=tmp_path)
-    assert said == ["train.py"] * 4 + ["timed-out", "lost", "zsh"]
+    assert said == ["train.py"] * 5 + ["timed-out", "lost", "zsh"]
 
 
 def test_a_shell_has_to_be_named(command):

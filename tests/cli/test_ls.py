@@ -108,6 +108,85 @@ def test_states_are_filtered_before_the_number(command, make_job):
     assert names("--state", "lost") == []
 
 
+@pytest.fixture
+def names(command):
+    """What `vcat ls --json` lists with *words*."""
+
+    def names(*words):
+        return [each["job_name"] for each in json.loads(command("ls", "--json", *words).out)]
+
+    return names
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--name", "train"], ["retrain-3", "train-2", "train-1"]),
+        (["--name", "train-*"], ["train-2", "train-1"]),
+        (["--name", "train-[2-9]"], ["train-2"]),
+        (["--name", "TRAIN"], []),
+        (["--script", "eval"], ["score-4"]),
+        (["--script", "*.py"], ["retrain-3", "train-2", "train-1"]),
+        (["--script", "python*"], ["score-4"]),
+        (["--tag", "data=small"], ["retrain-3", "train-1"]),
+        (["--tag", "data="], ["score-4"]),
+        (["--tag", "data"], ["score-4", "retrain-3", "train-2", "train-1"]),
+        (["--tag", "data=small", "--tag", "who=me"], ["train-1"]),
+        (["--tag", "data=a=b"], ["train-2"]),
+        (["--tag", "other"], []),
+        (["--since", "2h"], ["score-4", "retrain-3"]),
+        (["--since", "90 min"], ["score-4"]),
+        (["--since", "2026-02-03"], ["score-4", "retrain-3", "train-2", "train-1"]),
+        (["--since", "2026-02-03T04:05:07"], ["score-4", "retrain-3", "train-2"]),
+        (["--since", "2026-02-03 05:05:07+01:00"], ["score-4", "retrain-3", "train-2"]),
+        (["--since", "2h", "--name", "retrain", "--state", "failed"], []),
+        (["--state", "completed", "--tag", "data=small", "-n", "1"], ["retrain-3"]),
+        (["--script", "py", "-n", "2"], ["score-4", "retrain-3"]),
+    ],
+)
+def test_jobs_are_picked_by_what_they_are(command, make_job, names, words, found):
+    """By name, script, tags and time; all that is asked for holds, and is looked for on and on."""
+    now = time.time()
+    make_job("train-1", tags={"data": "small", "who": "me"})
+    make_job("train-2", submitted_at=make_job.submitted + 1, tags={"data": "a=b"})
+    make_job("retrain-3", submitted_at=now - 7000, tags={"data": "small", "who": "you"})
+    command_line = "python eval.py --fast"
+    make_job("score-4", submitted_at=now - 60, script=command_line, tags={"data": ""})
+    assert names(*words) == found
+    listed = command("ls", *words).out.splitlines()[1:]
+    assert [each.split()[0] for each in listed] == found
+
+
+def test_that_there_is_no_such_job_says_which(command, make_job):
+    """All that was asked for is in one sentence, and it is no error."""
+    make_job("train-1")
+    words = ["--state", "failed", "lost", "--name", "x\x1b", "--script", "y*", "--tag", "a"]
+    ended = command("ls", *words, "--tag", "b=c d", "--since", "2026-02-03")
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err == (
+        "vcat: there is no job that is failed or lost and has a name like 'x\\x1b' and has a script"
+        " like 'y*' and has the tag 'a' and has the tag 'b' with 'c d' and was submitted since"
+        " 2026-02-03 00:00:00\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--tag", "=x"], "argument --tag: '=x' names no tag; write NAME or NAME=VALUE"),
+        (
+            ["--since", "yesterday"],
+            "argument --since: 'yesterday' is not a time; write a date, as 2026-11-25 or"
+            " 2026-11-25T10:30, or how long ago that is, a number and s, min, h, d or w, as in 2h",
+        ),
+    ],
+)
+def test_what_picks_no_job_is_a_mistake(command, words, message):
+    """It is said what would be right."""
+    ended = command("ls", *words)
+    assert (ended.code, ended.err) == (2, f"vcat: ls: {message}; see `vcat ls --help`\n")
+
+
 def test_unknown_state_names_those_there_are(command):
     """A state that no job can have is a mistake of the command line."""
     ended = command("ls", "--state", "done")

@@ -94,3 +94,11 @@ def test_a_job_without_a_supervisor_that_left_its_result_is_completed(look, end,
         assert (job.status().reason, job.record().reason) == (None, None)
         assert job.fetch_job_results() == [1, 2]
     assert listing.written <= 1
+
+
+def test_a_job_that_runs_has_the_tags_that_it_has_set(look, listing, backend):
+    """It lists them itself when it has ended."""
+    backend.files["events.jsonl"] = b'{"event":"tag","time":1.0,"name":"kind","value":"x"}\n'
+    assert look().current(listing.row).tags == {"kind": "x"}
+    listed = listing.row._replace(tags={"kind": "y"})
+    assert look().current(listed).tags == {"kind": "y"}

@@ -7,7 +7,7 @@ from itertools import islice
 
 import vcat
 from vcat_cli.jobs import NEWEST, looked_at
-from vcat_cli.ls import STATE_NAMES
+from vcat_cli.selection import STATE_NAMES
 from vcat_cli.usage import UsageError
 
 TYPE_CHECKING = False

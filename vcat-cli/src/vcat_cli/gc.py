@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
 
 import vcat
 from vcat.abc import parse_size
 from vcat_cli.text import size, to_json
+from vcat_cli.usage import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ EXAMPLES = """\
   vcat gc --older-than 30d          what has not been used for 30 days
   vcat gc --max-size '20 GB'        what was used least recently, until 20 GB are left
   vcat gc --max-size 0              everything"""
-
-_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def add_arguments(parser: Any) -> None:
@@ -76,9 +74,9 @@ def _size(text: str) -> int:
 
 
 def _time(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(s|min|h|d|w)", text.strip())
-    if match is None:
+    time = seconds(text)
+    if time is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a time; write a number and s, min, h, d or w, as in 30d"
         )
-    return float(match[1]) * _SECONDS[match[2]]
+    return time

@@ -6,7 +6,7 @@ import sys
 import time
 
 import vcat
-from vcat.records import STATES
+from vcat_cli.selection import Selection, add_filters
 from vcat_cli.table import Column, table_lines
 from vcat_cli.text import age, duration, escape, pairs, terminal_width, to_json
 from vcat_cli.usage import count
@@ -26,12 +26,8 @@ EXAMPLES = """\
   vcat ls                         the newest 20
   vcat ls -n 0                    all
   vcat ls --state failed lost     those that went wrong
+  vcat ls --since 2h --script train.py --tag data=small
   vcat ls --json | jq -r '.[] | select(.metrics.accuracy > 0.9) | .job_name'"""
-
-_STATES = STATES | {"unreadable"}
-
-#: As they are written on a command line.
-STATE_NAMES = tuple(each.replace(" ", "-") for each in sorted(_STATES))
 
 _COLUMNS = (
     Column("NAME", least=16),
@@ -48,31 +44,25 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument(
         "-n", dest="limit", metavar="N", type=count, default=20, help="how many; 0 for all (20)"
     )
-    parser.add_argument(
-        "--state",
-        metavar="STATE",
-        nargs="+",
-        action="extend",
-        type=_state,
-        help="only jobs that are so: running, failed, timed-out, ...",
-    )
+    add_filters(parser)
     parser.add_argument("--json", action="store_true", help="as a JSON array of job records")
 
 
 def execute(arguments: Namespace) -> int:
     """List jobs."""
     limit = arguments.limit or None
-    states = set(arguments.state or ())
+    selection = Selection(arguments)
     # One more than is shown tells whether there are more.
-    records = _newest(None if limit is None else limit + 1, states)
+    asked = None if limit is None else limit + 1
+    records = vcat.list_jobs(asked, since=selection.since, where=selection.takes)
     shown = records[:limit]
     if arguments.json:
         print(to_json([each.to_json() for each in shown]))
         return 0
     if not records:
-        of_state = f" that is {' or '.join(sorted(states))}" if states else ""
-        where = "" if states else _where()
-        print(f"vcat: there is no job{of_state}{where}", file=sys.stderr)
+        wanted = str(selection)
+        such = f" that {wanted}" if wanted else _where()
+        print(f"vcat: there is no job{such}", file=sys.stderr)
         return 0
     now = time.time()
     for line in table_lines(_COLUMNS, [_row(each, now) for each in shown], terminal_width()):
@@ -96,27 +86,6 @@ def _where() -> str:
             return where
         above = os.path.dirname(above)
     return f"{where}; those of {escape(above)} are listed there"
-
-
-def _newest(limit: int | None, states: set[str]) -> list[JobRecord]:
-    """The newest jobs that are in one of *states*, in any where there are none given."""
-    asked = limit
-    while True:
-        records = vcat.list_jobs(asked)
-        matching = [each for each in records if not states or each.state in states]
-        if asked is None or limit is None or len(records) < asked or len(matching) >= limit:
-            return matching[:limit]
-        asked *= 4  # reading all could cost minutes where the last few hundred have enough
-
-
-def _state(text: str) -> str:
-    state = text.replace("-", " ")
-    if state not in _STATES:
-        import argparse
-
-        names = ", ".join(STATE_NAMES)
-        raise argparse.ArgumentTypeError(f"{text!r} is not a state of a job, expected {names}")
-    return state
 
 
 def _row(record: JobRecord, now: float) -> tuple[str, ...]:

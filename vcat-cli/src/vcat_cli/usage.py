@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from vcat.errors import VcatError
 from vcat_cli.text import terminal_width
@@ -78,6 +79,15 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
     return int(text)
+
+
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def seconds(text: str) -> float | None:
+    """Return *text*, a number and ``s``, ``min``, ``h``, ``d`` or ``w``; ``None`` for any other."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(s|min|h|d|w)", text.strip())
+    return None if match is None else float(match[1]) * _SECONDS[match[2]]
 
 
 def advice(wrong: str, names: list[str], title: str) -> str:

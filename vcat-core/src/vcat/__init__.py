@@ -78,18 +78,27 @@ def get_job(name: str) -> Deployment:
     return find(name)
 
 
-def list_jobs(limit: int | None = None) -> list[JobRecord]:
+def list_jobs(
+    limit: int | None = None,
+    *,
+    since: float | None = None,
+    where: Callable[[JobRecord], bool] | None = None,
+) -> list[JobRecord]:
     """Return the records of the jobs in the listing, newest first.
 
     Args:
         limit: How many at the most; all where ``None``.
+        since: Only those submitted from that time on, in seconds since the epoch; older ones are
+            not read.
+        where: Only those of which this returns true. It is given the record of one after the other
+            until so many have been found.
 
     Raises:
         ConfigError: The configuration of this directory is wrong.
     """
     from vcat._looking.jobs import jobs
 
-    return jobs(limit)
+    return jobs(limit, since, where)
 
 
 def run_script(

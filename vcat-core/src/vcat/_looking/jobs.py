@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from vcat._keeping.guard import call, iterate
@@ -15,18 +15,28 @@ from vcat.errors import UnknownJobError, VcatError
 from vcat.records import JOB_NAME, JobRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vcat._plugins.configuration import Configuration
 
 #: What means the newest job, and can be the name of none.
 NEWEST = "@"
 
 
-def jobs(limit: int | None = None) -> list[JobRecord]:
+def jobs(
+    limit: int | None = None,
+    since: float | None = None,
+    where: Callable[[JobRecord], bool] | None = None,
+) -> list[JobRecord]:
     """Return the records of jobs, newest first; see :func:`vcat.list_jobs`."""
     configuration = load(os.getcwd())
     rows = iterate(configuration.listing, "records")
+    if since is not None:
+        rows = takewhile(lambda row: row.submitted_at >= since, rows)
     with Patience() as patience:  # one for all: after one silence nobody waits for another
-        return [_current(each, configuration, patience) for each in islice(rows, limit)]
+        # As it is asked for: who wants few jobs does not have all looked at.
+        current = (_current(each, configuration, patience) for each in rows)
+        return list(islice(filter(where, current) if where is not None else current, limit))
 
 
 def _current(row: JobRecord, configuration: Configuration, patience: Patience) -> JobRecord:

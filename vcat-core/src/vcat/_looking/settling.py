@@ -88,11 +88,8 @@ def settle(
     except VcatError:
         exit_code = None  # so that the next one who looks tries again
     row = settled_row(row, status)._replace(exit_code=exit_code)
-    row, events = counted(row, place, feed), feed.read()
-    row = row._replace(
-        metrics=row.metrics or fold_reports(events, "metric"),
-        tags=row.tags or fold_reports(events, "tag"),
-    )
+    row = counted(row, place, feed)
+    row = row._replace(metrics=row.metrics or fold_reports(feed.read(), "metric"))
     if row != before:
         with suppress(VcatError, LookupError):
             call(listing, "put", row)
@@ -100,13 +97,18 @@ def settle(
 
 
 def counted(row: JobRecord, place: Place, feed: EventFeed) -> JobRecord:
-    """Return *row* with how far the stages have come, where that can be read."""
+    """Return *row* with how far the stages have come, where that can be read, and its tags."""
     with suppress(VcatError):
         definition = place.archive.fetch_document("definition")
         if definition is not None and "stages" in definition:
-            found = tally(definition, feed.read())
+            events = feed.read()
+            found = tally(definition, events)
             return row._replace(
-                stages=found.total, stages_done=found.done, stages_cached=found.cached
+                stages=found.total,
+                stages_done=found.done,
+                stages_cached=found.cached,
+                # While it runs nobody else has listed them.
+                tags=row.tags or fold_reports(events, "tag"),
             )
     return row
 

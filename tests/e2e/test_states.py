@@ -47,7 +47,7 @@ BODIES = {
     "a stage becomes another program by `os.execv`": 'os.execv("/bin/sh", ["sh", "-c", ":"])',
     "a stage calls `sys.exit(0)`": "sys.exit(0)",
     "a stage calls `os._exit(0)`": "os._exit(0)",
-    "a stage calls `os._exit(3)`": "os._exit(3)",
+    **{f"a stage calls `os._exit({code})`": f"os._exit({code})" for code in (3, 74, 75)},
     "a stage crashes": "os.kill(os.getpid(), signal.SIGSEGV)",
     "a stage asks for more memory than its limit": (
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32)); bytearray(1 << 33)"

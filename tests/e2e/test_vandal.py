@@ -118,6 +118,19 @@ return x + 1"""
     assert read["now"].startswith("before it\n")
 
 
+def test_a_job_that_can_write_nothing_at_all_leaves_that_it_could_not(project, where):
+    """Neither open a file: then the exit code is still not taken for that of a stage."""
+    body = """\
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+return x + 1"""
+    lines, states, _ = run(project, body)
+    assert states == "failed failed"
+    if where == JOB:  # the limits of a worker are its own
+        assert lines[0] == "job harmed failed: its records cannot be written: exit code 74"
+
+
 def test_what_cannot_be_written_is_said_after_what_a_stage_raised(project, where):
     """Where the job could say it: it can open no file any more, but its events and its log are."""
     body = """\

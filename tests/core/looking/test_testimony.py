@@ -15,16 +15,17 @@ DEFINITION = {
 
 
 class Place:
-    def __init__(self, log=b""):
-        self.archive, self.log = self, log
+    def __init__(self, log=b"", **files):
+        self.archive = self
+        self.files = {"output.log": log} | {each.replace("_", "."): files[each] for each in files}
 
     def fetch_document(self, kind):
         assert kind == "definition"
         return DEFINITION
 
     def read(self, name, start, size):
-        assert name == "output.log"
-        return self.log[start:][:size]
+        data = self.files.get(name)
+        return None if data is None else data[start:][:size]
 
 
 class Feed:
@@ -36,8 +37,8 @@ class Feed:
         return self.events
 
 
-def named(status, feed, outcome=None, log=b""):
-    return complete_reason(status, outcome, Place(log), feed).reason
+def named(status, feed, outcome=None, log=b"", **files):
+    return complete_reason(status, outcome, Place(log, **files), feed).reason
 
 
 def failed(reason):
@@ -112,7 +113,7 @@ FAILED = {"event": "stage ended", "number": 0, "time": 2.0, "status": "failed", 
 @pytest.mark.parametrize(
     ("events", "log", "expected"),
     [
-        ([], b"", "exit code 74; the disk of /jobs is full"),  # run.sh has not begun anything
+        ([], b"", "its records cannot be written: exit code 74; the disk of /jobs is full"),
         ([STARTED], b"", "its records cannot be written: exit code 74; the disk of /jobs is full"),
         (
             [STARTED, FAILED],
@@ -138,9 +139,55 @@ def test_what_could_not_be_written_is_said(events, log, expected):
     """As the job has said it, else as far as the exit code tells; a stage's error comes first."""
     status = failed("exit code 74; the disk of /jobs is full")._replace(exit_code=74)
     feed = Feed([], *events)
-    found = named(status, feed, log=log)
+    left = {"unwritten_error": b"1234.1.2\n", "started": b"1234.1.2\n"}
+    found = named(status, feed, log=log, **left)
     assert found == expected
-    assert named(status._replace(reason=found), feed, log=log) == expected
+    assert named(status._replace(reason=found), feed, log=log, **left) == expected
+    said = b"E: worse; its records cannot be written: no room for c"
+    assert named(status, feed, log=log, unwritten_error=said, started=b"") == (
+        f"{said.decode()}; the disk of /jobs is full"
+    )
+
+
+def test_a_stage_may_end_with_the_exit_code_of_what_cannot_be_written():
+    """What the job itself says of it is in a file or in an event, and not in what is printed."""
+    status = failed("exit code 74")._replace(exit_code=74)
+    log = b"vcat: its records cannot be written: no room\n"
+    assert named(status, Feed([]), log=log) == "exit code 74"  # run.sh has not begun anything
+    assert named(status, Feed(), log=log, started=b"") == "exit code 74 while stage s0 ran"
+    ended = {"event": "job ended", "reason": "its records cannot be written: no room for b"}
+    assert named(status, Feed([0], ended), log=log, started=b"") == ended["reason"]
+
+
+REFUSED = b"vcat: bundle refused: the part 'job' is damaged\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "files", "expected"),
+    [
+        (75, {"bootstrap_error": REFUSED}, "bundle refused: the part 'job' is damaged"),
+        # There was no room for that file.
+        (75, {"log": REFUSED}, "bundle refused: the part 'job' is damaged"),
+        (75, {"bootstrap_error": b"", "log": b"x\n" + REFUSED}, REFUSED[6:-1].decode()),
+        (78, {"bootstrap_error": b"vcat: bundle refused: Python"}, "bundle refused: Python"),
+        (127, {"log": b"vcat: no Python at a; set it\n"}, "no Python at a; set it"),
+        (75, {}, "exit code 75"),
+        (75, {"log": b"vcat: bundle\nbundle refused: no\n"}, "exit code 75"),
+    ],
+)
+def test_why_a_job_was_not_started_is_said(code, files, expected):
+    """As the launcher has left it beside the job; whatever a deployment knows besides stays."""
+    status = failed(f"exit code {code}; the disk of /jobs is full")._replace(exit_code=code)
+    found = named(status, Feed([]), **files)
+    assert found == f"{expected}; the disk of /jobs is full"
+    assert named(status._replace(reason=found), Feed([]), **files) == found
+
+
+def test_a_job_that_was_started_was_not_refused():
+    """Its stages may print and leave what they want, also where its events cannot be read."""
+    left = {"bootstrap_error": REFUSED, "log": REFUSED}
+    assert named(failed("exit code 75"), Feed([]), started=b"1\n", **left) == "exit code 75"
+    assert named(failed("exit code 75"), Feed([0]), **left) == "exit code 75 while stage s0 ran"
 
 
 def test_another_exit_code_is_not_explained_by_what_was_said_before():

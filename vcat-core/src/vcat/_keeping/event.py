@@ -21,6 +21,10 @@ FILE = "events.jsonl"
 #: How a job says that what it leaves has no room, before why: in its last event and in its log.
 UNWRITTEN = "its records cannot be written"
 
+#: The file beside the events which says that it was the job that said so: the exit code may as well
+#: be that of a stage.
+UNWRITTEN_FILE = "unwritten.error"
+
 _EXACT = 1 << 63
 _MAX_DEPTH = 10
 

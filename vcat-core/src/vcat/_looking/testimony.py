@@ -1,8 +1,10 @@
 """The end of a job that left no outcome, with what its events and its log tell of it.
 
 A stage that ends the process of its job, by a crash or by itself, leaves an exit code. Which one
-it was the events tell. A job that cannot write its records ends with an exit code as well, and has
-said somewhere what it could not write, and of what a stage had failed before.
+it was the events tell. A job that cannot write its records ends with an exit code as well, which a
+stage may have chosen too; so it leaves a file that says so, and has said somewhere what it could
+not write, and of what a stage had failed before. A bundle that was refused leaves another file, and
+has not been started.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.amount import say_count
 from vcat._keeping.definition import stage_records
-from vcat._keeping.event import UNWRITTEN, fold_stages, single
+from vcat._keeping.event import UNWRITTEN, UNWRITTEN_FILE, fold_stages, single
 from vcat._looking.log import LOG
 from vcat._looking.overtime import DID_NOT_END
 from vcat.errors import VcatError
@@ -30,6 +32,11 @@ _NAMED = 3
 #: The exit code of a job that could not write its records, and so many bytes of its log are read.
 _UNARCHIVED, _READ = 74, 8192
 
+#: What the launcher leaves of a job that it did not start, where it marks those that it did, and
+#: how it says why. It knows nothing of vcat, and vcat nothing of it.
+_REFUSAL, _STARTED = "bootstrap.error", "started"
+_REFUSED = ("bundle refused: ", "no Python at ")
+
 _WHILE, _RAN = " while stage", " ran"
 
 
@@ -41,7 +48,7 @@ def complete_reason(
 ) -> DeploymentStatus:
     """Return *status* with a reason that names the stages that ran when the job failed.
 
-    Or, if that is why, with what the job could not write.
+    Or, if that is why, with what the job could not write, or why it was not started.
 
     Args:
         status: The state of a job that has ended.
@@ -53,16 +60,20 @@ def complete_reason(
     if outcome is not None or status.state != "failed" or reason is None:
         return status
     # A row of the listing has it already.
-    if any(each in reason for each in (DID_NOT_END, _WHILE, UNWRITTEN)):
+    if any(each in reason for each in (DID_NOT_END, _WHILE, UNWRITTEN, *_REFUSED)):
         return status
+    events = feed.read()
+    if not events and (refusal := _refusal(place)) is not None:
+        return status._replace(reason=f"{refusal}{_behind(reason)}")
     definition = None
     with suppress(VcatError):  # then the reason has to do
         definition = place.archive.fetch_document("definition")
     if definition is None or "stages" not in definition:
         return status
-    events = feed.read()
-    if status.exit_code == _UNARCHIVED and events:  # not even that a stage has ended, maybe
-        return status._replace(reason=_unwritten(reason, events, place))
+    if status.exit_code == _UNARCHIVED:
+        marked = place.read(UNWRITTEN_FILE, 0, _READ)
+        if marked is not None or any(_says_so(each) for each in events):
+            return status._replace(reason=_unwritten(reason, events, place, marked or b""))
     records = single(fold_stages(events, stage_records(definition)))
     # What waits to be called again, or for somebody who computes the same, does not run.
     names = [
@@ -88,20 +99,53 @@ def without_stages(reason: str | None) -> str:
     return before + rest.partition(_RAN)[2] if found and _RAN in rest else reason
 
 
-def _unwritten(reason: str, events: Sequence[dict[str, Any]], place: Place) -> str:
-    """Return the reason of a job that could not write its records."""
-    how, separator, rest = reason.partition(";")
-    said = _said(events, place)
+def _behind(reason: str) -> str:
+    """Return what a deployment adds to how a job has ended: of the disk, for one."""
+    _, separator, rest = reason.partition(";")
+    return separator + rest
+
+
+def _refusal(place: Place) -> str | None:
+    """Return why the job was not even started, if that is so."""
+    if place.read(_STARTED, 0, 1) is not None:
+        return None
+    # Where there was no room for the file, or no Python, it is in the log alone.
+    kept = place.read(_REFUSAL, 0, _READ) or place.read(LOG, -_READ, _READ) or b""
+    said = [each.removeprefix("vcat: ") for each in _lines(kept) if each.startswith("vcat: ")]
+    return next((each for each in said if each.startswith(_REFUSED)), None)
+
+
+def _lines(data: bytes) -> list[str]:
+    return data.decode("utf-8", "replace").splitlines()
+
+
+def _says_so(event: dict[str, Any]) -> bool:
+    """Return whether a job has said in an event that it cannot write its records."""
+    return event["event"] == "job ended" and UNWRITTEN in str(event.get("reason"))
+
+
+def _unwritten(reason: str, events: Sequence[dict[str, Any]], place: Place, marked: bytes) -> str:
+    """Return the reason of a job that could not write its records.
+
+    Args:
+        reason: What its deployment says.
+        events: What it has told.
+        place: Where its log is.
+        marked: What it has left to say that this is so.
+    """
+    how, _, _ = reason.partition(";")
+    said = _said(events, place, marked)
     if said is None:
         errors = [each.get("error") for each in events if each["event"] == "stage ended"]
         failed = next((f"{each}; " for each in errors if each), "")
         said = f"{failed}{UNWRITTEN}: {how}"
-    return f"{said}{separator}{rest}"
+    return f"{said}{_behind(reason)}"
 
 
-def _said(events: Sequence[dict[str, Any]], place: Place) -> str | None:
+def _said(events: Sequence[dict[str, Any]], place: Place, marked: bytes) -> str | None:
     """Return what the job has said itself of what it could not write, if it could say it."""
-    reasons = [str(each.get("reason")) for each in events if each["event"] == "job ended"]
-    lines = (place.read(LOG, -_READ, _READ) or b"").decode("utf-8", "replace").splitlines()
+    reasons = [marked.decode("utf-8", "replace")]
+    reasons += [str(each.get("reason")) for each in events if each["event"] == "job ended"]
+    lines = _lines(place.read(LOG, -_READ, _READ) or b"")
     reasons += [each.removeprefix("vcat: ") for each in lines if each.startswith("vcat: ")]
     return next((each for each in reasons if UNWRITTEN in each), None)

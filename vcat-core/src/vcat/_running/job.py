@@ -14,7 +14,7 @@ from vcat._authoring.graph import Graph
 from vcat._authoring.reporting import SPOOL
 from vcat._keeping.archive import JobArchive, format_document, parse_document
 from vcat._keeping.definition import restore_graph
-from vcat._keeping.event import FILE, UNWRITTEN, EventLog
+from vcat._keeping.event import FILE, UNWRITTEN, UNWRITTEN_FILE, EventLog
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import Configuration, thaw
 from vcat._plugins.inheritance import inherit
@@ -45,6 +45,9 @@ COMPLETED, FAILED, UNARCHIVED = 0, 1, 74
 _REFRESH, _SHARE = 10.0, 50
 
 _OUTPUT = "output.log"
+
+#: What each job has in its directory since it was unpacked.
+_STARTED = "started"
 
 
 def run_job(directory: str) -> int:
@@ -152,10 +155,21 @@ class _RunningJob:
         if self.failure is not None:  # which is why there is no result, and not this
             reason = f"{self.failure['first_line']}; {reason}"
         _print(f"vcat: {reason}\n")
+        self._mark_unwritten(reason)
         self.log.append("job ended", state="failed", reason=reason)
         with suppress(VcatError):
             self._list("failed", reason)
         return UNARCHIVED
+
+    def _mark_unwritten(self, reason: str) -> None:
+        """Leave a file that says so, where the exit code could be a stage's, with the *reason*."""
+        path = os.path.join(self.directory, UNWRITTEN_FILE)
+        try:
+            with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(reason)
+        except OSError:
+            with suppress(OSError):  # a second name needs neither a descriptor nor room on the disk
+                os.link(os.path.join(self.directory, _STARTED), path)
 
     def _is_complete(self) -> bool:
         """Return whether the last stage has given its value."""

@@ -256,15 +256,20 @@ def test_results_that_nobody_can_check_are_marked(command, make_job, status, mar
         ({"event": "stage ended", "status": "failed", "attempts": 2}, "failed (2 attempts)"),
         ({"event": "stage ended", "status": "completed", "attempts": 1}, "completed"),
         ({"event": "stage failed", "attempt": 1}, "running (attempt 2)"),
+        ({"event": "stage failed", "attempt": 2, "delay": 60}, "waits for attempt 3 in 53 s"),
+        ({"event": "stage failed", "attempt": 2, "delay": 6}, "waits for attempt 3"),
     ],
 )
-def test_a_stage_that_was_called_again_says_how_often(command, make_job, event, shown):
-    """In the table as well: it took several calls, or is in one of several."""
+def test_a_stage_that_was_called_again_says_how_often(command, make_job, monkeypatch, event, shown):
+    """In the table as well: it took several calls, is in one of several, or waits for the next."""
+    monkeypatch.setattr("time.time", lambda: make_job.submitted + 7)
     begun = {"event": "stage started", "number": 0}
-    state = "running" if "running" in shown else "completed"
+    state = "running" if event["event"] == "stage failed" else "completed"
     make_job(state=state, stages=[make_job.fit()], events=[begun, {"number": 0, **event}])
     (row,) = [each for each in command("show", "train-1").out.splitlines() if each[:4] == "fit "]
     assert row.startswith(f"fit    {shown}  ")
+    status = shown.partition(" (")[0]
+    assert f"status      {status}" in command("show", "train-1", "--stage", "fit").out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -292,19 +297,21 @@ def test_a_stage_that_waits_for_the_same_result_says_for_whose(
     assert stage["status"] == ("running" if begun else "not run")
 
 
-def test_items_that_wait_for_others_are_counted(command, make_job):
+def test_items_that_wait_are_counted(command, make_job):
     """They neither run nor has nothing happened to them."""
     events = [
         {"event": "stage started", "number": 0},
-        {"event": "stage mapped", "number": 0, "first": 1, "count": 4},
-        {"event": "stage started", "number": 1},
+        {"event": "stage mapped", "number": 0, "first": 1, "count": 7},
+        *[{"event": "stage started", "number": number} for number in (1, 5, 6, 7)],
+        *[{"event": "stage failed", "number": n, "attempt": 1, "delay": 5} for n in (5, 6, 7)],
+        {"event": "stage repeated", "number": 6, "attempt": 2},
         {"event": "stage waiting", "number": 2, "job": "train-0"},
         {"event": "stage waiting", "number": 3, "job": "train-0"},
     ]
     stages = [make_job.fit(map=True)]
     make_job(state="running", stages=stages, events=events)
-    shown = "fit    4 items: 1 running, 2 waiting for others, 1 not run  "
-    assert shown in command("show", "train-1").out
+    counts = "2 running, 2 waiting to be repeated, 2 waiting for others, 1 not run"
+    assert f"fit    7 items: {counts}  " in command("show", "train-1").out
 
 
 def test_unknown_stage(command, job):

@@ -134,7 +134,17 @@ def test_progress_is_what_the_events_say(monkeypatch):
     assert measured == Progress("train", 4, 2, 1, 0, (("c", 7.0),), 10.0, 3.0)
     again = [*events, {"event": "stage failed", "time": 104.0, "number": 2, "attempt": 1}]
     measured = measure(again, row, {"stages": stages}, Durations())
-    assert measured.running == (("c (attempt 2)", 7.0),)
+    assert measured.running == (("c (attempt 2)", 7.0),)  # earlier versions told no more
+    later = [*again[:-1], again[-1] | {"delay": 10.0}]
+    measured = measure(later, row, {"stages": stages}, Durations())
+    assert (measured.running, measured.waiting) == ((), (("c", "attempt 2", "in 4.0 s"),))
+    assert describe(measured).endswith(" left; waiting: c for attempt 2 in 4.0 s")
+    no_room = [*again[:-1], again[-1] | {"delay": 1.0}]
+    measured = measure(no_room, row, {"stages": stages}, Durations())
+    assert describe(measured).endswith(" left; waiting: c for attempt 2")
+    repeated = {"event": "stage repeated", "time": 109.0, "number": 2, "attempt": 2}
+    measured = measure([*no_room, repeated], row, {"stages": stages}, Durations())
+    assert (measured.running, measured.waiting) == ((("c (attempt 2)", 7.0),), ())
     waits = {"event": "stage waiting", "time": 106.0, "number": 2, "job": "other\x1b"}
     not_begun = {"event": "stage waiting", "time": 107.5, "number": 3}
     measured = measure([*events, waits, not_begun], row, {"stages": stages}, Durations())

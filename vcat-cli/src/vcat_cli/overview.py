@@ -175,10 +175,9 @@ def show_stage(job: Deployment, stage: StageRecord, *, as_json: bool) -> int:
         return 0
     place = None if stage.file is None else f"{stage.file}:{stage.line}"
     memory = described.get("max_memory_bytes")
-    waits = stage.waiting_since is not None
     facts = {
         "stage": stage.id,
-        "status": waits_for(stage) if waits else stage.status,
+        "status": waits_for(stage) or stage.status,
         "error": stage.error,
         "function": stage.name,
         "place": place,

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from vcat.records import StageRecord
 
 #: The order in which items are counted.
-_STATUSES = ("cached", "completed", "failed", "running", "waiting for others", "not run")
+_STATUSES = (
+    *("cached", "completed", "failed", "running"),
+    *("waiting to be repeated", "waiting for others", "not run"),
+)
 
 
 def say_status(stage: StageRecord, used: str = "") -> str:
@@ -21,13 +24,11 @@ def say_status(stage: StageRecord, used: str = "") -> str:
         stage: The stage.
         used: What its result may depend on unchecked.
     """
-    if stage.waiting_since is not None:
-        return waits_for(stage)
+    if (waits := waits_for(stage)) is not None:
+        return waits
     said = []
     if stage.status == "running" and stage.attempts:
-        waits = (stage.again_at or 0.0) - time.time()
-        when = f" in {waits:.0f} s" if waits > 0 else ""
-        said.append(f"attempt {stage.attempts + 1}{when}")
+        said.append(f"attempt {stage.attempts + 1}")
     elif stage.attempts > 1:
         said.append(f"{stage.attempts} attempts")
     if used and stage.status in ("completed", "cached"):
@@ -35,10 +36,16 @@ def say_status(stage: StageRecord, used: str = "") -> str:
     return escape(stage.status) + (f" ({', '.join(said)})" if said else "")
 
 
-def waits_for(stage: StageRecord) -> str:
-    """Return for whom a stage waits that computes the same."""
-    whom = "another process" if stage.waits_for is None else f"job {stage.waits_for}"
-    return f"waits for {escape(whom)}"
+def waits_for(stage: StageRecord) -> str | None:
+    """Return for whom a stage waits that computes the same, or to be called again; or ``None``."""
+    if stage.waiting_since is not None:
+        whom = "another process" if stage.waits_for is None else f"job {stage.waits_for}"
+        return f"waits for {escape(whom)}"
+    if stage.again_at is None:
+        return None
+    seconds = stage.again_at - time.time()
+    when = f" in {seconds:.0f} s" if seconds > 0 else ""
+    return f"waits for attempt {stage.attempts + 1}{when}"
 
 
 def say_duration(stage: StageRecord, now: float) -> str:
@@ -67,4 +74,6 @@ def item_counts(stages: list[StageRecord]) -> dict[int, str]:
 
 
 def _counted_as(item: StageRecord) -> str:
-    return item.status if item.waiting_since is None else "waiting for others"
+    if item.waiting_since is not None:
+        return "waiting for others"
+    return item.status if item.again_at is None else "waiting to be repeated"

@@ -39,12 +39,13 @@ class Progress(NamedTuple):
         done: How many of them have ended well.
         cached: How many of these came from the cache.
         failed: How many have failed.
-        running: The ids of those that run, with ``(attempt 2)`` or ``(attempt 2 in 4.0 s)`` where
-            they were called in vain before, and for how many seconds they have.
-        waiting: The ids of those that wait for somebody who computes the same, for whom, and for
-            how long they have: ``("fit", "job a", "4.0 s")``.
+        running: The ids of those that run, with ``(attempt 2)`` where they were called in vain
+            before, and for how many seconds they have.
         elapsed: For how many seconds the job has been running.
         left: How many seconds the rest took in earlier jobs; ``None`` where they do not tell.
+        waiting: The ids of those that wait for somebody who computes the same, for whom, and for
+            how long they have, ``("fit", "job a", "4.0 s")``; and of those that were called in vain
+            and are still to be called again, ``("fit", "attempt 2", "in 4.0 s")``.
     """
 
     job_name: str
@@ -188,32 +189,31 @@ def measure(
         cached,
         statuses.count("failed"),
         tuple(
-            (_tried(each, now), max(0.0, now - (each.started_at or now)))
+            (_tried(each), max(0.0, now - (each.started_at or now)))
             for each in records
-            if each.status == "running" and each.waiting_since is None
+            if each.status == "running" and not _waits(each, now)
         ),
         elapsed,
         None if elapsed < _ESTIMATED_AFTER else durations.left(records, now),
-        tuple(
-            _waits(each, now - each.waiting_since)
-            for each in records
-            if each.waiting_since is not None
-        ),
+        tuple(waits for each in records if (waits := _waits(each, now)) is not None),
     )
 
 
-def _waits(record: StageRecord, seconds: float) -> tuple[str, str, str]:
-    whom = "another process" if record.waits_for is None else f"job {record.waits_for}"
-    return record.id, whom, spell(max(0.0, seconds))
+def _waits(record: StageRecord, now: float) -> tuple[str, str, str] | None:
+    """Return what a stage waits for, and for how long or till when; ``None`` if it does not."""
+    if record.waiting_since is not None:
+        whom = "another process" if record.waits_for is None else f"job {record.waits_for}"
+        return record.id, whom, spell(max(0.0, now - record.waiting_since))
+    if record.again_at is None:
+        return None
+    left = record.again_at - now
+    when = f"in {spell(left)}" if left > 0 else ""
+    return record.id, f"attempt {record.attempts + 1}", when
 
 
-def _tried(record: StageRecord, now: float) -> str:
+def _tried(record: StageRecord) -> str:
     """Return the id of a stage, and which call of its function it is where not the first."""
-    if not record.attempts:
-        return record.id
-    waits = (record.again_at or now) - now
-    when = f" in {spell(waits)}" if waits > 0 else ""
-    return f"{record.id} (attempt {record.attempts + 1}{when})"
+    return f"{record.id} (attempt {record.attempts + 1})" if record.attempts else record.id
 
 
 def describe(progress: Progress, width: int | None = None) -> str:
@@ -230,7 +230,7 @@ def describe(progress: Progress, width: int | None = None) -> str:
     if more := len(progress.running) - len(running):
         running.append(f"and {more} more")
     end = f"; running: {', '.join(running)}" if running else ""
-    waiting = [f"{each} for {what} {long}" for each, what, long in progress.waiting[:3]]
+    waiting = [f"{each} for {what} {long}".rstrip() for each, what, long in progress.waiting[:3]]
     if more := len(progress.waiting) - len(waiting):
         waiting.append(f"and {more} more")
     end += f"; waiting: {printable(', '.join(waiting))}" if waiting else ""

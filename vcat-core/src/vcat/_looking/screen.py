@@ -245,7 +245,7 @@ class _Rich(_Drawing):
         below = [f"{each} {spell(took)}" for each, took in progress.running]
         below += [f"{each} waits for {what} {long}" for each, what, long in progress.waiting]
         shown = below[:_MOST_ROWS]
-        rows = [Text(f"  {printable(each)}", no_wrap=True) for each in shown]
+        rows = [Text(f"  {printable(each.rstrip())}", no_wrap=True) for each in shown]
         if more := len(below) - len(shown):
             rows.append(Text(f"  and {more} more"))
         return Group(head, bar, *rows)

@@ -11,8 +11,10 @@ import textwrap
 import pytest
 
 from vcat._keeping.archive import JobArchive
-from vcat._looking.why import Explanation
+from vcat._looking.reason import Reason
+from vcat._looking.why import Explanation, JobExplanation, Plan
 from vcat._plugins.configuration import load
+from vcat_cli import plan
 from vcat_cli.why import describe, in_place, lines_of
 
 
@@ -722,6 +724,26 @@ def test_items_stand_behind_their_map():
     items = [Explanation(f"load[{each}]", "completed", item_of="load") for each in range(2)]
     assert in_place([whole, total, *items]) == [whole, *items, total]
     assert in_place(items) == items
+
+
+def test_json_has_the_order_of_the_lines(command, make_job, monkeypatch):
+    """Of a job as of a plan: what reads one needs not look for what belongs to what."""
+    make_job("job-1")
+    whole, total = Explanation("load", "completed", items=2), Explanation("total", "completed")
+    reasons = (Reason("own code", None, None, None, "its own code changed"),)
+    items = [Explanation(f"load[{each}]", "completed", reasons, item_of="load") for each in (0, 1)]
+    stages = [whole, total._replace(reasons=reasons), *items]
+    explained = JobExplanation("job-1", "completed", True, stages, [])
+    monkeypatch.setattr("vcat.explain_job", lambda name: explained)
+    shown = json.loads(command("why", "job-1", "--json").out)["stages"]
+    ids = ["load", "load[0]", "load[1]", "total"]
+    assert [each["id"] for each in shown] == ids
+    lines = command("why", "job-1").out.splitlines()
+    assert [each.partition(":")[0] for each in lines] == ids[1:]
+    of_map = json.loads(command("why", "job-1", "load", "--json").out)["stages"]
+    assert [each["id"] for each in of_map] == ids[1:3]
+    planned = plan._as_json([Plan("job-1", {}, stages, [])], None, 0)["pipelines"][0]["stages"]
+    assert [each["id"] for each in planned] == ids
 
 
 def test_one_item_is_no_items():

@@ -9,7 +9,7 @@ import vcat
 from vcat_cli.problem import INTERRUPTED, say
 from vcat_cli.script import run_to_end
 from vcat_cli.text import amount, escape, pairs, to_json
-from vcat_cli.why import describe, lines_of, stage_json
+from vcat_cli.why import describe, in_place, lines_of, stage_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _as_json(plans: list[Plan], ended_at: int | None, code: int) -> dict[str, An
             {
                 "job_name": each.job_name,
                 "parameters": each.parameters,
-                "stages": [stage_json(stage) for stage in each.stages],
+                "stages": [stage_json(stage) for stage in in_place(each.stages)],
             }
             for each in plans
         ],

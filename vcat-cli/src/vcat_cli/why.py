@@ -43,7 +43,7 @@ def execute(arguments: Namespace) -> int:
     """Say why the stages of a job ran."""
     name = named_job(arguments.job).job_name
     explained = vcat.explain_job(name)
-    stages = explained.stages
+    stages = in_place(explained.stages)
     if arguments.stage is not None:
         stages = _named(stages, arguments.stage)
         if not stages:
@@ -57,7 +57,7 @@ def execute(arguments: Namespace) -> int:
     else:
         wanted = [
             each
-            for each in in_place(stages)
+            for each in stages
             if arguments.stage is not None or (each.reasons and not each.is_item)
         ]
         for line in lines_of(wanted):

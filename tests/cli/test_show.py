@@ -338,6 +338,37 @@ def test_source_of_a_stage(command, job):
     )
 
 
+def test_source_of_a_decorated_stage(command, make_job):
+    """What its decorators have made of it stands below, as far as it is recorded."""
+    archive = make_job(stages=[make_job.fit()], events=[make_job.ended(0)])
+    wrapper = (
+        "    @functools.wraps(function)\n    def timed(*args):\n        return function(*args)\n"
+    )
+    described = {
+        "id": "fit",
+        "source": "@stage\n@timed\ndef fit():\n    return 1\n",
+        "wrappers": [
+            {"file": "to\x1bols.py", "line": 5, "source": wrapper},
+            {"file": "tools.py", "line": 9, "source": None},
+            "nothing",
+        ],
+    }
+    archive.store_document("provenance", {"stages": [described]})
+    assert command("show", "train-1", "--stage", "fit", "--source").out == (
+        """\
+@stage
+@timed
+def fit():
+    return 1
+
+# what runs around it, to\\x1bols.py:5
+@functools.wraps(function)
+def timed(*args):
+    return function(*args)
+"""
+    )
+
+
 def test_source_of_the_project(command, process, job, tmp_path):
     """`--source` lists what was sent, `-o` writes the archive, damage is told."""
     buffer = io.BytesIO()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vcat.errors import VcatError
 from vcat_cli.content import write_content
 from vcat_cli.jobs import add_job, looked_at, tell_silence
-from vcat_cli.text import display, lines, to_json
+from vcat_cli.text import display, escape, lines, to_json
 from vcat_cli.usage import FILES, UsageError, advice
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def add_arguments(parser: Any) -> None:
         "--source",
         action="store_true",
         help="the files of the project as it was sent, with -o as a .tgz;"
-        " with --stage the source of its function",
+        " with --stage the source of its function and of what wraps it",
     )
     view.add_argument(
         "--provenance", action="store_true", help="where the results come from, as JSON"
@@ -155,7 +155,7 @@ def _show_source(job: Deployment, arguments: Namespace) -> int:
                 f"the source of stage {arguments.stage!r} is not known; it is where the function"
                 " was written in Python and its file was there when the job ran"
             )
-        for line in lines(source):
+        for line in [*lines(source), *_wrapper_lines(described)]:
             print(display(line))
         return 0
     data = job.source()
@@ -164,6 +164,18 @@ def _show_source(job: Deployment, arguments: Namespace) -> int:
     if arguments.output is not None:
         return write_content(data, arguments.output, "the source")
     return overview.show_source(data)
+
+
+def _wrapper_lines(described: dict[str, Any]) -> list[str]:
+    """Return the source of what decorators have put around the function of a stage."""
+    from textwrap import dedent
+
+    wrappers, said = described.get("wrappers"), []
+    for each in wrappers if isinstance(wrappers, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("source"), str):
+            place = escape(f"{each.get('file')}:{each.get('line')}")
+            said += ["", f"# what runs around it, {place}", *lines(dedent(each["source"]))]
+    return said
 
 
 def _stage(job: Deployment, wanted: str) -> StageRecord:

@@ -30,6 +30,9 @@ _VARIABLES = (
     "TZ",
 )
 
+#: Into so many wrappers a function is looked for: nobody decorates more often than that.
+_DEEPEST = 100
+
 
 def describe_environment() -> dict[str, Any]:
     """Return the interpreter, the machine and the versions of all installed distributions."""
@@ -73,8 +76,10 @@ class StageTable:
             code = code_of(stage.function)
             if id(code) not in sources:
                 sources[id(code)] = _source(code, places)
-            named = {"id": unique, "name": stage.name}
-            self._stages.append(named | sources[id(code)] | {"options": stage.options.as_json()})
+            described = {"id": unique, "name": stage.name, **sources[id(code)]}
+            if wrappers := _wrappers(stage.function, places):
+                described["wrappers"] = wrappers
+            self._stages.append(described | {"options": stage.options.as_json()})
 
     def described(
         self, details: dict[int, dict[str, Any]], seeds: dict[int, int]
@@ -116,6 +121,23 @@ def _source(code: CodeType | None, places: Places) -> dict[str, Any]:
     line = code.co_firstlineno
     lines = places.lines(code.co_filename)[line - 1 : _last_line(code)]
     return {"file": places.shown(code.co_filename), "line": line, "source": "".join(lines) or None}
+
+
+def _wrappers(function: Any, places: Places) -> list[dict[str, Any]]:
+    """Return the functions of the project that run around that of a stage, the outermost first."""
+    found = []
+    for _ in range(_DEEPEST):
+        inner = getattr(function, "__wrapped__", None) or getattr(function, "func", None)
+        if inner is None:
+            break
+        code = getattr(function, "__code__", None)
+        if hasattr(code, "co_lines"):
+            described = _source(code, places)
+            # Those of a library are named where the versions are.
+            if described["source"] and not os.path.isabs(described["file"]):
+                found.append(described)
+        function = inner
+    return found
 
 
 def _with_items(graph: Graph, ids: list[str]) -> list[str]:

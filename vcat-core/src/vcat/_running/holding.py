@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vcat._keeping.codec import loads, serialize
 from vcat._keeping.digest import digest_items, digest_parts
 from vcat._running.workers.exchange import map_file
-from vcat.errors import UnpicklableError, VcatError
+from vcat.errors import FormatError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +158,7 @@ class Values:
         if held is None:
             raise LostValueError(number, "its value was dropped")
         try:
-            value = loads(self._data(held), *held.check())
+            value = self._loaded(held)
             for item in held.path:
                 value = value[item]
         except Exception as error:  # a class that has gone raises anything
@@ -180,6 +180,15 @@ class Values:
             VcatError: It is not, or not any more.
         """
         return self._data(self._held[number])
+
+    def _loaded(self, held: Held) -> Any:
+        left = held.without_file() if held.file else None
+        try:
+            return loads(self._data(held), *held.check())
+        except FormatError:
+            if left is None:
+                raise
+        return loads(self._data(left), *left.check())
 
     def _data(self, held: Held) -> Data:
         content = held.entry.value

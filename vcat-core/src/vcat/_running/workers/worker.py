@@ -34,7 +34,7 @@ from vcat._running.workers.exchange import Piece
 from vcat._running.workers.hanging import stacks_of
 from vcat._running.workers.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
 from vcat.abc import unobserved
-from vcat.errors import GraphError, UnpicklableError
+from vcat.errors import FormatError, GraphError, UnpicklableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -308,13 +308,17 @@ class Worker:
         return value
 
     def _loaded(self, piece: Piece) -> Any:
-        return loads(self._data(piece), *piece.check())
-
-    def _data(self, piece: Piece) -> Any:
         if piece.data is not None:
-            return piece.data
+            return loads(piece.data, piece.digest)
         if piece.file:
-            return exchange.map_file(piece.file)
+            try:
+                return loads(exchange.map_file(piece.file), *piece.check())
+            except FormatError:
+                if not piece.key:
+                    raise
+        return loads(self._stored(piece), piece.digest)
+
+    def _stored(self, piece: Piece) -> Any:
         from vcat._keeping.entry import VALUE, Content
         from vcat._keys.recipe import Key
 

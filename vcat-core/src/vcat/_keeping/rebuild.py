@@ -1,7 +1,7 @@
 """Functions sent by value: taken apart for the pickler, put together again by the unpickler.
 
-What a pickle names of vcat's inside is here and nowhere else, so this module's name and the
-signatures of its functions that rebuild are part of the formats.
+What a pickle names of vcat's inside is here and in :mod:`vcat._keeping.kind` alone, so this
+module's name and the signatures of its functions that rebuild are part of the formats.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _OF_THE_PLACE = frozenset(
 #: What `namedtuple` writes by itself.
 _OF_NAMED_TUPLES = ("__new__", "_make", "_replace", "_asdict", "__repr__", "__getnewargs__")
 
-_REBUILT = "_vcat_rebuilt_"
+#: The attribute that tells a class made here from the script's own.
+REBUILT = "_vcat_rebuilt_"
 
 #: Global namespaces of functions rebuilt by the load under way, by module name.
 _namespaces: dict[str, dict[str, Any]] = {}
@@ -241,7 +242,7 @@ def make_enum(
             body[key] = value
 
     made = new_class(name, bases, {"metaclass": kind}, fill)
-    type.__setattr__(made, _REBUILT, True)
+    type.__setattr__(made, REBUILT, True)
     return settled(made)
 
 
@@ -250,7 +251,7 @@ def fill_class(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]
 
     Not to the script's own: what it was when a job ran must not overwrite what it is.
     """
-    if vars(kind).get(_REBUILT) is None:
+    if vars(kind).get(REBUILT) is None:
         return
     extras, own = state
     for name, value in extras.items():
@@ -295,7 +296,7 @@ def make_namedtuple(
     make: Any = namedtuple  # its checker wants literals; the fields are known here only
     made = make(name, fields, defaults=list(defaults.values()), module=module)
     made.__qualname__ = qualname
-    setattr(made, _REBUILT, True)
+    setattr(made, REBUILT, True)
     return settled(made)
 
 

@@ -1,6 +1,7 @@
 """Maps as a script builds them: what they take, what they refuse, what can be done with them."""
 
 import json
+from types import MappingProxyType
 
 import pytest
 
@@ -110,6 +111,30 @@ def test_an_iterator_is_read_and_a_list_is_taken_as_it_is_now():
 def test_what_cannot_be_mapped_is_refused_when_the_graph_is_built(given, text):
     """The message says what was given and what would be right."""
     assert refused(*given) == f"{WHERE}: {text}"
+
+
+def test_a_table_is_not_mapped_over_its_columns():
+    """Which is what iterating over a data frame gives; its columns by themselves are sequences."""
+    pandas, polars, pyarrow = map(pytest.importorskip, ("pandas", "polars", "pyarrow"))
+    columns = {"a": [1, 2], "b": [3, 4]}
+    for table, instead in (
+        (pandas.DataFrame(columns), "list(frame.itertuples(index=False)) gives its rows"),
+        (polars.DataFrame(columns), "frame.rows() gives its rows"),
+        (pyarrow.table(columns), "table.to_pylist() gives its rows"),
+    ):
+        assert refused(table) == (
+            f"{WHERE}: map(...): type {type(table).__name__} has no items in an order; {instead}"
+        )
+    assert fit.map(pandas.Series([1, 2])).count == fit.map(polars.Series([1, 2])).count == 2
+    assert fit.map(pandas.DataFrame(columns)["a"]).count == 2
+
+
+def test_mappings_that_are_no_dicts_are_refused_as_dicts_are():
+    """Their keys are not meant, either."""
+    assert refused(MappingProxyType({"k": 1})) == (
+        f"{WHERE}: map(mappingproxy({{'k': 1}})): type mappingproxy has no items in an order;"
+        " give a list, and by name what is the same for every item"
+    )
 
 
 def test_arguments_of_a_map_are_bound_to_the_signature():

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import vcat_cli
 from vcat.errors import VcatError
-from vcat_cli.problem import BROKEN_PIPE, INTERRUPTED, WRONG_USAGE, report
+from vcat_cli.problem import BROKEN_PIPE, INTERRUPTED, WRONG_USAGE, report, say_warnings
 from vcat_cli.usage import Parser, UsageError, advice, new_parser
 
 TYPE_CHECKING = False
@@ -137,6 +137,7 @@ def _run_verb(words: list[str]) -> int:
     else:
         arguments = verb_parser(verb).parse_args(rest)
         _make_printable()
+    say_warnings()
     code: int = module.execute(arguments)
     return code
 

@@ -33,7 +33,10 @@ def test_no_job_is_said_and_is_no_error(command, tmp_path, monkeypatch):
     below = above / "src" / "deep"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    said = f"vcat: there is no job in {below}; those of {above} are listed there\n"
+    said = (
+        f"vcat: there is no job in {below}; {above} has jobs of its own, which `vcat ls` lists"
+        " there\n"
+    )
     assert command("ls").err == said
     monkeypatch.chdir(here)
     assert command("ls", "--json").out == "[]\n"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vcat._running.process import seed as seeding
 from vcat._running.process.interruption import check_interruption, is_interrupted, is_job
 from vcat._running.result import check_result
+from vcat.errors import GraphError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,9 +85,10 @@ def attempt(
 def is_worth_another(error: BaseException, options: StageOptions, attempts: int) -> bool:
     """Return whether a stage that failed is called again; *attempts* counts the calls so far.
 
-    What is no :class:`Exception`, as ``SystemExit`` and ``KeyboardInterrupt``, never is; nor is
-    anything in a job that has been asked to end.
+    What is no :class:`Exception`, as ``SystemExit`` and ``KeyboardInterrupt``, never is; nor is a
+    mistake of the script's, as a stage that returns one, or anything in a job that has been asked
+    to end.
     """
-    if attempts > options.retries or is_interrupted():
+    if attempts > options.retries or is_interrupted() or isinstance(error, GraphError):
         return False
     return isinstance(error, options.retry_on)

@@ -19,6 +19,7 @@ from vcat._running.engine import Engine, StageFailure
 from vcat._running.opening import make_engine
 from vcat._running.results.caching import ResultCache
 from vcat._running.workers import capacity, crew
+from vcat._running.workers.memory import find_groups, find_limit
 from vcat.errors import StageError
 
 pytestmark = pytest.mark.slow
@@ -495,7 +496,7 @@ def two_processors(monkeypatch):
 def test_stages_run_side_by_side_only_where_there_is_enough_for_both(resources):
     """A stage that needs more than what is left waits; nobody else is there while it runs."""
     if "memory" in resources:
-        resources = {"memory": int(capacity.total_memory() * resources["memory"])}
+        resources = {"memory": int(find_limit(find_groups()).size * resources["memory"])}
     it = script("""
 @stage(cache=False)
 def look(n):

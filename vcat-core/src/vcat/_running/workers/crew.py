@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from vcat._plugins.processor import available_processors
 from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
-from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_memory
+from vcat._running.workers.capacity import USUAL, Capacity, Need, needed
 from vcat._running.workers.exchange import Exchange, pack, unpack
 from vcat._running.workers.hanging import overdue
 from vcat._running.workers.lack import Lack
+from vcat._running.workers.memory import find_groups, find_limit
 from vcat._running.workers.task import Answer, Task
 from vcat.abc import SupportsInterrupt
 
@@ -154,7 +155,9 @@ class Crew:
         self._workers = workers
         self._exchange = exchange
         self._make = make
-        self._capacity = Capacity(available_processors(), total_memory(), workers.count)
+        groups = find_groups()
+        memory = find_limit(groups).size
+        self._capacity = Capacity(available_processors(), memory, workers.count)
         self._answers: SimpleQueue[Future[bytes]] = SimpleQueue()
         self._pending: list[Call] = []
         self._running: dict[Future[bytes], Batch] = {}
@@ -162,7 +165,7 @@ class Crew:
         self._delayed: list[tuple[float, Call]] = []
         self._looked = 0.0
         self._pace = Pace()
-        self._lack = Lack()
+        self._lack = Lack(groups)
 
     @property
     def is_busy(self) -> bool:

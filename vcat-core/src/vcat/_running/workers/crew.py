@@ -6,7 +6,7 @@ import os
 import time
 from _heapq import heappop, heappush
 from _queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._plugins.processor import available_processors
 from vcat._running.process.timeout import GRACE
@@ -246,12 +246,12 @@ class Crew:
         error = future.exception()
         if batch.file:
             yield from self._answered(batch)
-        elif error is None:
-            for fields in unpack(future.result()):
-                yield self._returned(batch.calls[0], Answer(*fields))
-            return
         left = batch.left()
         batch.close()
+        if error is None and (answers := future.result()):
+            # Of a batch it is the one that its file had no room for, and the worker made no more.
+            for fields in unpack(answers):
+                yield self._returned(left.pop(0), Answer(*fields))
         for call in left[1:] if error is not None else left:
             self._again(call)
         if error is not None and left:
@@ -295,7 +295,9 @@ class Crew:
             yield heappop(self._pending)
 
     def _send(self, calls: list[Call]) -> None:
-        need, tasks, sent = calls[0].need, [], []
+        need = calls[0].need
+        tasks: list[tuple[Any, ...]] = []
+        sent: list[Call] = []
         for call in calls:
             call.attempts += 1
             call.is_killed, call.seen, call.sent = False, 0.0, time.time()
@@ -306,15 +308,33 @@ class Crew:
         if not sent:
             self._capacity.give_back(need)
             return
-        directory, file = self._exchange.directory, ""
-        if len(sent) > 1:
-            file = os.path.join(directory, f"batch-{os.urandom(6).hex()}")
-        batch = Batch(sent, file, time.monotonic())
-        future = self._workers.submit(pack((file, tasks), directory))
+        batch, future = self._hand_over(sent, tasks)
         self._running[future] = batch
         if sent[0].stage.options.timeout is not None:
             self._timed[future] = sent[0]
         future.add_done_callback(self._answers.put)
+
+    def _hand_over(
+        self, calls: list[Call], tasks: list[tuple[Any, ...]]
+    ) -> tuple[Batch, Future[bytes]]:
+        """Give a worker these tasks, or as many as there is room for; the rest waits again."""
+        directory, file = self._exchange.directory, ""
+        if len(calls) > 1:
+            file = os.path.join(directory, f"batch-{os.urandom(6).hex()}")
+        try:
+            message = pack((file, tasks), directory)
+            batch = Batch(calls, file, time.monotonic())
+        except OSError as error:
+            if file:  # one alone may need none
+                for call in calls[1:]:
+                    self._again(call)
+                return self._hand_over(calls[:1], tasks[:1])
+            from concurrent.futures import Future  # what runs workers has imported it
+
+            failed: Future[bytes] = Future()
+            failed.set_exception(error)
+            return Batch(calls, "", time.monotonic()), failed
+        return batch, self._workers.submit(message)
 
     def _returned(self, call: Call, answer: Answer | BaseException) -> Returned:
         for each in call.temporary:

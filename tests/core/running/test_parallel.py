@@ -17,6 +17,7 @@ from vcat._plugins import process_pool
 from vcat._plugins.configuration import load
 from vcat._running.engine import Engine, StageFailure
 from vcat._running.opening import make_engine
+from vcat._running.process.interruption import CancelledError
 from vcat._running.results.caching import ResultCache
 from vcat._running.workers import capacity, crew
 from vcat._running.workers.memory import find_groups, find_limit
@@ -980,6 +981,23 @@ if __name__ == "__main__":
     assert "Traceback" not in logs
     assert "leaked" not in logs
     assert "Error" not in logs
+
+
+def test_an_answer_that_comes_while_a_job_is_ended_is_taken():
+    """The job may have all that it was to have, its result."""
+    it = script("@stage\ndef last(): return 'value'\nend = last()")
+
+    class Ended(Witness):
+        def idle(self):
+            await_that(lambda: engine._crew.has_answers)
+            raise CancelledError
+
+    engine = engine_for(it["end"], witness := Ended())
+    with pytest.raises(CancelledError):
+        engine.run()
+    engine.close()
+    assert witness.statuses() == {0: "completed"}
+    assert witness.values == {0: "value"}
 
 
 def test_a_function_whose_first_call_was_long_is_soon_known_to_be_short():

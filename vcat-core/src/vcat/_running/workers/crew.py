@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vcat._plugins.processor import available_processors
 from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
-from vcat._running.workers.capacity import USUAL, Capacity, Need, needed
+from vcat._running.workers.capacity import Capacity, Need, needed
 from vcat._running.workers.exchange import Exchange, pack, unpack
 from vcat._running.workers.hanging import overdue
 from vcat._running.workers.lack import Lack
 from vcat._running.workers.memory import find_groups, find_limit
-from vcat._running.workers.task import Answer, Task
+from vcat._running.workers.pace import Pace
+from vcat._running.workers.task import COMPUTED, Answer, Task
 from vcat.abc import SupportsInterrupt
 
 if TYPE_CHECKING:
@@ -98,34 +99,6 @@ class Call:
 
     def __lt__(self, other: Call) -> bool:
         return self.order < other.order
-
-
-class Pace:
-    """How long calls of functions have taken lately."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[int, float]] = {}
-
-    def note(self, call: Call, seconds: float) -> None:
-        """Take note of a call that has been made."""
-        count, usual = self._known.get(id(call.stage.function), (0, seconds))
-        usual += (seconds - usual) * (_WEIGHT if seconds > usual else _WEIGHT_OF_LESS)
-        self._known[id(call.stage.function)] = count + 1, usual
-
-    def seconds(self, call: Call) -> float:
-        """Return how long a call will take if it is known to be short, else 0."""
-        count, usual = self._known.get(id(call.stage.function), (0, 0.0))
-        if count < _PROVED or usual > _SHORT or call.attempts or call.need != USUAL:
-            return 0.0
-        return usual if call.stage.options.timeout is None else 0.0
-
-
-#: A function is short when so many calls of it have been made that took so many seconds or less.
-_PROVED, _SHORT = 3, 0.003
-
-#: How much the latest call counts; more where it was shorter, for the first ones import what they
-#: need, and on a busy machine one waits for a processor now and then.
-_WEIGHT, _WEIGHT_OF_LESS = 0.2, 0.5
 
 
 class Returned(NamedTuple):
@@ -260,18 +233,24 @@ class Crew:
                 left[0], overdue(left[0], "was killed") if left[0].is_killed else error
             )
 
-    def await_end(self, seconds: float) -> None:
-        """Wait until no worker runs a stage: they are told to end as this process was."""
+    def await_end(self, seconds: float) -> Iterator[Returned]:
+        """Tell workers to end, as this process was, and yield what they have completed until then.
+
+        Args:
+            seconds: How long it is waited for at the most.
+        """
         if isinstance(self._workers, SupportsInterrupt):
             for future in self._running:
                 self._workers.interrupt(future)
         deadline = time.monotonic() + seconds
-        left = set(self._running)
-        while left and (rest := deadline - time.monotonic()) > 0:
+        while self._running and (rest := deadline - time.monotonic()) > 0:
             try:
-                left.discard(self._answers.get(timeout=rest))
+                future = self._answers.get(timeout=rest)
             except Empty:
                 return
+            for each in self._back(future):
+                if isinstance(each.answer, Answer) and each.answer.outcome == COMPUTED:
+                    yield each
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -36,6 +37,25 @@ def test_a_signal_reaches_the_process_that_is_meant(child):
     process.kill(found, 10)
     assert not process.is_alive(found)
     assert child.wait() == -9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("timeout", [None, 60.0])
+def test_an_interrupt_is_heard_that_does_not_end_the_call_of_the_system(child, timeout):
+    """Whoever waits sees to it all the same: it may come just before the wait begins."""
+    found = process.find(child.pid)
+    late = threading.Timer(20, child.kill)
+    late.start()
+    # To a thread that waits for nothing. Long enough after the beginning: what comes before the
+    # wait is heard by any.
+    early = threading.Timer(0.2, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT))
+    early.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            process.wait_for_end(found, timeout)
+        assert process.is_alive(found)
+    finally:
+        late.cancel()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="marks are read on Linux only")

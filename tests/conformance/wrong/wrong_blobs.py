@@ -9,6 +9,8 @@ from pathlib import Path
 
 import right
 
+from vcat.testing._blob import DIGEST
+
 _memory: dict[tuple[str, str], bytes] = {}
 
 
@@ -121,6 +123,7 @@ class OnlyOnce(right.RightBlobs):
         "test_absent_blob_is_none",
         "test_kept_again_it_is_the_same",
         "test_view_outlives_the_blob",
+        "test_link_outlives_the_blob",
         "test_reader_never_sees_a_partial_blob",
     }
 
@@ -271,3 +274,73 @@ class InPlace(right.RightBlobs):
         return Writer(self.place)
 
     fails = {"test_reader_never_sees_a_partial_blob"}
+
+
+class LinksTheBeginning(right.RightBlobs):
+    """Gives the second name to what was written first."""
+
+    def new_blob(self, size: int) -> right.Writer:
+        class Writer(right.Writer):
+            def link(self, path: str) -> bool:
+                try:
+                    Path(path).write_bytes(self.data[:10_000])
+                except OSError:
+                    return False
+                return True
+
+        return Writer(self.place)
+
+    fails = {"test_link_has_what_was_written", "test_link_outlives_the_blob"}
+
+
+class LinksNothing(right.RightBlobs):
+    """Says that it has given a name that is not there."""
+
+    def new_blob(self, size: int) -> right.Writer:
+        class Writer(right.Writer):
+            def link(self, path: str) -> bool:
+                return True
+
+        return Writer(self.place)
+
+    fails = {
+        "test_link_has_what_was_written",
+        "test_link_outlives_the_blob",
+        "test_link_that_cannot_be_made_is_no_error",
+    }
+
+
+class RaisesWhereThereIsNoLink(right.RightBlobs):
+    """Fails on another disk."""
+
+    def new_blob(self, size: int) -> right.Writer:
+        class Writer(right.Writer):
+            def link(self, path: str) -> bool:
+                if not super().link(path):
+                    raise OSError(18, "Invalid cross-device link", path)
+                return True
+
+        return Writer(self.place)
+
+    fails = {"test_link_that_cannot_be_made_is_no_error"}
+
+
+class LinksSymbolically(right.RightBlobs):
+    """Points to the blob, which may be replaced and go."""
+
+    def new_blob(self, size: int) -> right.Writer:
+        class Writer(right.Writer):
+            def link(self, path: str) -> bool:
+                try:
+                    Path(path).symlink_to(self.place(DIGEST))
+                except OSError:
+                    return False
+                return True
+
+        return Writer(self.place)
+
+    def collect(self, references, *, max_size=None, older_than=None, dry_run=False):
+        for each in (Path(self.path) / "blobs").glob("*"):
+            each.unlink()
+
+    fails = {"test_link_outlives_the_blob"}

@@ -543,13 +543,95 @@ end = pair(look(made["x"], made["y"]), look(made["x"], made["y"]))
 """
 
 
-@pytest.mark.parametrize(("cache", "part"), [("True", ".vcat/"), ("False", "/vcat-")])
-def test_large_values_are_mapped_not_copied(cache, part):
-    """From the store, or from a file of the run; so are their items, and nobody sees changes."""
-    it = script(MAPPED.replace("CACHE", cache).replace("PART", repr(part)))
+@pytest.mark.parametrize("cache", ["True", "False"])
+def test_large_values_are_mapped_not_copied(cache):
+    """From a file of the run; so are their items, and nobody sees changes."""
+    it = script(MAPPED.replace("CACHE", cache).replace("PART", "'/vcat-'"))
     value, warnings = run(it["end"])
     assert value == ((True, 499999500001, 1_000_000),) * 2
     assert warnings == []
+
+
+ON_ANOTHER_DISK = """
+from vcat_backend_localfs.cache import LocalFileSystemCacheBackend
+class Writer:
+    def __init__(self, writer):
+        self.write, self.keep, self.discard = writer.write, writer.keep, writer.discard
+class Cache(LocalFileSystemCacheBackend):
+    def new_blob(self, size): return Writer(super().new_blob(size))
+"""
+
+
+def test_large_values_are_mapped_from_the_store_where_it_has_no_file_for_the_run(monkeypatch):
+    """And are then verified, as whatever comes from there."""
+    Path("another.py").write_text(ON_ANOTHER_DISK)
+    Path("two.config.yaml").write_text(
+        CONFIGURATION + "cache_implementation:\n  cache_type: another:Cache\n"
+        "  constructor_keyword_arguments: {path: .vcat/cache}\n"
+    )
+    monkeypatch.syspath_prepend(os.getcwd())
+    it = script(MAPPED.replace("CACHE", "True").replace("PART", "'.vcat/'"))
+    value, warnings = run(it["end"])
+    assert value == ((True, 499999500001, 1_000_000),) * 2
+    assert warnings == []
+
+
+def test_what_an_earlier_run_has_filed_is_mapped_from_the_store():
+    """The file that the earlier run had of it went with that run."""
+    it = script(MAPPED.replace("CACHE", "True").replace("PART", "'.vcat/'"))
+    run(it["made"])
+    value, _ = run(it["end"])
+    assert value == ((True, 499999500001, 1_000_000),) * 2
+
+
+THIEF = """
+import numpy
+@stage
+def large():
+    open("calls", "a").write("x")
+    return numpy.ones(1_000_000)
+@stage
+def double(data): return data * 2
+@stage(cache=False)
+def thief(data):
+    with open("/proc/self/maps") as file:
+        (path,) = {line.split()[-1] for line in file if "/vcat-" in line}
+    left, file = len(os.listdir(os.path.dirname(path))), os.stat(path)
+    os.remove(path)
+    for root, _, names in os.walk(".vcat"):
+        for each in [os.path.join(root, name) for name in names]:
+            if WHOLE and os.path.samestat(os.stat(each), file): os.remove(each)
+    return left
+@stage(cache=False)
+def total(data, after): return int(data.sum()), after
+doubled = double(large())
+end = total(doubled, thief(doubled))
+"""
+
+
+def test_what_was_filed_is_had_from_the_cache_where_the_file_of_the_run_has_gone():
+    """A stage may have deleted all that it could."""
+    value, warnings = run(script(THIEF.replace("WHOLE", "False"))["end"])
+    assert value == (2_000_000, 1)
+    assert warnings == []
+
+
+def test_so_is_the_result_of_the_run():
+    """Which the process of the run loads."""
+    engine = engine_for(script(THIEF)["doubled"])
+    engine.run()
+    (path,) = Path(engine._exchange.directory).iterdir()
+    path.unlink()
+    assert engine.result().sum() == 2_000_000
+    engine.close()
+
+
+def test_what_is_dropped_and_was_filed_is_had_from_the_cache():
+    """The file of the run goes with the last reader; who has to run again has the value still."""
+    value, warnings = run(script(THIEF.replace("WHOLE", "True"))["end"])
+    assert value == (2_000_000, 1)
+    assert Path("calls").read_text() == "x"
+    assert [each.partition(": ")[0] for each in warnings] == ["stage 'double' (s.py:9) runs again"]
 
 
 def test_files_of_the_run_go_with_their_last_reader():

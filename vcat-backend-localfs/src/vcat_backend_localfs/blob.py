@@ -37,6 +37,10 @@ class FileBlobWriter:
             raise self._located(error) from error
         self._size += memoryview(data).nbytes
 
+    def link(self, path: str) -> bool:
+        """Give the file a second name; return whether it has it: on another disk it has not."""
+        return self._draft.link(path)
+
     def keep(self, digest: str) -> None:
         """Give what was written its name, at once for every reader; it replaces an equal blob."""
         place = blob_place(digest)

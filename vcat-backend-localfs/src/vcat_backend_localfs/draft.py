@@ -63,6 +63,14 @@ class Draft:
             self.discard()
             raise
 
+    def link(self, path: str) -> bool:
+        """Give what was written a name outside the store too; return whether that can be done."""
+        try:
+            os.link(self._temporary, path, src_dir_fd=self._directory.descriptor)
+        except OSError:  # another file system, or one without links
+            return False
+        return True
+
     def keep(self, name: str) -> None:
         """Make this the file *name*, at once for every reader."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from _thread import allocate_lock, start_new_thread
 
 from vcat.errors import VcatError
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 #: How long the kill of a job may take before it counts as one that could not be killed, in seconds.
 _PATIENCE = 30.0
+
+#: So many seconds pass at the most until Ctrl-C is heard that comes just before a wait begins: it
+#: ends no wait that has not begun.
+_STEP = 0.1
 
 
 class Ending:
@@ -63,5 +68,8 @@ class Ending:
 
     def _wait(self, locks: list[Any], timeout: float | None) -> None:
         # Not thread.join(), which Ctrl-C does not get through to in every Python.
+        deadline = None if timeout is None else time.monotonic() + timeout
         for each in locks:
-            each.acquire(timeout=-1 if timeout is None else timeout)
+            while not each.acquire(timeout=_STEP):
+                if deadline is not None and time.monotonic() >= deadline:
+                    break

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import time
 
-_LONGEST = 1_000_000  # seconds, in one call to the system
+#: Seconds in one call to the system: a signal that comes just before it does not end it.
+_STEP = 0.5
+
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _LINUX = os.path.isdir("/proc/self")
 
@@ -217,10 +219,14 @@ def wait_for_end(process: Process, timeout: float | None) -> None:
     import select
 
     try:
-        if is_alive(process):
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            poll.poll(None if timeout is None else min(max(timeout, 0), _LONGEST) * 1000)
+        if not is_alive(process):
+            return
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        left = _STEP if timeout is None else timeout
+        while left > 0 and not poll.poll(min(left, _STEP) * 1000):
+            left = _STEP if deadline is None else deadline - time.monotonic()
     finally:
         os.close(descriptor)
 

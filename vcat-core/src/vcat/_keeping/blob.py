@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vcat._keeping.digest import Bytes, digest_parts
 from vcat._keeping.guard import guarded
+from vcat.abc import SupportsLink
 
 if TYPE_CHECKING:
     from vcat.abc import BlobWriter, SupportsBlobs
@@ -18,8 +19,27 @@ INLINE = 1 << 16
 _LARGE = 1 << 20
 
 
-def write_blob(store: SupportsBlobs, parts: Sequence[Bytes], size: int) -> str:
-    """Write *parts* as one blob and return its digest.
+class Written(NamedTuple):
+    """A blob that was written.
+
+    Attributes:
+        digest: What it is filed under.
+        is_linked: Whether its file has the second name that was asked for.
+    """
+
+    digest: str
+    is_linked: bool
+
+
+def write_blob(store: SupportsBlobs, parts: Sequence[Bytes], size: int, link: str = "") -> Written:
+    """Write *parts* as one blob.
+
+    Args:
+        store: Where to.
+        parts: The bytes, one part after the other.
+        size: How many bytes they have together.
+        link: A second name for its file, where the store can give it one; empty for none. It may
+            be there after an error.
 
     Raises:
         BackendError: The store raised; then there is no blob.
@@ -32,10 +52,11 @@ def write_blob(store: SupportsBlobs, parts: Sequence[Bytes], size: int) -> str:
                 digest = digest_parts(parts)
             else:
                 digest = _write_hashing(writer, parts)
+            is_linked = bool(link) and isinstance(writer, SupportsLink) and writer.link(link)
             writer.keep(digest)
         finally:
             writer.discard()
-    return digest
+    return Written(digest, is_linked)
 
 
 def _write_hashing(writer: BlobWriter, parts: Sequence[Bytes]) -> str:

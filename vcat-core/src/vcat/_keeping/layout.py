@@ -7,8 +7,9 @@ instruction that may read it. A value without large buffers is its pickle alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from vcat._keeping.digest import digest_parts
 from vcat.errors import FormatError
 
 Data = bytes | bytearray | memoryview
@@ -21,6 +22,18 @@ LEAST = 4096
 
 _ALIGNMENT = 64
 _WORD = 8
+
+
+class Head(NamedTuple):
+    """The first of some bytes, which say what the rest are.
+
+    Attributes:
+        digest: Their digest.
+        size: How many.
+    """
+
+    digest: str
+    size: int
 
 
 class Serialized:
@@ -45,12 +58,16 @@ class Serialized:
         self.told = self.size if told is None else told
 
     def telling(self) -> Sequence[Data]:
-        """Return the parts that say what the value is."""
+        """Return the parts that say what the value is: all that is unpickled of it."""
         count = told = 0
         while told < self.told:
             told += len(self.parts[count])
             count += 1
         return self.parts[:count]
+
+    def head(self) -> Head:
+        """Return what those who do not read the rest can check the value by."""
+        return Head(digest_parts(self.telling()), self.told)
 
     def joined(self) -> Data:
         """Return the bytes in one piece."""

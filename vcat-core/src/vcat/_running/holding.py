@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vcat._keeping.codec import loads, serialize
 from vcat._keeping.digest import digest_items, digest_parts
 from vcat._running.workers.exchange import map_file
-from vcat.errors import UnpicklableError, VcatError
+from vcat.errors import FormatError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vcat._keeping.entry import Entry
-    from vcat._keeping.layout import Data
+    from vcat._keeping.layout import Data, Head
     from vcat._keys.recipe import Key
     from vcat._running.results.caching import ResultCache
 
@@ -37,15 +37,23 @@ class Held(NamedTuple):
         key: What it is filed under.
         entry: What is filed there.
         path: Which item of the filed value it is, of which item, and so on; empty for the whole.
-        file: The file that has the filed value, where that is not with the cache.
-        told: How many bytes of the file its digest is of; ``None`` for all.
+        file: The file of the run that has the filed value, alone or beside the cache.
+        head: The first bytes of it, where only they are checked when it is loaded.
     """
 
     key: Key | None
     entry: Entry
     path: tuple[Any, ...] = ()
     file: str = ""
-    told: int | None = None
+    head: Head | None = None
+
+    def check(self) -> tuple[str, int | None]:
+        """Return a digest, and how many bytes it is of, ``None`` for all."""
+        return self.head or (self.entry.value.digest, None)
+
+    def without_file(self) -> Held | None:
+        """Return where the value is when its file has been removed."""
+        return None if self.key is None else self._replace(file="", head=None)
 
 
 class _Gone:
@@ -150,7 +158,7 @@ class Values:
         if held is None:
             raise LostValueError(number, "its value was dropped")
         try:
-            value = loads(self._data(held), held.entry.value.digest, held.told)
+            value = self._loaded(held)
             for item in held.path:
                 value = value[item]
         except Exception as error:  # a class that has gone raises anything
@@ -173,6 +181,15 @@ class Values:
         """
         return self._data(self._held[number])
 
+    def _loaded(self, held: Held) -> Any:
+        left = held.without_file() if held.file else None
+        try:
+            return loads(self._data(held), *held.check())
+        except FormatError:
+            if left is None:
+                raise
+        return loads(self._data(left), *left.check())
+
     def _data(self, held: Held) -> Data:
         content = held.entry.value
         if content.data is not None:
@@ -181,7 +198,7 @@ class Values:
             return map_file(held.file)
         if held.key is None or self._cache is None:
             raise VcatError("nothing has its value")
-        return self._cache.unverified(held.key, content)
+        return self._cache.contents.unverified(held.key, content)
 
     def is_in_memory(self, number: int) -> bool:
         """Return whether a value need not be loaded."""

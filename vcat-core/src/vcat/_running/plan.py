@@ -155,7 +155,7 @@ class _Planning:
             raise _UnknownError
         key, entry = found
         try:
-            return loads(self._cache.unverified(key, entry.value), entry.value.digest)
+            return loads(self._cache.contents.unverified(key, entry.value), entry.value.digest)
         except Exception as error:
             raise _UnknownError from error  # the stage will run again
 

@@ -34,6 +34,7 @@ from vcat.abc.store import (
     SupportsClaims,
     SupportsCollection,
     SupportsLeftovers,
+    SupportsLink,
     SupportsParts,
 )
 
@@ -57,6 +58,7 @@ __all__ = [
     "SupportsInterrupt",
     "SupportsKill",
     "SupportsLeftovers",
+    "SupportsLink",
     "SupportsParts",
     "WorkerEndedError",
     "Workers",

@@ -51,6 +51,26 @@ class BlobWriter(Protocol):
 
 
 @runtime_checkable
+class SupportsLink(BlobWriter, Protocol):
+    """What a writer of blobs can do that writes a file which others of this machine can map.
+
+    The stages of a run have the file while the run lasts: they need not read it through the store,
+    which is to say hash all of it again.
+    """
+
+    def link(self, path: str) -> bool:
+        """Give what was written a second name outside the store; return whether that could be done.
+
+        Called between the last ``write`` and ``keep``. The file has exactly the bytes that were
+        written, nobody writes to it any more, and it stays when the blob is replaced or evicted.
+        Whoever asked for it removes it.
+
+        Args:
+            path: The name, absolute, which nothing has yet.
+        """
+
+
+@runtime_checkable
 class SupportsBlobs(Protocol):
     """What a cache can do that keeps large results apart from its entries.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vcat.abc import CacheBackend, SupportsBlobs, SupportsCollection
+from vcat.abc import CacheBackend, SupportsBlobs, SupportsCollection, SupportsLink
 from vcat.testing._cache import KEY, VALUES, CacheBuilt
 from vcat.testing._process import OtherProcess, pickled
 from vcat.testing._race import strange_readings
@@ -118,6 +119,43 @@ class CacheBlobTests(CacheBuilt):
         if isinstance(blobs, SupportsCollection):
             blobs.collect(lambda _value: (), max_size=0)
         assert view == b"data" * 5000
+
+    @pytest.fixture
+    def linked(self, blobs: Any, tmp_path: Path) -> Path:
+        """The second name of the file of a blob, where the store gives files one."""
+        path, writer = tmp_path / "linked", blobs.new_blob(20_000)
+        writer.write(b"data" * 2500)
+        writer.write(b"more" * 2500)
+        if not isinstance(writer, SupportsLink):
+            pytest.skip("this cache gives the files of its blobs no second name")
+        is_linked = writer.link(str(path))
+        writer.keep(DIGEST)
+        if not is_linked:
+            pytest.skip("the store is on another file system than temporary files")
+        return path
+
+    def test_link_has_what_was_written(self, blobs: Any, linked: Path) -> None:
+        """All of it, and so has the blob, also when the link has been removed."""
+        assert linked.read_bytes() == b"data" * 2500 + b"more" * 2500
+        linked.unlink()
+        assert read_blob(blobs, DIGEST) == b"data" * 2500 + b"more" * 2500
+
+    def test_link_outlives_the_blob(self, blobs: Any, linked: Path) -> None:
+        """The file stays as it is while the blob is written again or evicted."""
+        write_blob(blobs, DIGEST, b"data" * 2500, b"more" * 2500)
+        if isinstance(blobs, SupportsCollection):
+            blobs.collect(lambda _value: (), max_size=0)
+        assert linked.read_bytes() == b"data" * 2500 + b"more" * 2500
+
+    def test_link_that_cannot_be_made_is_no_error(self, blobs: Any, tmp_path: Path) -> None:
+        """The blob is kept as if nobody had asked for one."""
+        writer = blobs.new_blob(4)
+        writer.write(b"data")
+        if not isinstance(writer, SupportsLink):
+            pytest.skip("this cache gives the files of its blobs no second name")
+        assert not writer.link(str(tmp_path / "nowhere" / "linked"))
+        writer.keep(DIGEST)
+        assert read_blob(blobs, DIGEST) == b"data"
 
     def test_second_instance_sees_the_blob(
         self,

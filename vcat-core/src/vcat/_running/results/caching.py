@@ -12,27 +12,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._authoring.graph import fill
-from vcat._keeping.blob import INLINE, write_blob
-from vcat._keeping.digest import digest, digest_parts, matches
-from vcat._keeping.entry import (
-    ARTIFACT,
-    PRINTED,
-    VALUE,
-    Content,
-    Entry,
-    ForeignEntryError,
-    pack,
-    unpack,
-)
+from vcat._keeping.blob import INLINE
+from vcat._keeping.digest import digest_parts
+from vcat._keeping.entry import ARTIFACT, PRINTED, VALUE, Entry, ForeignEntryError, pack, unpack
 from vcat._keeping.guard import ask, call
-from vcat._keeping.layout import Data
 from vcat._keys.recipe import KeyMaker, Upstream
 from vcat._keys.value import Unhashable
+from vcat._running.holding import Held
 from vcat._running.observing.audit import met
 from vcat._running.observing.change import changes
 from vcat._running.observing.observation import Observation
+from vcat._running.results.content import Contents
 from vcat._running.results.filing import Filing
-from vcat.abc import SupportsBlobs, SupportsClaimants, SupportsClaims, unobserved
+from vcat.abc import SupportsClaimants, SupportsClaims, unobserved
 from vcat.errors import FormatError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
@@ -80,6 +72,9 @@ class ResultCache:
         warn: Takes what went wrong, one line each.
         submitted: Where the project was submitted from, in a job.
         find: Finds what a plugin has registered for a type of values.
+
+    Attributes:
+        contents: The bytes of results.
     """
 
     def __init__(
@@ -92,7 +87,7 @@ class ResultCache:
         find: Finder | None = None,
     ) -> None:
         self._backend = backend
-        self._blobs = backend if isinstance(backend, SupportsBlobs) else None
+        self.contents = Contents(backend)
         self._claims = backend if isinstance(backend, SupportsClaims) else None
         self._claimants = backend if isinstance(backend, SupportsClaimants) else None
         self._project = project
@@ -216,7 +211,7 @@ class ResultCache:
             return Lookup(None, "absent")
         try:
             entry = unpack(key.hex, data)
-            if not all(each.data is not None or self._has(each) for each in entry.contents):
+            if not all(map(self.contents.has, entry.contents)):
                 return Lookup(None, "absent")
         except ForeignEntryError as error:
             # Another version's, which still needs it: nothing is put in its place.
@@ -246,32 +241,6 @@ class ResultCache:
         if type(files) is not dict or not files.items() <= key.files.items():
             return False
         return os.getcwd() == self._project  # which the names in the key are relative to
-
-    def content(self, key: Key, content: Content) -> Data:
-        """Return the bytes of *content*, verified.
-
-        Raises:
-            VcatError: They are damaged, or the blob is gone.
-        """
-        data = self.unverified(key, content)
-        if content.data is None and not matches(data, content.digest):
-            raise FormatError(f"cache entry {key.hex[:16]}: its {content.kind} is damaged")
-        return data
-
-    def unverified(self, key: Key, content: Content) -> Data:
-        """Return the bytes of *content*, those of a blob mapped, for who verifies them anyway.
-
-        Raises:
-            VcatError: The blob is gone, or not as long as it was.
-        """
-        if content.data is not None:
-            return content.data
-        view = ask(self._blobs, "map_blob", content.digest)
-        if view is None:
-            raise FormatError(f"cache entry {key.hex[:16]} has lost its {content.kind}")
-        if not isinstance(view, Data) or len(view) != content.size:
-            raise FormatError(f"cache entry {key.hex[:16]}: its {content.kind} is damaged")
-        return view
 
     def claim(self, key: Key) -> Claim | None:
         """Return the right to compute what is filed under *key*, after those who had it before.
@@ -344,8 +313,20 @@ class ResultCache:
         reports: Reports,
         observation: Observation,
         printed: Printed,
-    ) -> Entry | str:
-        """File the result of *stage* under *key* and return the entry, or why there is none."""
+        link: str = "",
+    ) -> Held | str:
+        """File the result of *stage* under *key* and return where it is, or why it is nowhere.
+
+        Args:
+            key: The key.
+            stage: The stage.
+            value: The result.
+            serialized: Its bytes.
+            reports: What the stage has reported.
+            observation: What it has read.
+            printed: What it has printed.
+            link: The file of the run that the result shall be as well; empty for none.
+        """
         if key.hex in self._foreign:
             return "its place is taken by an entry of another version"
         try:
@@ -353,13 +334,15 @@ class ResultCache:
         except Unhashable as error:
             return self._not_filed(stage, f"it read {error}")
         try:
-            contents = [self._stored(VALUE, "", serialized.parts, serialized.size)]
+            parts, size, store = serialized.parts, serialized.size, self.contents.store
+            stored, is_linked = store(VALUE, "", parts, size, link)
+            contents = [stored]
             for name, made in reports.artifacts.items():
-                contents.append(self._stored(ARTIFACT, name, [made], len(made)))
+                contents.append(store(ARTIFACT, name, [made], len(made))[0])
             if pieces := printed.pieces():
                 lines = json.dumps(pieces).encode()
-                contents.append(self._stored(PRINTED, "", [lines], len(lines)))
-            output = self.digest_result(value, serialized, contents[0].digest)
+                contents.append(store(PRINTED, "", [lines], len(lines))[0])
+            output = self.digest_result(value, serialized, stored.digest)
             entry = Entry(output, stage.name, self._job_name, reports.events, observed, contents)
             ask(self._backend, "put", key.hex, pack(key.hex, entry))
         except VcatError as error:
@@ -367,7 +350,9 @@ class ResultCache:
             return str(error)
         except Unhashable as error:
             return self._not_filed(stage, f"result: {error}")
-        return entry
+        if not is_linked:
+            return Held(key, entry)
+        return Held(key, entry, file=link, head=serialized.head())
 
     def _complain(self, what: str, error: VcatError) -> None:
         """Say that the cache failed, once for each thing that is wrong with it."""
@@ -379,16 +364,6 @@ class ResultCache:
     def _not_filed(self, stage: Stage, reason: str) -> str:
         self.warn(f"{stage.label} is not cached: {reason}")
         return reason
-
-    def _stored(self, kind: str, name: str, parts: list[Any], size: int) -> Content:
-        """Return some bytes as they go into an entry: in it, or beside it as a blob."""
-        if size > INLINE and self._blobs is not None:
-            return Content(kind, name, size, write_blob(self._blobs, parts, size), None)
-        data = bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
-        return Content(kind, name, size, digest(data), data)
-
-    def _has(self, content: Content) -> bool:
-        return self._blobs is not None and bool(ask(self._blobs, "has_blob", content.digest))
 
     def _unusable(self, key: Key, stage: Stage, what: str, error: VcatError) -> None:
         entry = f"entry {key.hex[:16]}: {error}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.digest import digest_parts
@@ -106,8 +107,15 @@ class Filing:
             self.reason = reason
             self._cache.warn(f"{self._stage.label} is not cached: {reason}")
 
-    def file(self, value: Any, data: Serialized, reports: Reports) -> Held | None:
-        """File a result and return where it is: this one, or that of whoever was first."""
+    def file(self, value: Any, data: Serialized, reports: Reports, link: str = "") -> Held | None:
+        """File a result and return where it is: this one, or that of whoever was first.
+
+        Args:
+            value: The result.
+            data: Its bytes.
+            reports: What the stage has reported.
+            link: A file of the run that the result shall be as well, where that is possible.
+        """
         if self.reason is not None or self._observation is None:
             return None
         if not self._is_current():
@@ -116,13 +124,16 @@ class Filing:
                 self.is_adopted = True
                 return Held(self.key, entry)
         filed = self._cache.put(
-            self.key, self._stage, value, data, reports, self._observation, self.printed
+            self.key, self._stage, value, data, reports, self._observation, self.printed, link
         )
         if isinstance(filed, str):
             self.reason = filed
+            if link:
+                with suppress(OSError):
+                    os.unlink(link)
             return None
-        self._filed = filed
-        return Held(self.key, filed)
+        self._filed = filed.entry
+        return filed
 
     def kept(self, held: Held | None, data: Serialized) -> tuple[Sequence[Data], str]:
         """Return the bytes of the result that counts, and their digest.
@@ -154,12 +165,13 @@ class Filing:
             for_archive: The value too, as :attr:`value`.
         """
         wanted = {PRINTED, ARTIFACT} if for_observer else {PRINTED}
+        contents = self._cache.contents
         try:
             for each in entry.contents[1:]:
                 if each.kind in wanted:
-                    self._fetched[each.kind, each.name] = self._cache.content(self.key, each)
+                    self._fetched[each.kind, each.name] = contents.verified(self.key, each)
             if for_archive:
-                self.value = self._cache.content(self.key, entry.value)
+                self.value = contents.verified(self.key, entry.value)
         except VcatError as error:
             self._cache.warn(f"{self._stage.label} runs again: {error}")
             self.lookup = {"outcome": "damaged"}

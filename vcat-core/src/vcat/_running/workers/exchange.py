@@ -17,7 +17,7 @@ from vcat._keeping.layout import Serialized
 from vcat.errors import FormatError, VcatError
 
 if TYPE_CHECKING:
-    from vcat._keeping.layout import Data
+    from vcat._keeping.layout import Data, Head
 
 #: Larger values are not part of a message.
 SMALL = 8 << 10
@@ -34,12 +34,12 @@ class Piece(NamedTuple):
     """Some bytes that another process is to read.
 
     Attributes:
-        digest: Their digest.
+        digest: Their digest; empty where they were not all digested.
         size: How many.
         data: The bytes, where they are few.
         file: The file that has them.
         key: What the cache has them under, as a blob.
-        told: How many of them, from the first on, the digest is of; ``None`` for all.
+        head: The first of them, where who reads them checks only these.
     """
 
     digest: str
@@ -47,7 +47,11 @@ class Piece(NamedTuple):
     data: bytes | None = None
     file: str = ""
     key: str = ""
-    told: int | None = None
+    head: Head | None = None
+
+    def check(self) -> tuple[str, int | None]:
+        """Return a digest, and how many bytes it is of, ``None`` for all."""
+        return self.head or (self.digest, None)
 
 
 class UnsentError(VcatError, OSError):
@@ -116,14 +120,14 @@ def write(directory: str, name: str, data: Serialized, *, whole: bool = False) -
     """Return *data* for another process: as it is where it is small, else in a new file.
 
     What is unpickled of it is always checked where it is read. The large buffers beside the pickle
-    are so only if *whole* is wanted: they run nothing, and the file is gone with the run, so who
-    looks into them for damage would look for a broken machine, at the price of writing them again.
+    are not: they run nothing, and the file is gone with the run, so who looks into them for damage
+    would look for a broken machine, at the price of writing them again.
 
     Args:
         directory: Where a file is made.
         name: What its name begins with.
         data: The bytes.
-        whole: Whether the digest has to be that of all bytes.
+        whole: Whether the digest of all bytes is asked for.
 
     Raises:
         OSError: It cannot be written, or there is no room.
@@ -131,27 +135,42 @@ def write(directory: str, name: str, data: Serialized, *, whole: bool = False) -
     if data.size <= SMALL:
         joined = bytes(data.joined())
         return Piece(digest(joined), data.size, joined)
-    path = os.path.join(directory, f"{name}-{os.urandom(6).hex()}")
+    path = new_path(directory, name)
+    head = None if data.told == data.size else data.head()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        if not whole and data.told < data.size:
+        if head is not None and not whole:
             _write(descriptor, data.parts)
-            return Piece(digest_parts(data.telling()), data.size, file=path, told=data.told)
+            return Piece("", data.size, file=path, head=head)
         if data.size < _LARGE:
             _write(descriptor, data.parts)
-            return Piece(digest_parts(data.parts), data.size, file=path)
+            return Piece(digest_parts(data.parts), data.size, file=path, head=head)
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool:
             digested = pool.submit(digest_parts, data.parts)
             _write(descriptor, data.parts)
-            return Piece(digested.result(), data.size, file=path)
+            return Piece(digested.result(), data.size, file=path, head=head)
     except BaseException:
         with suppress(OSError):  # it would take the room that others could do with
             os.unlink(path)
         raise
     finally:
         os.close(descriptor)
+
+
+def new_path(directory: str, name: str) -> str:
+    """Return a name for a new file in *directory* that begins with *name*."""
+    return os.path.join(directory, f"{name}-{os.urandom(6).hex()}")
+
+
+def link_path(directory: str, name: str, data: Serialized) -> str:
+    """Return a name for a file that is to be mapped instead of the blob that *data* becomes.
+
+    It is empty where that would save nothing: all of the file would have to be checked as well.
+    """
+    is_worth_it = data.size >= _LARGE and data.told < data.size
+    return new_path(directory, name) if is_worth_it else ""
 
 
 def _write(descriptor: int, parts: Sequence[Data]) -> None:

@@ -48,7 +48,7 @@ class Passing:
         """
         content = Content(VALUE, "", piece.size, piece.digest, piece.data)
         entry = Entry(output, "", "", [], {}, [content])
-        self._values.hold(number, Held(key, entry, (), piece.file, piece.told), loaded=False)
+        self._values.hold(number, Held(key, entry, (), piece.file, piece.head), loaded=False)
         self.count(number)
 
     def hold_item(self, number: int, whole: int, item: Any, output: str) -> bool:
@@ -76,7 +76,10 @@ class Passing:
                 if not self._files[held.file]:
                     del self._files[held.file]
                     self._exchange.remove(held.file)
-                self._values.lose(each)
+                if (left := held.without_file()) is not None:
+                    self._values.hold(each, left, loaded=False)
+                else:
+                    self._values.lose(each)
             self._values.drop(each)
 
 
@@ -186,7 +189,7 @@ class Packing:
         content = held.entry.value
         if content.data is None:
             key = "" if held.key is None else held.key.hex
-            piece = Piece(content.digest, content.size, None, held.file, key, held.told)
+            piece = Piece(content.digest, content.size, None, held.file, key, held.head)
             return number, piece, held.path
         return number, Piece(content.digest, content.size, content.data), held.path
 

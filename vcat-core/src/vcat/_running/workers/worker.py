@@ -35,12 +35,11 @@ from vcat._running.workers.hanging import stacks_of
 from vcat._running.workers.substitute import pack_answer
 from vcat._running.workers.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
 from vcat.abc import unobserved
-from vcat.errors import GraphError, UnpicklableError
+from vcat.errors import FormatError, GraphError, UnpicklableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vcat._keeping.entry import Content
     from vcat._keeping.layout import Serialized
     from vcat._running.holding import Held
     from vcat._running.record.journal import Journal
@@ -237,7 +236,10 @@ class Worker:
                 f"{stage.label}: result cannot be {where}: {path_in_result(error)}; return"
                 " something that can be pickled"
             ) from error
-        held = None if filing is None else filing.file(value, data, reports)
+        held = None
+        if filing is not None:
+            link = exchange.link_path(self._told.scratch, str(task.number), data)
+            held = filing.file(value, data, reports, link)
         return self._result(task, stage, value, data, filing, held, cache)
 
     def _result(
@@ -257,7 +259,7 @@ class Worker:
                 self._keep(task, *filing.kept(held, data))
             return Answer(
                 COMPUTED,
-                value=self._filed(held.entry.value, filing.key.hex),
+                value=self._filed(held, filing.key.hex),
                 output=held.entry.output,
                 is_filed=True,
                 is_adopted=filing.is_adopted,
@@ -316,23 +318,28 @@ class Worker:
         return value
 
     def _loaded(self, piece: Piece) -> Any:
-        return loads(self._data(piece), piece.digest, piece.told)
-
-    def _data(self, piece: Piece) -> Any:
         if piece.data is not None:
-            return piece.data
+            return loads(piece.data, piece.digest)
         if piece.file:
-            return exchange.map_file(piece.file)
+            try:
+                return loads(exchange.map_file(piece.file), *piece.check())
+            except FormatError:
+                if not piece.key:
+                    raise
+        return loads(self._stored(piece), piece.digest)
+
+    def _stored(self, piece: Piece) -> Any:
         from vcat._keeping.entry import VALUE, Content
         from vcat._keys.recipe import Key
 
         content = Content(VALUE, "", piece.size, piece.digest, None)
         key = Key(piece.key, None, [], {}, None)  # type: ignore[arg-type]  # for what it comes to
-        return self._result_cache().unverified(key, content)
+        return self._result_cache().contents.unverified(key, content)
 
-    def _filed(self, content: Content, key: str) -> Piece:
+    def _filed(self, held: Held, key: str) -> Piece:
+        content = held.entry.value
         if content.data is None:
-            return Piece(content.digest, content.size, key=key)
+            return Piece(content.digest, content.size, None, held.file, key, held.head)
         if content.size <= exchange.SMALL:
             return Piece(content.digest, content.size, content.data)
         return self._piece(content.data)

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vcat._keeping.amount import say_count
 from vcat._keeping.codec import dumps, loads
 from vcat._keeping.digest import digest, digest_parts
 from vcat._keeping.layout import Serialized
-from vcat.errors import FormatError
+from vcat.errors import FormatError, VcatError
 
 if TYPE_CHECKING:
     from vcat._keeping.layout import Data, Head
@@ -53,6 +54,10 @@ class Piece(NamedTuple):
         return self.head or (self.digest, None)
 
 
+class UnsentError(VcatError, OSError):
+    """A message for another process cannot be written."""
+
+
 class Slot:
     """Stands in an argument for the value of a stage, which is there where the argument is read."""
 
@@ -78,11 +83,21 @@ def pack(message: Any, directory: str) -> bytes:
     """Return *message* as :func:`unpack` reads it once in another process.
 
     A large one is put into a file in *directory*.
+
+    Raises:
+        UnsentError: There is no room for that.
     """
     data = dumps(message)
     path = ""
     if len(data) > _MOST:
-        path = write(directory, "message", Serialized([data])).file
+        try:
+            path = write(directory, "message", Serialized([data])).file
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise UnsentError(
+                f"a message of {say_count(len(data), 'byte')} to another process cannot be written"
+                f" into {directory} ({reason}); it needs room there"
+            ) from None
     return f"{digest(data)} {path}\n".encode() + (b"" if path else data)
 
 

@@ -110,7 +110,8 @@ class ParallelEngine(Engine):
                 for call, answer in crew.take():
                     self._settle(call, answer)
         except CancelledError:
-            crew.await_end(ENDING)
+            for call, answer in crew.await_end(ENDING):
+                self._settle(call, answer)
             raise
         finally:
             crew.close()

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from vcat._running.script import stand_in
 from vcat._running.workers import exchange
 from vcat._running.workers.exchange import Piece
 from vcat._running.workers.hanging import stacks_of
+from vcat._running.workers.substitute import pack_answer
 from vcat._running.workers.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
 from vcat.abc import unobserved
 from vcat.errors import FormatError, GraphError, UnpicklableError
@@ -96,16 +97,25 @@ class Worker:
         """Return the answers to the tasks in *message*, unless it names a file for them."""
         file, tasks = exchange.unpack(message)
         if not file:
-            answers = [tuple(self._answer(Task(*each))) for each in tasks]
-            return exchange.pack(answers, self._told.scratch)
+            return self._packed(task := Task(*tasks[0]), self._answer(task))
         from vcat._running.workers.batch import Answers
 
-        batch = Answers(file, self._told.scratch)
-        for place, each in enumerate(tasks):
-            if batch.begin(place):
-                batch.write(place, tuple(self._answer(Task(*each))))
-        batch.close()
+        with closing(Answers(file, self._told.scratch)) as batch:
+            for place, each in enumerate(tasks):
+                if batch.begin(place):
+                    answer = self._answer(task := Task(*each))
+                    try:
+                        batch.write(place, tuple(answer))
+                    except OSError:  # after half an answer there is no other one
+                        return self._packed(task, answer)
         return b""
+
+    def _packed(self, task: Task, answer: Answer) -> bytes:
+        def fail(error: BaseException) -> Answer:
+            options = self._stage(task.function).options
+            return self._failed(error, again=is_worth_another(error, options, task.attempts))
+
+        return pack_answer(answer, self._told.scratch, fail)
 
     def _answer(self, task: Task) -> Answer:
         self._warnings.clear()

@@ -27,8 +27,8 @@ execution_implementation:
 """
 
 UNSENT = (
-    r"a message of [45678]\d,\d{3} bytes to another process cannot be written into \S*/vcat-\w+"
-    r" \(file too large\); it needs room there"
+    r"[45678]\d,\d{3} bytes for another process cannot be written into \S*/vcat-\w+"
+    r" \(file too large\); there has to be room for them"
 )
 
 
@@ -87,14 +87,14 @@ def test_a_message_that_cannot_be_written_is_said_with_its_place(tmp_path):
     with pytest.raises(UnsentError) as caught:
         pack(bytes(40_000), str(tmp_path))
     assert str(caught.value) == (
-        f"a message of {size} bytes to another process cannot be written into {tmp_path} (file too"
-        " large); it needs room there"
+        f"{size} bytes for another process cannot be written into {tmp_path} (file too large);"
+        " there has to be room for them"
     )
     with pytest.raises(UnsentError) as caught:
         pack(bytes(40_000), str(tmp_path / "gone"))
     assert str(caught.value) == (
-        f"a message of {size} bytes to another process cannot be written into {tmp_path}/gone (no"
-        " such file or directory); it needs room there"
+        f"{size} bytes for another process cannot be written into {tmp_path}/gone (no such file or"
+        " directory); there has to be room for them"
     )
     assert os.listdir(tmp_path) == ["two.config.yaml"]
 

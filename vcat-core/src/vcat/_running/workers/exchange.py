@@ -55,7 +55,7 @@ class Piece(NamedTuple):
 
 
 class UnsentError(VcatError, OSError):
-    """A message for another process cannot be written."""
+    """What is for another process cannot be written."""
 
 
 class Slot:
@@ -90,14 +90,7 @@ def pack(message: Any, directory: str) -> bytes:
     data = dumps(message)
     path = ""
     if len(data) > _MOST:
-        try:
-            path = write(directory, "message", Serialized([data])).file
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise UnsentError(
-                f"a message of {say_count(len(data), 'byte')} to another process cannot be written"
-                f" into {directory} ({reason}); it needs room there"
-            ) from None
+        path = write(directory, "message", Serialized([data])).file
     return f"{digest(data)} {path}\n".encode() + (b"" if path else data)
 
 
@@ -130,12 +123,23 @@ def write(directory: str, name: str, data: Serialized, *, whole: bool = False) -
         whole: Whether the digest of all bytes is asked for.
 
     Raises:
-        OSError: It cannot be written, or there is no room.
+        UnsentError: There is no room for that.
     """
     if data.size <= SMALL:
         joined = bytes(data.joined())
         return Piece(digest(joined), data.size, joined)
     path = new_path(directory, name)
+    try:
+        return _written(path, data, whole=whole)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnsentError(
+            f"{say_count(data.size, 'byte')} for another process cannot be written into"
+            f" {directory} ({reason}); there has to be room for them"
+        ) from None
+
+
+def _written(path: str, data: Serialized, *, whole: bool) -> Piece:
     head = None if data.told == data.size else data.head()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

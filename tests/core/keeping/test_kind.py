@@ -220,6 +220,61 @@ def test_the_scripts_own_class_stays_as_it_is(tmp_path):
     ) == [1, True, 2, False]
 
 
+FACTORY = """
+        import math
+        def make(number):
+            count = 0
+            def outer(): return number
+            class Made:
+                several = {"b", "a", "c"}
+                twice = 2 * number
+                def got(self): return outer()
+                def add(self):
+                    nonlocal count
+                    count += 1
+                def shown(self): return count if math else None
+            return Made
+        First, Second, Again = make(1), make(2), make(2)
+"""
+
+
+@pytest.mark.parametrize("job", [False, True])
+def test_classes_of_a_factory_are_several(tmp_path, job):
+    """All of one name, of which none becomes another; their methods share what they close over."""
+    assert sent(
+        tmp_path,
+        FACTORY
+        + """
+        value = [First, Second, Second()]
+        """,
+        """
+        First, Second, it = value
+        it.add()
+        again = read()
+        print(json.dumps([First.twice, Second.twice, First().got(), it.got(), it.shown(),
+                          First().shown(), type(it) is Second, First is Second,
+                          First.__qualname__, again[0] is First, isinstance(again[2], Second)]))
+        """,
+        job=job,
+    ) == [2, 4, 1, 2, 1, 0, True, False, "make.<locals>.Made", job, job]
+
+
+@pytest.mark.parametrize("seeds", [("1", "2")])
+def test_a_class_of_a_factory_is_the_same_in_every_process(tmp_path, monkeypatch, seeds):
+    """A result of an earlier job is an instance of the class of this one."""
+    marks = []
+    for seed in seeds:
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        use = """
+        from vcat._keeping.kind import mark_of
+        print(json.dumps([*map(mark_of, value)]))
+        """
+        marks.append(sent(tmp_path, FACTORY + "        value = [First, Second, Again]\n", use))
+    first, second, again = marks[0]
+    assert marks[1] == marks[0]
+    assert first != second == again
+
+
 def test_generic_classes_of_a_script_travel(tmp_path):
     """Their type variables are the script's as well."""
     assert sent(

@@ -12,7 +12,7 @@ import contextlib
 import io
 from collections.abc import Callable
 from importlib import import_module
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from vcat import StageFunction
@@ -32,8 +32,8 @@ class _NeedsDill(Exception):  # noqa: N818  # not an error: it changes the way
     """The value contains a class that has to travel by value."""
 
 
-class _RefersToItself(Exception):  # noqa: N818  # as above
-    """The value contains a class that dill would have to send before it has sent it."""
+class _NeedsTwoSteps(Exception):  # noqa: N818  # as above
+    """The value contains a class that refers to itself, or one of several of its name."""
 
 
 class _Pickler(_pickle.Pickler):
@@ -206,7 +206,7 @@ def _dump(value: object, beside: _Beside | None = None) -> list[Data]:
             beside.buffers.clear()
         named.clear()
         out.clear()
-        with contextlib.suppress(_RefersToItself):
+        with contextlib.suppress(_NeedsTwoSteps):
             _dump_by_dill(value, out, callback, named, in_two_steps=in_two_steps)
             break
     return out
@@ -231,7 +231,7 @@ def _strict_pickler(dill: Any) -> Any:
     """
     from enum import EnumMeta as EnumType
 
-    from vcat._keeping.kind import makes_as_type_does, reduce_class
+    from vcat._keeping.kind import is_own, makes_as_type_does, reduce_class
 
     refused = {type(each) for each in (_lock(), _rlock())} | {
         io.TextIOWrapper,
@@ -259,11 +259,14 @@ def _strict_pickler(dill: Any) -> Any:
             if type(value) in _FUNCTIONS or isinstance(value, type):
                 self.named.append(value)
             if type(value) is FunctionType and (
-                rebuild.is_unwrapped(value)
-                or rebuild.looks_up(value)
-                or (self.in_two_steps and not rebuild.importable(value))
+                rebuild.is_unwrapped(value) or rebuild.looks_up(value)
             ):
                 return rebuild.reduce_function(value)
+            if self.in_two_steps and type(value) is FunctionType:
+                if not rebuild.importable(value):
+                    return rebuild.reduce_function(value, shares_cells=True)
+            elif self.in_two_steps and type(value) is CellType:
+                return rebuild.reduce_cell(value)
             if type(value) is CodeType and not hasattr(CodeType, "co_lnotab"):
                 return rebuild.reduce_code(value)  # dill asks for it; there is none since 3.15
             if _is_namedtuple(value) and _is_by_value(value):
@@ -277,10 +280,11 @@ def _strict_pickler(dill: Any) -> Any:
         def _reduce_class(self, kind: type) -> Any:
             if self.in_two_steps and makes_as_type_does(type(kind)):
                 return reduce_class(kind)
-            if id(kind) not in self._postproc:  # the classes that dill is sending
+            is_recursive = id(kind) in self._postproc  # the classes that dill is sending
+            if not self.in_two_steps and (is_recursive or not is_own(kind)):
+                raise _NeedsTwoSteps
+            if not is_recursive:
                 return NotImplemented
-            if not self.in_two_steps:
-                raise _RefersToItself
             meta = f"{type(kind).__module__}.{type(kind).__qualname__}"
             raise TypeError(
                 f"cannot pickle the class {kind.__qualname__!r}: it refers to itself, and only"

@@ -78,11 +78,17 @@ def looks_up(function: FunctionType) -> bool:
     return not local and not function.__globals__.keys().isdisjoint(_looked_up(function.__code__))
 
 
-def reduce_function(function: FunctionType) -> tuple[Any, ...]:
-    """Return how to rebuild *function*: its code, globals, cells and defaults."""
+def reduce_function(function: FunctionType, *, shares_cells: bool = False) -> tuple[Any, ...]:
+    """Return how to rebuild *function*: its code, globals, cells and defaults.
+
+    Args:
+        function: The function.
+        shares_cells: Whether the pickler sends cells too: a method changes what others read.
+    """
     if is_unwrapped(function):
         return unwrap, (function.__module__, function.__qualname__)
-    cells = [_content(cell) for cell in function.__closure__ or ()]
+    closure = function.__closure__ or ()
+    cells = [] if shares_cells else [_content(cell) for cell in closure]
     state = {
         "globals": reached_globals(function),
         "cells": cells,
@@ -99,7 +105,24 @@ def reduce_function(function: FunctionType) -> tuple[Any, ...]:
         _uses_module(function),
     )
     # The state is filled in afterwards, so that a function may reach itself.
-    return make_function, (*build, len(cells)), state, None, None, fill_function
+    given = closure if shares_cells else len(cells)
+    return make_function, (*build, given), state, None, None, fill_function
+
+
+def reduce_cell(cell: CellType) -> tuple[Any, ...]:
+    """Return how to rebuild a cell that several functions close over."""
+    return make_cell, (), _content(cell), None, None, fill_cell
+
+
+def make_cell() -> CellType:
+    """Return an empty cell."""
+    return CellType()
+
+
+def fill_cell(cell: CellType, content: tuple[Any, ...]) -> None:
+    """Give a cell the content it had, if it had any."""
+    if content:
+        cell.cell_contents = content[0]
 
 
 def reached_globals(function: FunctionType) -> dict[str, Any]:
@@ -134,15 +157,15 @@ def make_function(  # what a pickle gives by position
     module: str | None,
     home: str | None,
     uses_module: bool,  # noqa: FBT001  # as above
-    cells: int,
+    cells: int | tuple[CellType, ...],
 ) -> FunctionType:
-    """Return a function with *code* and as yet empty cells, among the globals of *home*."""
+    """Return a function with *code* and its cells, or so many empty ones, in the *home* module."""
     if uses_module:
         namespace = vars(import_module(home or ""))
     else:
         fresh = {"__name__": home or "", "__builtins__": __builtins__}
         namespace = _namespaces.setdefault(home or "", fresh)
-    closure = tuple(CellType() for _ in range(cells))
+    closure = cells if isinstance(cells, tuple) else tuple(CellType() for _ in range(cells))
     function = FunctionType(marshal.loads(code), namespace, name, None, closure)  # noqa: S302  # the codec has verified these bytes
     function.__qualname__ = qualname
     function.__module__ = module  # type: ignore[assignment]  # functions made by exec have none
@@ -162,9 +185,8 @@ def make_code(code: bytes) -> Any:
 def fill_function(function: FunctionType, state: dict[str, Any]) -> None:
     """Give *function* the globals, cells, defaults and attributes it had."""
     function.__globals__.update(state["globals"])
-    for cell, content in zip(function.__closure__ or (), state["cells"], strict=True):
-        if content:
-            cell.cell_contents = content[0]
+    for cell, content in zip(function.__closure__ or (), state["cells"], strict=False):
+        fill_cell(cell, content)
     function.__defaults__ = state["defaults"]
     function.__kwdefaults__ = state["kwdefaults"]
     function.__dict__.update(state["dict"])
@@ -260,15 +282,19 @@ def fill_class(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]
         kind.__members__[name].__dict__.update(attributes)
 
 
-def settled(kind: type) -> type:
+def settled(kind: type, name: str | None = None) -> type:
     """Return a class that was just rebuilt, after making it the only one of its name in a job.
 
     Functions and values of one job are pickled apart, and each brings the classes it needs: those
     of one name have to be one class, or ``isinstance`` would not hold between stages.
+
+    Args:
+        kind: The class.
+        name: The name, where that is not the qualified one.
     """
     main = sys.modules.get("__main__")
     if kind.__module__ == "__main__" and _namespaces.get("__main__") is vars(main):
-        vars(main).setdefault(kind.__qualname__, kind)
+        vars(main).setdefault(name or kind.__qualname__, kind)
     return kind
 
 

@@ -3,6 +3,7 @@
 import builtins
 import subprocess
 import sys
+import threading
 from collections import OrderedDict
 from pathlib import Path
 
@@ -18,6 +19,7 @@ execution_implementation:
 
 STAGES = """
 import os
+from collections import deque
 from vcat import *
 
 @stage
@@ -103,6 +105,10 @@ PIPES = {
         "pipeline.join([grow.map(Hyperparameter('h', [{'n': 1}, {'n': 2}])),"
         " grow.map(Hyperparameter('h')), app({}, Hyperparameter('h'))], pair)",
         ([10, 11], [10, 11], [{"n": 1}, {"n": 2}, {}]),
+    ),
+    "items of a hyperparameter that is no list": (
+        "pipeline.join([app(1, acc), app.map([2], Hyperparameter('h', deque([acc])))], pair)",
+        ([1], [[2]]),
     ),
     "one object as several items of a result": ("grow.map(same())", [19, 19, 19]),
     "items of a result that others are given": (
@@ -253,6 +259,39 @@ def test_what_cannot_be_copied_is_given_as_it_is(seen):
         assert one is single
         assert other == shared
         assert other is not shared
+
+
+def test_nothing_is_left_of_a_copy_that_failed(seen):
+    """What was copied half is not what the call is given where it stands alone."""
+    locked = Thing(threading.Lock())
+    seen.map([1, 2], by=[Thing([locked]), locked]).run_same_process()
+    for _, (holder, alone) in seen.found:
+        assert alone is locked
+        assert holder.held[0] is locked
+
+
+class Reading(Thing):
+    """An object that reads a file when it is copied."""
+
+    def __deepcopy__(self, memo):
+        return Reading(Path("side.txt").read_text())
+
+
+def test_what_copying_reads_is_not_what_the_stage_reads(monkeypatch):
+    """Its result stays good when that changes."""
+    lengths = []
+    monkeypatch.setattr(builtins, "lengths", lengths, raising=False)
+
+    def measure(item, by):
+        import builtins
+
+        builtins.lengths.append(len(by.held))
+        return item
+
+    for text, expected in (("one", [3, 3]), ("three", [3, 3])):
+        Path("side.txt").write_text(text)
+        assert stage(measure).map([1, 2], by=Reading("")).run_same_process() == [1, 2]
+        assert lengths == expected
 
 
 @pytest.mark.parametrize("kind", ["deep", "endless"])

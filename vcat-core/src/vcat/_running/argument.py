@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from itertools import chain
 from operator import is_
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from vcat._running.holding import UNCHANGING
 from vcat.abc import unobserved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 #: Types whose values no call changes, or that are those of the process, where they are imported.
 _UNCHANGING_IN = {
@@ -126,7 +125,8 @@ class Arguments:
     def _given(self, stages: Iterable[Stage]) -> Iterator[tuple[int, Any, bool]]:
         """Return what may change, the number of the call that is given it, and whether all of it.
 
-        Of a hyperparameter that is mapped over the map has the list, and calls have its items.
+        Of a hyperparameter that is mapped over the map has the list, and calls have its items; of
+        one whose items are not known yet it has all.
         """
         owner, skipped = 0, self._skipped
         for stage in stages:
@@ -141,7 +141,7 @@ class Arguments:
                     items = sequence
                     if type(sequence) is Hyperparameter:
                         items = self._parameters[sequence.name]
-                        yield owner, items, False
+                        yield owner, items, self._is_late(sequence)
                     if not self._is_late(sequence) and not skipped.issuperset(map(type, items)):
                         count = len(items)
                         for place, each in enumerate(items, owner + 1):
@@ -177,7 +177,9 @@ class Arguments:
                 shared.add(key)
             owners[key] = owner
             if is_whole:
-                pending += _parts(each)
+                parts = _parts(each)
+                if not skipped.issuperset(map(type, parts)):
+                    pending += parts
 
 
 class _Copies:
@@ -216,7 +218,7 @@ class _Copies:
             else:
                 made.update((self.given(k), self.given(v)) for k, v in value.items())
             return made
-        before = list(_parts(value))
+        before = _parts(value)
         after = [self.given(each) for each in before]
         if not (is_shared and kind is set) and all(map(is_, after, before)):
             return value
@@ -254,22 +256,24 @@ class _Copies:
         return False
 
 
-def _parts(value: Any) -> Iterable[Any]:
+def _parts(value: Any) -> Collection[Any]:
     """Return what is in an object, as far as can be seen without calling its methods.
 
     Of an array that is a view it is the array that it is a view of.
     """
     kind = type(value)
-    parts: Iterable[Any] = ()
+    if kind is dict:
+        return [*value, *value.values()]
+    if is_container(kind):
+        return value  # type: ignore[no-any-return]  # it is one of the others
+    parts: list[Any] = []
     if issubclass(kind, dict):
-        parts = chain(dict.keys(value), dict.values(value))
+        parts = [*dict.keys(value), *dict.values(value)]
     else:
         for each in _HOLDERS:
             if issubclass(kind, each):
-                parts = each.__iter__(value)  # type: ignore[attr-defined]  # all of them have it
+                parts = [*each.__iter__(value)]  # type: ignore[attr-defined]  # all have it
                 break
-    if is_container(kind):
-        return parts
     array = getattr(sys.modules.get("numpy"), "ndarray", None)
     if array is not None and issubclass(kind, array):
         return (value.base,)
@@ -277,7 +281,7 @@ def _parts(value: Any) -> Iterable[Any]:
         own = object.__getattribute__(value, "__dict__")
     except Exception:  # noqa: BLE001  # it has none, or one of its own making
         return parts
-    return chain(parts, own.values()) if type(own) is dict else parts
+    return [*parts, *own.values()] if type(own) is dict else parts
 
 
 def _imported() -> frozenset[type]:

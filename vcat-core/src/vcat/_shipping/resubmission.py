@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import vcat
+from vcat._authoring.permission import check_permission
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.digest import matches
 from vcat._keeping.event import to_json
@@ -37,6 +38,7 @@ def resubmit(earlier: str, given: Mapping[str, Any], job_name: str | None) -> Su
         GraphError: A parameter is not one of the job's, or has a value that is not plain.
         FormatError: What is archived is damaged.
     """
+    check_permission("rerun_job")
     configuration = load(os.getcwd())
     call(configuration.deployment, "check")
     archive = JobArchive(configuration.archives, earlier)

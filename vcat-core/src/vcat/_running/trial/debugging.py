@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any, NamedTuple
 
+from vcat._authoring.permission import bind, unbind
 from vcat._keeping.archive import JobArchive, parse_document
 from vcat._plugins.configuration import thaw
 from vcat._plugins.inheritance import inherit
@@ -39,6 +40,7 @@ def _debug(directory: str) -> int:
     )
     configuration = thaw(request["configuration"])
     inherit(request["configuration"])  # of what the stage submits
+    bind()
     number, job_name = request["stage"], request["job_name"]
     here = os.path.join(directory, "project")
     try:
@@ -69,6 +71,7 @@ def _debug(directory: str) -> int:
         return Call(ids[number], stage, args, kwargs, seeds.of(number, stage, key))  # type: ignore[arg-type]  # as much of a key as it takes
 
     inputs.find(number)
+    unbind()  # what is called from now on is the function, or what a person types
     move_code(definition["project"], here)
     if inputs.missing and not request["compute"] and not _agreed(inputs, ids, ids[number]):
         return 1

@@ -13,6 +13,7 @@ from vcat._keeping.definition import describe_graph
 from vcat._keeping.event import to_json
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import Configuration, load
+from vcat._shipping.bundling.editable import find_editable_paths
 from vcat._shipping.handover import DEFAULT_BUNDLE_NAME, Job, Submission, choose_name, hand_over
 from vcat._shipping.repository import describe_repository
 from vcat.records import JobRecord
@@ -97,6 +98,7 @@ def define(
         "project": project,
         "python": python_version(),
         "paths": paths,
+        "editable": find_editable_paths(project),
         "package": package,
         "bundle_name": configuration.bundle_name or DEFAULT_BUNDLE_NAME,
         "listed": record.to_json(),

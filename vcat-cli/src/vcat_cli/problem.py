@@ -9,7 +9,7 @@ from vcat_cli.text import display
 from vcat_cli.usage import UsageError
 
 #: ``docs/reference/command.md`` says what each is for.
-DONE, FAILED, WRONG_USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+DONE, FAILED, WRONG_USAGE, TIMED_OUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 124, 130, 141
 
 
 def say(text: str) -> None:

@@ -19,6 +19,7 @@ from vcat._keeping.guard import call
 from vcat._keeping.literal import literal_node
 from vcat._plugins.configuration import Configuration, load
 from vcat._shipping.handover import DEFAULT_BUNDLE_NAME, Job, Submission, choose_name, hand_over
+from vcat._shipping.parent import find_parent
 from vcat._shipping.submission import python_version
 from vcat.errors import FormatError, GraphError, UnknownJobError, VcatError
 from vcat.records import JobRecord
@@ -54,17 +55,19 @@ def resubmit(earlier: str, given: Mapping[str, Any], job_name: str | None) -> Su
             f"job {earlier} cannot be run again: it ended before it had archived its source;"
             " run its script again"
         )
+    parent = find_parent(os.getcwd())
     record = JobRecord(
         job_name=choose_name("rerun_job", job_name, _stem(earlier), configuration),
         state="queued",
         submitted_at=time.time(),
-        project=definition["project"],
+        project=definition["listed"]["project"],
         script=definition["submitted"]["script"],
         stages=len(definition["stages"]),
         parameters=shown,
         deployment_type=configuration.type_string("deployment"),
         vcat_version=vcat.__version__,
         rerun_of=earlier,
+        submitted_by=None if parent is None else parent.job_name,
     )
     submitted = {"at": record.submitted_at, "host": os.uname().nodename, "rerun_of": earlier}
     changed = {

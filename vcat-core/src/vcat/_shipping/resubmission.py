@@ -19,6 +19,7 @@ from vcat._keeping.guard import call
 from vcat._keeping.literal import literal_node
 from vcat._plugins.configuration import Configuration, load
 from vcat._shipping.handover import DEFAULT_BUNDLE_NAME, Job, Submission, choose_name, hand_over
+from vcat._shipping.mapped import unmappable
 from vcat._shipping.parent import find_parent
 from vcat._shipping.submission import python_version
 from vcat.errors import FormatError, GraphError, UnknownJobError, VcatError
@@ -36,7 +37,8 @@ def resubmit(earlier: str, given: Mapping[str, Any], job_name: str | None) -> Su
     Raises:
         UnknownJobError: The job has left no definition.
         VcatError: What it was made of is not archived, or another Python reads it.
-        GraphError: A parameter is not one of the job's, or has a value that is not plain.
+        GraphError: A parameter is not one of the job's, or has a value that is not plain, or none
+            that the job can map over.
         FormatError: What is archived is damaged.
     """
     check_permission("rerun_job")
@@ -109,6 +111,7 @@ def _replaced(
             )
         else:
             nodes[name], shown[name] = node, to_json(value)
+    problems = problems or unmappable(definition, given, shown)
     if problems:
         raise GraphError("\n".join(problems))
     return nodes, shown

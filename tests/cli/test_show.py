@@ -610,3 +610,12 @@ def test_a_map_of_one_item(command, make_job):
     assert command("show", "train-2").out.splitlines()[-1] == (
         "1 more failed item of maps; --json has all"
     )
+
+
+def test_a_job_that_a_job_has_submitted_says_by_which(command, make_job):
+    """A line and a field; other jobs have no such line."""
+    make_job("train-1")
+    make_job("train-2", submitted_by="train-1")
+    assert "\nparent      train-1\n" in command("show", "train-2").out
+    assert json.loads(command("show", "train-2", "--json").out)["job"]["submitted_by"] == "train-1"
+    assert "parent" not in command("show", "train-1").out

@@ -338,6 +338,8 @@ def test_what_is_kept_nowhere_is_computed_again_if_one_wants(debug):
     assert "\n9.0\n" in shown
     code, shown = in_terminal(debug.project, ["good", "fit", "--run"], [(question, "")])
     assert (code, "9.0" in shown) == (1, False)
+    code, shown = in_terminal(debug.project, ["good", "fit", "--run"], [(question, CTRL_C)])
+    assert (code, shown.partition(question)[2].strip("^C\n")) == (130, "")
 
 
 @pytest.mark.slow
@@ -465,6 +467,11 @@ def test_a_cancelled_job_can_be_debugged(project):
     assert code == 0
     assert "KeyboardInterrupt" in shown
     assert "\n600\n" in shown
+    # Where it is only called, that is its end.
+    words = ["hanging", "hang", "--run"]
+    code, shown = in_terminal(project.directory, words, [("begun", CTRL_C)])
+    assert code == 130
+    assert shown.endswith("\nKeyboardInterrupt\n")
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ VERBS = {
     "why": "say what each stage of a job ran for",
     "debug": "call a stage of a job again, with its code and inputs, under a debugger",
     "logs": "show or follow what a job prints",
+    "wait": "wait until jobs have ended, and say how",
     "cancel": "end jobs with all their processes",
     "gc": "remove from the cache what is not worth its place",
     "plugins": "list the installed plugins and their type strings",

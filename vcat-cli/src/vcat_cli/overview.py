@@ -104,6 +104,7 @@ def _job_lines(shown: _Job) -> list[str]:
         "project": escape(record.project),
         "script": escape(record.script),
         "rerun of": escape(record.rerun_of or ""),
+        "parent": escape(record.submitted_by or ""),
         "deployment": escape(record.deployment_type),
         "vcat-core": escape(record.vcat_version),
     }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 #: ``docs/reference/command.md`` says what each is for.
-DONE, FAILED, WRONG_USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+DONE, FAILED, WRONG_USAGE, TIMED_OUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 124, 130, 141
 
 
 _OURS = "vcat: "

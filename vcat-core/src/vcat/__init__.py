@@ -317,7 +317,7 @@ def debug_stage(
 
     Returns:
         The exit code of the process: 0, or 1 where the stage raised and was only to be run, or
-        could not be called.
+        could not be called; 130 where Ctrl-C has ended that.
 
     Raises:
         UnknownJobError: No job, or more than one, answers to *job_name*, or it has no such stage.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import getpid
 from typing import TYPE_CHECKING, Any
 
+from vcat._authoring.permission import begin_call, end_call
 from vcat._running.process import seed as seeding
 from vcat._running.process.interruption import check_interruption, is_interrupted, is_job
 from vcat._running.result import check_result
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 #: Called when a stage has been left that no other stage runs, by whoever minds the process.
 after_call: list[Callable[[], None]] = []
-
-#: How many stages are being called: one, and one more for each pipeline that a stage runs.
-_depth = 0
 
 
 def attempt(
@@ -48,11 +46,10 @@ def attempt(
         GraphError: It returned what no stage can.
         CancelledError: The job was asked to end, whatever the function made of it.
     """
-    global _depth
     check_interruption()
     timeout, pid = stage.options.timeout, getpid()
     before = seeding.begin(seed)
-    _depth += 1
+    begin_call()
     try:
         if timeout is None:
             value = stage.function(*args, **kwargs)
@@ -73,9 +70,9 @@ def attempt(
 
             leave_child(stage.label)
     finally:
-        _depth -= 1
+        is_last = end_call()
         seeding.end(before)
-        if not _depth:
+        if is_last:
             for each in after_call:
                 each()
     check_interruption()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vcat import run_command, stage
 from vcat._authoring.duration import is_duration
 from vcat._authoring.graph import Graph
+from vcat._authoring.permission import check_permission
 from vcat._keeping.command import interpreted, show_command
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
@@ -32,6 +33,7 @@ def submit_command(
     argv: Sequence[str], job_name: str | None, params: dict[str, Any], timeout: float | None
 ) -> Submission:
     """Bundle the working directory with a command, and hand the job over."""
+    check_permission("submit_command")
     words = _checked(argv, timeout)
     project = os.getcwd()
     configuration = load(project)

@@ -26,6 +26,9 @@ _OWN = os.path.dirname(os.path.abspath(vcat.__file__))
 
 _LONGEST = 1_000
 
+#: The exit code of a process that Ctrl-C has ended.
+INTERRUPTED = 130
+
 
 def say(text: str) -> None:
     """Say *text* beside what the stage prints."""
@@ -69,13 +72,13 @@ class Call(NamedTuple):
 
 
 def run(call: Call) -> int:
-    """Call the function, print what it returns and how long it took; return 1 where it raises."""
+    """Call the function, print what it returns and how long it took; return the exit code."""
     began = time.perf_counter()
     try:
         value = check_result(call.make(), call.stage)
     except BaseException as error:  # noqa: BLE001  # the function may raise anything
         print_traceback(error)
-        return 1
+        return exit_code(error)
     took = time.perf_counter() - began
     print(_shown(value, longest=None), flush=True)  # noqa: T201  # what was asked for
     say(f"stage {call.id!r} returned {type(value).__name__} after {took:.3g} s")
@@ -135,6 +138,11 @@ def open_shell(call: Call) -> int:
         seeding.end(seeded)
         listen(before)
     return 0
+
+
+def exit_code(error: BaseException) -> int:
+    """Return with which code a process ends that *error* has ended."""
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
 
 
 def print_traceback(error: BaseException) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, suppress
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
+from vcat._authoring.permission import bind
 from vcat._authoring.reporting import listen
 from vcat._authoring.stage import Stage
 from vcat._keeping.archive import JobArchive
@@ -64,6 +65,7 @@ class Worker:
     def __init__(self, beginning: bytes) -> None:
         global is_worker  # what a process is it stays
         is_worker = True
+        bind()
         self._told = Beginning(*json.loads(beginning))
         os.chdir(self._told.project)
         sys.path[:] = self._told.paths

@@ -36,11 +36,16 @@ class Comparison:
     Args:
         now: The provenance of the job whose stages ran.
         then: That of an earlier one.
+        ids: What the stages of the earlier one are called now, by id; others are gone.
     """
 
-    def __init__(self, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    def __init__(
+        self, now: Mapping[str, Any], then: Mapping[str, Any], ids: Mapping[str, str]
+    ) -> None:
         self._now = now
         self._then = then
+        self._ids = ids
+        self._new_ids = frozenset(ids.values())
         # Thousands of stages may have the same code.
         self._code: dict[tuple[str, str], list[Reason]] = {}
         stages = now.get("stages")
@@ -84,8 +89,13 @@ class Comparison:
         if joined[0] == joined[1]:
             return
         old, new = set(joined[0]), set(joined[1])
-        before, after = _inputs(then), _inputs(now)
-        seen = False
+        after, seen = _inputs(now), False
+        before, gone = dict[str, str | None](), dict[str, str | None]()
+        for name, digest in _inputs(then).items():
+            given = self._ids.get(name, name)
+            # What is called so now may be another stage than what was called so then.
+            of = gone if name not in self._ids and name in self._new_ids else before
+            of[given] = digest
         for name, given in _renamed(before, after).items():
             before[given] = before.pop(name)
         for name, digest in after.items():
@@ -99,8 +109,9 @@ class Comparison:
                 what = f"{name}, which is not cached," if name in self._uncached else name
                 said = f"upstream {what} gave another result"
                 yield Reason("result", name, before[name], digest, said)
-        for name, digest in before.items():
-            if name not in after and digest in old:
+        gone.update({name: digest for name, digest in before.items() if name not in after})
+        for name, digest in gone.items():
+            if digest in old:
                 seen = True
                 yield Reason("result", name, digest, None, f"upstream {name} is gone")
         if not seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vcat.errors import VcatError
+from vcat.errors import UnknownJobError, VcatError
 from vcat_cli.content import write_content
 from vcat_cli.jobs import add_job, looked_at, tell_silence
 from vcat_cli.text import display, escape, lines, to_json
@@ -183,6 +183,9 @@ def _stage(job: Deployment, wanted: str) -> StageRecord:
     for each in records:
         if each.id == wanted:
             return each
+    why = job.why_absent(wanted)
+    if why is not None:
+        raise UnknownJobError(why)
     known = advice(wanted, [each.id for each in records], "stages")
     raise UsageError(f"job {job.job_name} has no stage {wanted!r}{known}")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Call the function of a stage again in a fresh process, with the code and the inputs it had in the
 job: one that failed until it raises, any other until its first line, and stop there in pdb. Nothing
-is written to the archives, the listing or the cache."""
+of the call is kept in the archives, the listing or the cache, but the jobs that it submits are."""
 
 EXAMPLES = """\
   vcat debug @                      the stage that failed in the newest job, where it raised

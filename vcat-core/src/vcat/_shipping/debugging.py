@@ -95,10 +95,12 @@ def _request(
             if "output" in each:
                 filed[number] = [each["key"], each["output"]]
     stages = sorted(job.stages(), key=lambda each: each.number)
+    number = _number_of(job, stage, stages)
     return {
         "job_name": job.job_name,
         "ids": [each.id for each in stages],
-        "stage": _number_of(job, stage, stages),
+        "stage": number,
+        "failure": stages[number].error or "",
         "keys": list(keys.items()),
         "mapped": list(mapped.items()),
         "way": way,

@@ -46,6 +46,7 @@ class _Job:
     def __init__(self, job: Deployment) -> None:
         self._job = job
         self.complete = True
+        self._said: set[str] = set()
         self.record: JobRecord = job.record()
         self.stages: list[StageRecord] = self._read(job.stages, [])
         self.logged: dict[str, Any] = self._read(job.params, {})
@@ -64,7 +65,9 @@ class _Job:
         try:
             return read()
         except VcatError as error:
-            report(error)
+            if str(error) not in self._said:  # several parts may be in what is damaged
+                self._said.add(str(error))
+                report(error)
             self.complete = False
             return otherwise
 

@@ -129,14 +129,16 @@ def _show_result(job: Deployment, stage: str | None) -> int:
         sys.path.append(project)  # last: its modules must not stand in for any other
     try:
         value = job.fetch_job_results() if stage is None else job.value_of(stage)
-        text = repr(value)
     except VcatError:
         raise
-    except Exception as error:
-        if type(error) is LookupError:  # no value is kept; what loading one raises is a KeyError
-            raise UsageError(str(error)) from error
+    except LookupError as error:  # no value is kept
+        raise UsageError(str(error)) from error
+    try:
+        text = repr(value)
+    except (Exception, SystemExit) as error:  # its class may raise anything
+        what = "the result" if stage is None else f"the value of stage {stage!r}"
         raise VcatError(
-            f"the result of job {job.job_name} cannot be loaded here:"
+            f"{what} of job {job.job_name} was loaded and cannot be shown: its repr() raised"
             f" {type(error).__name__}: {error}"
         ) from error
     for line in lines(text):

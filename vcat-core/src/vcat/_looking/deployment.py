@@ -130,12 +130,13 @@ class Deployment:
             TimeoutError: The job has not ended by then; it goes on.
             RemoteException: The job did not complete; the message says what was raised and where.
             FormatError: The stored result is damaged.
+            VcatError: It cannot be loaded here, where a class of it cannot be imported for one.
         """
         self.wait_for_deployment_to_complete(timeout)
         outcome = self.place.outcome()
         status = self.status()
         if status.state == "completed" and outcome is not None:
-            return read_value(self._archive, outcome["result"])
+            return read_value(self, outcome["result"])
         where = f"vcat logs {self.job_name}"
         if outcome is not None and outcome.get("error") and status.state == outcome["state"]:
             raise exception_of(outcome, self.job_name, where)
@@ -262,6 +263,7 @@ class Deployment:
             UnknownJobError: The job has no such stage.
             LookupError: The value of that stage is not kept, or not yet; the message says why.
             FormatError: It is damaged.
+            VcatError: It cannot be loaded here.
         """
         return value_of(self, self._number(stage))
 

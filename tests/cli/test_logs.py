@@ -70,6 +70,10 @@ def test_the_newest_job_and_beginnings_of_names(command, make_job):
         2,
         "vcat: 2 jobs have a name that begins with 'train': train-2, train-1\n",
     )
+    ended = command("logs", "scroe-1")
+    assert ended.code == 2
+    end = "; did you mean 'score-1'? list_jobs() and `vcat ls` show what there is\n"
+    assert ended.err.endswith(end)
 
 
 def test_a_stage_that_the_job_does_not_have(command, make_job):

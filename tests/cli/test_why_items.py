@@ -135,3 +135,16 @@ def test_an_item_of_a_map_that_failed_as_a_whole_did_not_fail(make_job, command)
     archive.store_document("provenance", {"stages": [failed], "codes": {}, "names": {}})
     leave(make_job, "job-2", {"rd": [B]})
     assert command("why", "job-2").out == "rd[0]: first time\n"
+
+
+def test_what_takes_an_item_of_a_map_is_called_as_the_item(make_job, command):
+    """Whatever number is in its own id, because the item has that name."""
+    for number, result in ((1, "one"), (2, "two")):
+        archive = make_job(f"job-{number}", submitted_at=make_job.submitted + 60 * number)
+        taken = stage("rd[0]#2", file=None, key=None, inputs=[{"stage": "rd#3", "digest": "x"}])
+        parts = {"code": "c0de", "arguments": {"t": {"digest": result, "results": [result]}}}
+        given = [{"stage": "rd[0]#2", "digest": result}]
+        use = stage("use", key=result, key_parts=parts, inputs=given)
+        document = {"stages": [taken | {"name": "rd[0]"}, use], "codes": {}, "names": {}}
+        archive.store_document("provenance", document)
+    assert command("why", "job-2", "use").out == "use: upstream rd#3[0] gave another result\n"

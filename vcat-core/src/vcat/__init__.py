@@ -95,6 +95,7 @@ def list_jobs(
 
     Raises:
         ConfigError: The configuration of this directory is wrong.
+        ValueError: The limit is none.
     """
     from vcat._looking.jobs import jobs
 

@@ -117,12 +117,14 @@ class _Absence:
         return self._to_come("is running" if status == "running" else "has not run so far")
 
     def _failed(self) -> str:
+        from shlex import quote  # for shells the brackets of items are patterns
+
         record, name = self._record, self._job.job_name
         place = "" if record.file is None else f" ({record.file}:{record.line})"
         how = "was cut short" if record.cut_short else "failed"
         return (
             f"stage {record.id!r}{place} of job {name} {how} and has no value: {record.error};"
-            f" `vcat logs {name} --stage {record.id}` has more{self._items()}"
+            f" `vcat logs {name} --stage {quote(record.id)}` has more{self._items()}"
         )
 
     def _to_come(self, so_far: str) -> str:

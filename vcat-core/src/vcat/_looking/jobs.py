@@ -32,7 +32,7 @@ def jobs(
     where: Callable[[JobRecord], bool] | None = None,
 ) -> list[JobRecord]:
     """Return the records of jobs, newest first; see :func:`vcat.list_jobs`."""
-    if limit is not None and (not isinstance(limit, int) or limit < 0):
+    if limit is not None and limit < 0:
         raise ValueError(
             f"list_jobs(limit={limit!r}): a limit is a whole number from 0 on; leave it out for all"
         )

@@ -16,8 +16,8 @@ _MOST_ALIKE = 50
 _Identity = tuple[tuple[str, Any], ...]
 
 
-def pairs(stages: Stages, earlier: Stages, dated: Iterable[str] = ()) -> dict[int, int]:
-    """Return for stages, by number, which of an earlier job they were, where they were one.
+class Pairs:
+    """The stages of a job, to be found in one earlier job after the other, the newest first.
 
     Ids are numbered in the order of execution, so one more call of a function shifts those of all
     that follow: what is the same by its key comes first, then what is most alike, and of what is
@@ -26,41 +26,65 @@ def pairs(stages: Stages, earlier: Stages, dated: Iterable[str] = ()) -> dict[in
 
     Args:
         stages: The stages.
-        earlier: Those of the earlier job.
-        dated: Ids of maps that a later job than this had: their items are no others with other
-            arguments.
     """
-    then: dict[str, list[int]] = {}
-    for number, each in enumerate(earlier):
-        if each.get("status") not in (None, "not run") and items_in(each) is None:
-            then.setdefault(text(each.get("name")), []).append(number)
-    now: dict[str, list[int]] = {}
-    for number, each in enumerate(stages):
-        # Maps stand before what takes their items, which come last.
-        of_name = now.setdefault(text(each.get("name")), [])
-        if items_in(each) is None:
-            of_name.append(number)
-    pairing = _Pairing(stages, earlier, dated)
-    for name, numbers in now.items():
-        if name in then:
-            pairing.pair_all(numbers, then[name])
-    return pairing.found
 
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._numbers = {text(each.get("id")): number for number, each in enumerate(stages)}
+        # Maps that a later job has told of: their items are no others with other arguments.
+        self._dated: set[str] = set()
+        self._varying: dict[str, list[str]] = {}
 
-def maps_told_of(stages: Stages, earlier: Stages) -> set[str]:
-    """Return the ids of the maps of whose items an earlier job tells what is in their keys."""
-    names = {text(each.get("name")) for each in earlier if _item_of(each) and _has_parts(each)}
-    return {_item_of(e) for e in stages if _item_of(e) and text(e.get("name")) in names}
+    def of(self, wanted: Iterable[int], earlier: Stages) -> dict[int, int]:
+        """Return which stages of an earlier job stages were, by number, where they were one.
+
+        Args:
+            wanted: Which have to be found; others are, as far as it takes them to do so.
+            earlier: The stages of that job.
+        """
+        then: dict[str, list[int]] = {}
+        for number, each in enumerate(earlier):
+            if each.get("status") not in (None, "not run") and items_in(each) is None:
+                then.setdefault(text(each.get("name")), []).append(number)
+        needed = self._with_upstream(wanted)
+        now: dict[str, list[int]] = {}
+        for number, each in enumerate(self._stages):
+            # Maps stand before what takes their items, which come last.
+            of_name = now.setdefault(text(each.get("name")), [])
+            if items_in(each) is None and (number in needed or _item_of(each) not in self._dated):
+                of_name.append(number)
+        pairing = _Pairing(self._stages, earlier, self._dated, self._varying)
+        for name, numbers in now.items():
+            if name in then:
+                pairing.pair_all(numbers, then[name])
+        told = {text(each.get("name")) for each in earlier if _item_of(each) and _has_parts(each)}
+        if told:
+            items = (each for each in self._stages if text(each.get("name")) in told)
+            self._dated.update(filter(None, map(_item_of, items)))
+        return pairing.found
+
+    def _with_upstream(self, wanted: Iterable[int]) -> set[int]:
+        found, pending = set(wanted), list(wanted)
+        while pending:
+            for each, _ in _inputs(self._stages[pending.pop()]):
+                number = self._numbers.get(each)
+                if number is not None and number not in found:
+                    found.add(number)
+                    pending.append(number)
+        return found
 
 
 class _Pairing:
-    def __init__(self, stages: Stages, earlier: Stages, dated: Iterable[str]) -> None:
+    def __init__(
+        self, stages: Stages, earlier: Stages, dated: set[str], varying: dict[str, list[str]]
+    ) -> None:
         self.found: dict[int, int] = {}
         self._taken: set[int] = set()
         self._was: dict[str, str] = {}
         self._stages = stages
         self._earlier = earlier
-        self._dated = frozenset(dated)
+        self._dated = dated
+        self._varying = varying
 
     def pair_all(self, now: list[int], then: list[int]) -> None:
         """Pair the stages of one name."""
@@ -75,13 +99,16 @@ class _Pairing:
         for number in then:
             if whole := _item_of(self._earlier[number]):
                 earlier.setdefault(whole, []).append(number)
-        for whole, items in maps.items():
+        partners = list(earlier)
+        # Those of which an item is found by its key are known better than by their ids.
+        for whole, items in sorted(maps.items(), key=lambda each: not self._votes(each[1])):
             partner = self._partner(whole, items, earlier)
             if partner is not None:
                 self._was[whole] = partner
                 self._pair_items(items, earlier.pop(partner), whole, partner)
-        # A call may have become an item, or an item of another map.
-        self._pair_equal(now, then, None)
+        if len(maps) > 1 or len(partners) != 1 or any(not _item_of(self._earlier[e]) for e in then):
+            # A call may have become an item, or an item one of another map.
+            self._pair_equal(now, then, None)
 
     def _pair(self, number: int, last: int | None) -> None:
         if last is not None and last not in self._taken and number not in self.found:
@@ -133,26 +160,33 @@ class _Pairing:
         parts, earlier = mapping(now.get("key_parts")), mapping(then.get("key_parts"))
         same = sum(bool(parts.get(e) == earlier.get(e)) for e in ("code", "version"))
         old, new = mapping(earlier.get("arguments")), mapping(parts.get("arguments"))
-        ours, theirs = self._identities(now, self._was), self._identities(then, None)
         return same + sum(
-            bool(name in theirs and (old[name] == new[name] or theirs[name] == ours[name]))
-            for name in ours
+            name in old and bool(each == old[name] or self._is_same(name, now, then))
+            for name, each in new.items()
+        )
+
+    def _is_same(self, name: str, now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
+        return bool(_identity(now, name, self._was) == _identity(then, name, None))
+
+    def _votes(self, items: list[int]) -> Counter[str]:
+        """Return to which maps of the earlier job items belonged that are found."""
+        return Counter(
+            _item_of(self._earlier[self.found[each]]) for each in items if each in self.found
         )
 
     def _partner(self, whole: str, items: list[int], earlier: dict[str, list[int]]) -> str | None:
         """Return the map of the earlier job that a map was."""
-        votes = Counter(
-            _item_of(self._earlier[self.found[number]]) for number in items if number in self.found
-        )
+        votes = self._votes(items)
         known = [each for each, _ in votes.most_common() if each in earlier]
         return next(iter([*known, *([whole] if whole in earlier else earlier)]), None)
 
     def _pair_items(self, now: list[int], then: list[int], whole: str, partner: str) -> None:
-        ours = [self._identities(self._stages[number], self._was) for number in now]
-        theirs = [self._identities(self._earlier[number], None) for number in then]
-        names = dict.fromkeys(name for each in (*ours, *theirs) for name in each)
+        if whole not in self._varying:
+            items = [each for each in self._stages if _item_of(each) == whole]
+            self._varying[whole] = _varying(items)
         # What all items have in common does not tell them apart, and may have changed for all.
-        told = [name for name in names if _vary(name, ours) or _vary(name, theirs)]
+        varying = [*self._varying[whole], *_varying([self._earlier[each] for each in then])]
+        told = list(dict.fromkeys(varying))
         self._pair_equal(now, then, told)
         left, free = self._left(now, then)
         if whole in self._dated or len(left) != len(free):
@@ -173,50 +207,63 @@ class _Pairing:
         left, free = self._left(now, then)
         if told is None:
             left = [number for number in left if _item_of(self._stages[number])]
+        if not left:
+            return
         equal: dict[_Identity, list[int]] = {}
         for last in reversed(free):
             each = self._earlier[last]
             if _has_parts(each):
-                equal.setdefault(_chosen(self._identities(each, None), told), []).append(last)
+                equal.setdefault(_identities(each, told, None), []).append(last)
         for number in left:
             each = self._stages[number]
             if _has_parts(each):
-                found = equal.get(_chosen(self._identities(each, self._was), told))
+                found = equal.get(_identities(each, told, self._was))
                 if found:
                     self._pair(number, found.pop())
 
-    def _identities(self, stage: Mapping[str, Any], was: dict[str, str] | None) -> dict[str, Any]:
-        """Return what the arguments of a stage are told from others by, whatever is in files.
 
-        Upstream stages are told by what they *were*; ``None`` for a stage of the earlier job.
-        """
-        found: dict[str, Any] = {}
-        arguments = mapping(mapping(stage.get("key_parts")).get("arguments"))
-        inputs = stage.get("inputs")
-        known = [mapping(each) for each in inputs] if isinstance(inputs, list) else []
-        for name, value in arguments.items():
-            argument = mapping(value)
-            results, files = texts(argument.get("results")), texts(argument.get("files"))
-            shown = text(argument.get("shown"))
-            if results:
-                of = [text(e.get("stage")) for e in known if text(e.get("digest")) in results]
-                found[name] = "stages", *(of if was is None else map(was.get, of))
-            elif shown:
-                found[name] = "shown", shown
-            elif files:
-                found[name] = "files", *files
-            else:
-                found[name] = "digest", text(argument.get("digest"))
-        return found
+def _identities(
+    stage: Mapping[str, Any], told: list[str] | None, was: Mapping[str, str] | None
+) -> _Identity:
+    names = _arguments(stage) if told is None else told
+    return tuple((name, _identity(stage, name, was)) for name in names)
 
 
-def _vary(name: str, items: list[dict[str, Any]]) -> bool:
-    return len({each.get(name) for each in items}) > 1
+def _identity(stage: Mapping[str, Any], name: str, was: Mapping[str, str] | None) -> Any:
+    """Return what an argument of a stage is told from others by, whatever is in files.
+
+    Upstream stages are told by what they *were*; ``None`` for a stage of the earlier job.
+    """
+    argument = mapping(_arguments(stage).get(name))
+    if results := texts(argument.get("results")):
+        of = [each for each, digest in _inputs(stage) if digest in results]
+        return "stages", *(of if was is None else map(was.get, of))
+    if shown := text(argument.get("shown")):
+        return "shown", shown
+    if files := texts(argument.get("files")):
+        return "files", *files
+    return "digest", text(argument.get("digest"))
 
 
-def _chosen(identities: Mapping[str, Any], told: list[str] | None) -> _Identity:
-    names = identities if told is None else told
-    return tuple((name, identities.get(name)) for name in names)
+def _varying(items: list[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the arguments that not all items have in common."""
+    names = dict.fromkeys(name for each in items for name in _arguments(each))
+    first = [_identity(items[0], name, None) for name in names] if items else []
+    return [
+        name
+        for name, known in zip(names, first, strict=False)
+        if any(_identity(each, name, None) != known for each in items)
+    ]
+
+
+def _arguments(stage: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping(mapping(stage.get("key_parts")).get("arguments"))
+
+
+def _inputs(stage: Mapping[str, Any]) -> list[tuple[str, str]]:
+    inputs = stage.get("inputs")
+    known = [mapping(each) for each in inputs] if isinstance(inputs, list) else []
+    return [(text(each.get("stage")), text(each.get("digest"))) for each in known]
 
 
 def _has_parts(stage: Mapping[str, Any]) -> bool:

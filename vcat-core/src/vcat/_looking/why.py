@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vcat._keeping.event import to_json
 from vcat._looking.history import DEPTH, History, is_item, items_in, stages_of
 from vcat._looking.jobs import find
-from vcat._looking.pair import maps_told_of, pairs
+from vcat._looking.pair import Pairs
 from vcat._looking.patience import Patience
 from vcat._looking.reason import Comparison, Reason, file_reason, mapping, text, texts
 from vcat._plugins.configuration import load
@@ -132,12 +132,11 @@ def explain(document: Mapping[str, Any], history: History) -> list[Explanation]:
     causes = {number: _cause(each) for number, each in enumerate(stages) if _ran(each)}
     unknown = {number for number, cause in causes.items() if cause is None}
     found: dict[int, tuple[str, list[Reason]]] = {}
-    dated: set[str] = set()
+    pairs = Pairs(stages)
     for job_name, then, earlier in history.jobs():
         if not unknown:
             break
-        paired = pairs(stages, earlier, dated)
-        dated |= maps_told_of(stages, earlier)
+        paired = pairs.of(unknown, earlier)
         ids = {text(earlier[e]["id"]): text(stages[n]["id"]) for n, e in paired.items()}
         comparison = Comparison(document, then, ids)
         for number in sorted(unknown & paired.keys()):

@@ -193,6 +193,22 @@ def test_what_is_taken_from_a_map_is_not_called_as_its_items_will_be():
     assert ids == ["fit", "fit[0]#2", "fit[0]#3", "max"]
 
 
+def test_messages_of_a_job_name_stages_by_their_ids():
+    """Two maps of one function are told apart, and so are their items."""
+    graph = Graph.ending_in(stage(max)(fit.map(["a"]), fit.map(["b"])))
+    place = f"(test_mapping.py:{fit.function.__code__.co_firstlineno})"
+    assert graph.label(1) == f"stage 'fit' {place}"
+    graph.called = graph.ids()
+    graph.items[1] = range(3, 4)
+    graph.stages.append(graph.stages[1])
+    labels = [graph.label(number) for number in (0, 1, 3)]
+    assert labels == [
+        f"stage 'fit' {place}",
+        f"stage 'fit#2' {place}",
+        f"item 0 of stage 'fit#2' {place}",
+    ]
+
+
 def test_a_chain_of_maps_is_as_deep_as_any():
     """Its length is known without asking all of them again."""
     end = fit.map(["a"])

@@ -31,9 +31,10 @@ class Graph:
         items: The numbers of the items of each map that has been expanded, behind all others.
         number: The place of a stage in *stages*, by ``id(stage)``.
         parameters: The hyperparameters by name, each with the number of a stage that takes it.
+        called: The ids of the stages where there is a job, by which messages name them.
     """
 
-    __slots__ = ("items", "number", "parameters", "stages", "upstream")
+    __slots__ = ("called", "items", "number", "parameters", "stages", "upstream")
 
     def __init__(self) -> None:
         self.stages: list[Stage] = []
@@ -41,6 +42,7 @@ class Graph:
         self.number: dict[int, int] = {}
         self.parameters: dict[str, tuple[Hyperparameter, int]] = {}
         self.items: dict[int, range] = {}
+        self.called: list[str] = []
 
     @classmethod
     def ending_in(cls, end: Stage) -> Graph:
@@ -107,11 +109,16 @@ class Graph:
 
     def label(self, number: int) -> str:
         """Return a stage as messages name it: ``item 3 of stage 'fit' (train.py:41)``."""
-        label = self.stages[number].label
-        for items in self.items.values():
+        for whole, items in self.items.items():
             if number in items:
-                return f"item {number - items.start} of {label}"
-        return label
+                return f"item {number - items.start} of {self._label(whole)}"
+        return self._label(number)
+
+    def _label(self, number: int) -> str:
+        stage = self.stages[number]
+        if number >= len(self.called):
+            return stage.label
+        return stage.label.replace(repr(stage.name), repr(self.called[number]), 1)
 
     def _items_of(self, sequence: Any, lookup: Callable[[Any], Any]) -> Any:
         if type(sequence) is Stage:

@@ -160,14 +160,19 @@ class History:
     def _as_left(self, job_name: str, stages: Stages) -> Stages:
         """Return *stages* as a job left them that was killed, or has them now: its events tell."""
         try:
-            records = {each.id: each for each in self._look_at(job_name).stages()}
+            known = self._look_at(job_name).stages()
         except VcatError as error:
             self.problems.append(str(error))
             return stages
         finally:
             self._patience.close()
+        records = {each.id: each for each in known}
         left = [_as_recorded(each, records.pop(text(each.get("id")), None)) for each in stages]
-        return left + [_as_recorded({}, each) for each in records.values()]
+        for each in records.values():
+            # What the record of an item calls a number is an id in a provenance.
+            whole = None if each.item_of is None else known[each.item_of].id
+            left.append(_as_recorded({"item_of": whole}, each))
+        return left
 
     def _look_at(self, job_name: str) -> Deployment:
         from vcat._looking.deployment import Deployment  # which shows what earlier jobs took
@@ -181,7 +186,6 @@ def _as_recorded(stage: Mapping[str, Any], record: StageRecord | None) -> Mappin
     if record is None or record.status in (stage.get("status"), "not run"):
         return stage
     known = {name: value for name, value in record._asdict().items() if value is not None}
-    # What the record of an item calls a number is an id in a provenance.
     known.pop("item_of", None)
     return {**stage, **known}
 

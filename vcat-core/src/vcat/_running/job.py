@@ -182,7 +182,7 @@ class _RunningJob:
         try:
             add_paths(self.definition["paths"], self.places.here)
             graph, parameters = self._restore()
-            self.journal.label = graph.label
+            graph.called, self.journal.label = self.ids, graph.label
             self.table = StageTable(graph, self.ids, self.places)
             self.environment = describe_environment()
             self._archive_provenance(complete=False)

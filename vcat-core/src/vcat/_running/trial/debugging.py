@@ -83,7 +83,7 @@ def _debug(directory: str) -> int:
         print_traceback(error)
         say(f"an input of {ids[number]} could not be computed again")
         return exit_code(error)
-    called = call(number, *inputs.arguments(number))
+    called = call(number, *inputs.arguments(number))._replace(failure=request["failure"])
     say(f"{called.label} of job {job_name}{_origins(number, inputs, ids)}")
     return WAYS[request["way"]](called)
 

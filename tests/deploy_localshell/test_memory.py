@@ -27,6 +27,73 @@ def test_words_need_a_ground(kills, used, total, words):
     assert memory.describe(kills, int(used), int(total)) == words
 
 
+@pytest.fixture
+def groups(tmp_path, monkeypatch):
+    """Return what has this process be in a group, with files as the kernel has them."""
+
+    def be_in(own, **files):
+        (tmp_path / "own").write_text(own)
+        for path, text in files.items():
+            file = tmp_path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        monkeypatch.setattr(memory, "_OWN", str(tmp_path / "own"))
+        monkeypatch.setattr(memory, "_GROUPS", str(tmp_path))
+        monkeypatch.setattr(memory, "_found", None)
+
+    return be_in
+
+
+def test_the_least_limit_around_a_process_counts(groups):
+    """What is used is what all have that it limits, but what is kept of their files."""
+    groups(
+        "0::/slice/job/step\n",
+        **{
+            "slice/memory.max": "max\n",
+            "slice/job/memory.max": "2000000\n",
+            "slice/job/memory.current": "1900000\n",
+            "slice/job/memory.stat": "file 9\ninactive_file 300000\nactive_file 600000\n",
+            "slice/job/step/memory.max": "3000000\n",
+            "slice/job/step/memory.current": "100000\n",
+            "slice/job/step/memory.events": "oom 2\noom_kill 1\n",
+            "slice/memory.events": "oom_kill 5\n",
+        },
+    )
+    assert memory.measure() == (1000000, 2000000)
+    assert memory.count_kills() == 1
+
+
+def test_the_least_limit_counts_in_version_1(groups):
+    """There the figures of a group are those of what is in it by another name."""
+    groups(
+        "5:cpu:/\n4:hugetlb,memory:/job/step\n0::/\n",
+        **{
+            "memory/memory.limit_in_bytes": "9223372036854771712\n",
+            "memory/job/memory.limit_in_bytes": "2000000\n",
+            "memory/job/memory.usage_in_bytes": "1900000\n",
+            "memory/job/memory.stat": "active_file 1\ntotal_active_file 900000\n",
+            "memory/job/step/memory.limit_in_bytes": "9223372036854771712\n",
+            "memory/job/step/memory.usage_in_bytes": "100000\n",
+        },
+    )
+    assert memory.measure() == (1000000, 2000000)
+
+
+@pytest.mark.parametrize("own", ["0::/\n", "0::/docker/0123\n", "0::/../0123\n"])
+def test_a_container_has_the_limit_at_the_root(groups, own):
+    """Its group is called / there, or what it is called outside, where it cannot be seen."""
+    groups(
+        own,
+        **{
+            "memory.max": "2000000\n",
+            "memory.current": "1900000\n",
+            "memory.events": "oom_kill 3\n",
+        },
+    )
+    assert memory.measure() == (1900000, 2000000)
+    assert memory.count_kills() == 3
+
+
 def test_a_memory_limit_is_an_end_of_its_own(jobs):
     """Python reports what it was not given, and ends with a code."""
     body = (

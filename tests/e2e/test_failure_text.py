@@ -331,13 +331,14 @@ def test_the_log_has_a_message_of_any_length(said, name):
 
 
 HUNG = """\
-    import ctypes, json, signal
+    import ctypes, json, signal, threading
     from vcat import *
     from native import wait
 
     @stage(timeout=0.2)
     def hangs():
         print("last words")
+        threading.Thread(target=threading.Event().wait).start()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
         wait()
 
@@ -366,7 +367,7 @@ def test_a_stage_that_hangs_says_where_in_the_job(project):
     assert said.splitlines() == [
         "job hung failed: stage hangs did not end when its timeout of 0.2 seconds was over:"
         " exit code 1",
-        "  stages.py:9 in hangs",
+        "  stages.py:10 in hangs",
         "  native.py:4 in wait",
         "last lines of its log:",
         "  last words",
@@ -377,7 +378,10 @@ def test_a_stage_that_hangs_says_where_in_the_job(project):
 
 @pytest.mark.slow
 def test_a_stage_that_hangs_says_where_in_a_worker(project):
-    """The worker writes it down before it is killed, though it never gets the interpreter again."""
+    """The worker writes it down before it is killed, though it never gets the interpreter again.
+
+    The logs have it as a traceback, and what its other threads did.
+    """
     project.write("stages.py", HUNG)
     project.write("native.py", NATIVE)
     project.write("workers.config.yaml", WORKERS)
@@ -385,7 +389,7 @@ def test_a_stage_that_hangs_says_where_in_a_worker(project):
     first = "TimeoutError: timed out after 0.2 seconds; it did not end, and its process was killed"
     assert said.splitlines() == [
         first,
-        "  stages.py:9 in hangs",
+        "  stages.py:10 in hangs",
         "    wait()",
         "  native.py:4 in wait",
         "    ctypes.PyDLL(None).sleep(1000)  # with the lock of the interpreter",
@@ -394,12 +398,15 @@ def test_a_stage_that_hangs_says_where_in_a_worker(project):
     ]
     place = project.directory / ".vcat" / "jobs" / "hung" / "project" / "native.py"
     for each in (log, of_stage):
-        assert each.startswith("last words\n")
-        assert "Timeout (0:00:" in each
-        assert "worker.py" in each
-        assert each.splitlines()[-6:] == [
+        lines = each.splitlines()
+        assert lines[:2] == ["last words", "vcat: its other threads:"]
+        assert lines[2].endswith(" (most recent call first):")
+        assert lines[3].endswith("in wait")
+        assert not [line for line in lines if "worker.py" in line or "attempt.py" in line]
+        assert lines[-7:] == [
+            "",
             "Traceback (most recent call last):",
-            f'  File "{project.directory / "stages.py"}", line 9, in hangs',
+            f'  File "{project.directory / "stages.py"}", line 10, in hangs',
             "    wait()",
             f'  File "{place}", line 4, in wait',
             "    ctypes.PyDLL(None).sleep(1000)  # with the lock of the interpreter",

@@ -9,7 +9,7 @@ import pytest
 
 from vcat._authoring.options import StageOptions
 from vcat._authoring.stage import Stage
-from vcat._keeping.stack import Frame, find_stacks
+from vcat._keeping.stack import Frame, find_stacks, other_threads
 from vcat._running.attempt import attempt
 
 
@@ -38,6 +38,9 @@ def test_the_frames_are_those_inside_of_the_stage(tmp_path):
         over.set()
         other.join()
     found = find_stacks(lines)
+    others = [each for each in other_threads(lines) if "most recent call first" not in each]
+    assert others[0].endswith(" in wait")
+    assert not [each for each in others if "attempt.py" in each]
     assert found.start == 1
     assert [each.function for each in found.frames] == ["outer", "inner", "lines_of"]
     first = outer.__code__

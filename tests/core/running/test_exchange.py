@@ -9,7 +9,7 @@ import pytest
 
 from vcat._keeping.layout import Serialized
 from vcat._running.workers.batch import Answers, Batch
-from vcat._running.workers.exchange import pack, unpack, write
+from vcat._running.workers.exchange import UnsentError, pack, unpack, write
 from vcat.errors import FormatError
 
 
@@ -128,7 +128,7 @@ def room():
 def test_what_there_is_no_room_for_takes_none(tmp_path, room, size):
     """The stage whose result it is fails, and the next one has the room that there was."""
     room(50_000)
-    with pytest.raises(OSError, match="File too large"):
+    with pytest.raises(UnsentError, match="file too large"):
         write(str(tmp_path), "result", Serialized([bytes(size)]), whole=True)
     assert os.listdir(tmp_path) == []
 

@@ -34,12 +34,12 @@ def test_words_need_a_ground(kills, largest, peak, words):
 def test_only_a_kill_may_be_for_memory(monkeypatch, code):
     """Whatever the kernel has killed meanwhile."""
     counts = iter(range(9))
-    monkeypatch.setattr(lack.Lack, "_count_kills", lambda _: next(counts))
+    monkeypatch.setattr(lack, "count_kills", lambda _: next(counts))
     error = WorkerEndedError(code)
-    lack.Lack().explain(error)
+    lack.Lack([]).explain(error)
     assert "memory" not in str(error)
     error = WorkerEndedError(-signal.SIGKILL)
-    lack.Lack().explain(error)
+    lack.Lack([]).explain(error)
     assert "probably out of memory" in str(error)
 
 

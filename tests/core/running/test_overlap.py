@@ -254,6 +254,8 @@ FINE = {
     write(f"tmp-{i}.txt", 3, "a")
     found = read(f"tmp-{i}.txt")
     os.remove(f"tmp-{i}.txt")
+    write(f"log-{i}.txt", 1, "a")
+    write(f"log-{i}.txt", 2)
     say("over")
 """,
     "programs that write": """

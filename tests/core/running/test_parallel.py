@@ -17,8 +17,10 @@ from vcat._plugins import process_pool
 from vcat._plugins.configuration import load
 from vcat._running.engine import Engine, StageFailure
 from vcat._running.opening import make_engine
+from vcat._running.process.interruption import CancelledError
 from vcat._running.results.caching import ResultCache
 from vcat._running.workers import capacity, crew
+from vcat._running.workers.memory import find_groups, find_limit
 from vcat.errors import StageError
 
 pytestmark = pytest.mark.slow
@@ -495,7 +497,7 @@ def two_processors(monkeypatch):
 def test_stages_run_side_by_side_only_where_there_is_enough_for_both(resources):
     """A stage that needs more than what is left waits; nobody else is there while it runs."""
     if "memory" in resources:
-        resources = {"memory": int(capacity.total_memory() * resources["memory"])}
+        resources = {"memory": int(find_limit(find_groups()).size * resources["memory"])}
     it = script("""
 @stage(cache=False)
 def look(n):
@@ -1061,6 +1063,23 @@ if __name__ == "__main__":
     assert "Traceback" not in logs
     assert "leaked" not in logs
     assert "Error" not in logs
+
+
+def test_an_answer_that_comes_while_a_job_is_ended_is_taken():
+    """The job may have all that it was to have, its result."""
+    it = script("@stage\ndef last(): return 'value'\nend = last()")
+
+    class Ended(Witness):
+        def idle(self):
+            await_that(lambda: engine._crew.has_answers)
+            raise CancelledError
+
+    engine = engine_for(it["end"], witness := Ended())
+    with pytest.raises(CancelledError):
+        engine.run()
+    engine.close()
+    assert witness.statuses() == {0: "completed"}
+    assert witness.values == {0: "value"}
 
 
 def test_a_function_whose_first_call_was_long_is_soon_known_to_be_short():

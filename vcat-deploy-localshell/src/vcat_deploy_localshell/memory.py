@@ -7,6 +7,9 @@ import os
 #: The part of all memory from which on a kill is probably for memory.
 FULL = 0.9
 
+_GROUPS = "/sys/fs/cgroup"
+_OWN = "/proc/self/cgroup"
+
 
 def count_kills() -> int:
     """Return how often the kernel has killed for memory, as far as that can be told."""
@@ -19,19 +22,31 @@ def count_kills() -> int:
 
 
 def measure() -> tuple[int, int]:
-    """Return how many bytes are used and how many there are: of the limit where there is one."""
+    """Return how many bytes are used and how many there are: of the least limit, if there is one.
+
+    What is kept of files is not used: the kernel takes it back before it kills.
+    """
     total = (_field("/proc/meminfo", "MemTotal:") or 0) * 1024
     used = total - (_field("/proc/meminfo", "MemAvailable:") or 0) * 1024
     for directory in _groups():
-        for limit, current in (
-            ("memory.max", "memory.current"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
-        ):
+        for limit, current, kept in _FILES:
             most = _number(f"{directory}/{limit}")
             now = _number(f"{directory}/{current}")
             if most is not None and now is not None and most < total:
-                return now, most
+                of_files = [_field(f"{directory}/memory.stat", each) or 0 for each in kept]
+                used, total = max(0, now - sum(of_files)), most
     return used, total
+
+
+#: The files of a limit and of what is used, and what of that is kept of files: of version 2 and 1.
+_FILES = (
+    ("memory.max", "memory.current", ("active_file", "inactive_file")),
+    (
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        ("total_active_file", "total_inactive_file"),
+    ),
+)
 
 
 def describe(kills: int, used: int, total: int) -> str:
@@ -52,7 +67,7 @@ _found: list[str] | None = None  # who supervises a job stays where it is
 
 
 def _groups() -> list[str]:
-    """The directories of the control group that this process is in: version 2, version 1."""
+    """The directories of the control groups that this process is in, inner ones first."""
     global _found
     if _found is None:
         _found = _find_groups()
@@ -60,18 +75,25 @@ def _groups() -> list[str]:
 
 
 def _find_groups() -> list[str]:
+    """From inside a container its group may not be seen by its name: it is what is at the root."""
     try:
-        with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+        with open(_OWN, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except OSError:
         return []
-    found = []
+    found: list[str] = []
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if not controllers and path != "/":
-            found.append(f"/sys/fs/cgroup{path}")
-        elif "memory" in controllers.split(",") and path != "/":
-            found.append(f"/sys/fs/cgroup/memory{path}")
+        if not controllers:  # version 2
+            root = _GROUPS
+        elif "memory" in controllers.split(","):
+            root = f"{_GROUPS}/memory"
+        else:
+            continue
+        while path.strip("/"):
+            found.append(f"{root}{path}")
+            path = os.path.dirname(path)
+        found.append(root)
     return [each for each in found if os.path.isdir(each)]
 
 

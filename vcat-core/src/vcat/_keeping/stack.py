@@ -58,6 +58,22 @@ def find_stacks(lines: Sequence[str]) -> Stacks | None:
     return Stacks(start, [])
 
 
+def other_threads(lines: Sequence[str]) -> list[str]:
+    """Return of the lines of stacks those on threads in which no stage is called, as they are."""
+    threads: list[list[str]] = []
+    for line in lines:
+        if _THREAD.match(line):
+            threads.append([line])
+        elif threads and _FRAME.match(line):
+            threads[-1].append(line)
+    return [line for lines in threads if not any(map(_is_caller, lines)) for line in lines]
+
+
+def _is_caller(line: str) -> bool:
+    found = _FRAME.match(line)
+    return found is not None and found[1].endswith(_CALLER) and found[3] == "attempt"
+
+
 def _threads(lines: Sequence[str]) -> list[list[Frame]]:
     """Return the frames of each thread, the outermost first."""
     threads: list[list[Frame]] = []

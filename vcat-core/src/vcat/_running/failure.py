@@ -158,11 +158,16 @@ def traceback_of(error: BaseException, longest: int | None = None) -> str:
         text = _chained(error)
     except Exception:  # noqa: BLE001  # a user's exception may fail in being shown
         text = f"{first_line(error)}\n"
-    if longest is not None and len(text) > longest:
-        half = longest // 2
-        left_out = f"\n[vcat: {say_count(len(text) - 2 * half, 'character')} left out]\n"
-        text = text[:half] + left_out + text[-half:]
-    return text
+    return text if longest is None else shorten(text, longest)
+
+
+def shorten(text: str, longest: int) -> str:
+    """Return a text without its middle, if it has more than so many characters."""
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    left_out = f"\n[vcat: {say_count(len(text) - 2 * half, 'character')} left out]\n"
+    return text[:half] + left_out + text[-half:]
 
 
 def _chained(error: BaseException) -> str:

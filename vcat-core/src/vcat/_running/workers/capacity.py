@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -95,15 +94,3 @@ def _size(count: float) -> str:
 
 
 _ROUNDING = 1e-6
-
-
-def total_memory() -> float:
-    """Return how many bytes of memory this process and its children may use together."""
-    limits = [float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")]
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            with open(path) as file:
-                limits.append(float(file.read()))
-        except (OSError, ValueError):  # no such limit, or "max"
-            continue
-    return min(limits)

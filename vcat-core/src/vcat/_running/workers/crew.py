@@ -6,16 +6,18 @@ import os
 import time
 from _heapq import heappop, heappush
 from _queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._plugins.processor import available_processors
 from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
-from vcat._running.workers.capacity import USUAL, Capacity, Need, needed, total_memory
+from vcat._running.workers.capacity import Capacity, Need, needed
 from vcat._running.workers.exchange import Exchange, pack, unpack
 from vcat._running.workers.hanging import overdue
 from vcat._running.workers.lack import Lack
-from vcat._running.workers.task import Answer, Task
+from vcat._running.workers.memory import find_groups, find_limit
+from vcat._running.workers.pace import Pace
+from vcat._running.workers.task import COMPUTED, Answer, Task
 from vcat.abc import SupportsInterrupt
 
 if TYPE_CHECKING:
@@ -99,34 +101,6 @@ class Call:
         return self.order < other.order
 
 
-class Pace:
-    """How long calls of functions have taken lately."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[int, float]] = {}
-
-    def note(self, call: Call, seconds: float) -> None:
-        """Take note of a call that has been made."""
-        count, usual = self._known.get(id(call.stage.function), (0, seconds))
-        usual += (seconds - usual) * (_WEIGHT if seconds > usual else _WEIGHT_OF_LESS)
-        self._known[id(call.stage.function)] = count + 1, usual
-
-    def seconds(self, call: Call) -> float:
-        """Return how long a call will take if it is known to be short, else 0."""
-        count, usual = self._known.get(id(call.stage.function), (0, 0.0))
-        if count < _PROVED or usual > _SHORT or call.attempts or call.need != USUAL:
-            return 0.0
-        return usual if call.stage.options.timeout is None else 0.0
-
-
-#: A function is short when so many calls of it have been made that took so many seconds or less.
-_PROVED, _SHORT = 3, 0.003
-
-#: How much the latest call counts; more where it was shorter, for the first ones import what they
-#: need, and on a busy machine one waits for a processor now and then.
-_WEIGHT, _WEIGHT_OF_LESS = 0.2, 0.5
-
-
 class Returned(NamedTuple):
     """A call that is back.
 
@@ -154,7 +128,9 @@ class Crew:
         self._workers = workers
         self._exchange = exchange
         self._make = make
-        self._capacity = Capacity(available_processors(), total_memory(), workers.count)
+        groups = find_groups()
+        memory = find_limit(groups).size
+        self._capacity = Capacity(available_processors(), memory, workers.count)
         self._answers: SimpleQueue[Future[bytes]] = SimpleQueue()
         self._pending: list[Call] = []
         self._running: dict[Future[bytes], Batch] = {}
@@ -162,7 +138,7 @@ class Crew:
         self._delayed: list[tuple[float, Call]] = []
         self._looked = 0.0
         self._pace = Pace()
-        self._lack = Lack()
+        self._lack = Lack(groups)
 
     @property
     def is_busy(self) -> bool:
@@ -243,12 +219,12 @@ class Crew:
         error = future.exception()
         if batch.file:
             yield from self._answered(batch)
-        elif error is None:
-            for fields in unpack(future.result()):
-                yield self._returned(batch.calls[0], Answer(*fields))
-            return
         left = batch.left()
         batch.close()
+        if error is None and (answers := future.result()):
+            # Of a batch it is the one that its file had no room for, and the worker made no more.
+            for fields in unpack(answers):
+                yield self._returned(left.pop(0), Answer(*fields))
         for call in left[1:] if error is not None else left:
             self._again(call)
         if error is not None and left:
@@ -257,18 +233,24 @@ class Crew:
                 left[0], overdue(left[0], "was killed") if left[0].is_killed else error
             )
 
-    def await_end(self, seconds: float) -> None:
-        """Wait until no worker runs a stage: they are told to end as this process was."""
+    def await_end(self, seconds: float) -> Iterator[Returned]:
+        """Tell workers to end, as this process was, and yield what they have completed until then.
+
+        Args:
+            seconds: How long it is waited for at the most.
+        """
         if isinstance(self._workers, SupportsInterrupt):
             for future in self._running:
                 self._workers.interrupt(future)
         deadline = time.monotonic() + seconds
-        left = set(self._running)
-        while left and (rest := deadline - time.monotonic()) > 0:
+        while self._running and (rest := deadline - time.monotonic()) > 0:
             try:
-                left.discard(self._answers.get(timeout=rest))
+                future = self._answers.get(timeout=rest)
             except Empty:
                 return
+            for each in self._back(future):
+                if isinstance(each.answer, Answer) and each.answer.outcome == COMPUTED:
+                    yield each
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""
@@ -292,7 +274,9 @@ class Crew:
             yield heappop(self._pending)
 
     def _send(self, calls: list[Call]) -> None:
-        need, tasks, sent = calls[0].need, [], []
+        need = calls[0].need
+        tasks: list[tuple[Any, ...]] = []
+        sent: list[Call] = []
         for call in calls:
             call.attempts += 1
             call.is_killed, call.seen, call.sent = False, 0.0, time.time()
@@ -303,15 +287,33 @@ class Crew:
         if not sent:
             self._capacity.give_back(need)
             return
-        directory, file = self._exchange.directory, ""
-        if len(sent) > 1:
-            file = os.path.join(directory, f"batch-{os.urandom(6).hex()}")
-        batch = Batch(sent, file, time.monotonic())
-        future = self._workers.submit(pack((file, tasks), directory))
+        batch, future = self._hand_over(sent, tasks)
         self._running[future] = batch
         if sent[0].stage.options.timeout is not None:
             self._timed[future] = sent[0]
         future.add_done_callback(self._answers.put)
+
+    def _hand_over(
+        self, calls: list[Call], tasks: list[tuple[Any, ...]]
+    ) -> tuple[Batch, Future[bytes]]:
+        """Give a worker these tasks, or as many as there is room for; the rest waits again."""
+        directory, file = self._exchange.directory, ""
+        if len(calls) > 1:
+            file = os.path.join(directory, f"batch-{os.urandom(6).hex()}")
+        try:
+            message = pack((file, tasks), directory)
+            batch = Batch(calls, file, time.monotonic())
+        except OSError as error:
+            if file:  # one alone may need none
+                for call in calls[1:]:
+                    self._again(call)
+                return self._hand_over(calls[:1], tasks[:1])
+            from concurrent.futures import Future  # what runs workers has imported it
+
+            failed: Future[bytes] = Future()
+            failed.set_exception(error)
+            return Batch(calls, "", time.monotonic()), failed
+        return batch, self._workers.submit(message)
 
     def _returned(self, call: Call, answer: Answer | BaseException) -> Returned:
         for each in call.temporary:

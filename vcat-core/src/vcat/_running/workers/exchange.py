@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vcat._keeping.amount import say_count
 from vcat._keeping.codec import dumps, loads
 from vcat._keeping.digest import digest, digest_parts
 from vcat._keeping.layout import Serialized
-from vcat.errors import FormatError
+from vcat.errors import FormatError, VcatError
 
 if TYPE_CHECKING:
     from vcat._keeping.layout import Data, Head
@@ -53,6 +54,10 @@ class Piece(NamedTuple):
         return self.head or (self.digest, None)
 
 
+class UnsentError(VcatError, OSError):
+    """What is for another process cannot be written."""
+
+
 class Slot:
     """Stands in an argument for the value of a stage, which is there where the argument is read."""
 
@@ -78,6 +83,9 @@ def pack(message: Any, directory: str) -> bytes:
     """Return *message* as :func:`unpack` reads it once in another process.
 
     A large one is put into a file in *directory*.
+
+    Raises:
+        UnsentError: There is no room for that.
     """
     data = dumps(message)
     path = ""
@@ -115,12 +123,23 @@ def write(directory: str, name: str, data: Serialized, *, whole: bool = False) -
         whole: Whether the digest of all bytes is asked for.
 
     Raises:
-        OSError: It cannot be written, or there is no room.
+        UnsentError: There is no room for that.
     """
     if data.size <= SMALL:
         joined = bytes(data.joined())
         return Piece(digest(joined), data.size, joined)
     path = new_path(directory, name)
+    try:
+        return _written(path, data, whole=whole)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnsentError(
+            f"{say_count(data.size, 'byte')} for another process cannot be written into"
+            f" {directory} ({reason}); there has to be room for them"
+        ) from None
+
+
+def _written(path: str, data: Serialized, *, whole: bool) -> Piece:
     head = None if data.told == data.size else data.head()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

@@ -31,14 +31,15 @@ def overdue(call: Call, fate: str) -> BaseException:
         call: The call.
         fate: What became of the process, in words.
     """
-    from vcat._keeping.stack import find_stacks  # few workers ever need these
+    from vcat._keeping.stack import find_stacks, other_threads  # few workers ever need these
     from vcat._running.process.timeout import said_of
 
     said = f"{said_of(call.stage.options.timeout or 0.0)}; it did not end, and its process {fate}"
     error, text = TimeoutError(said), ""
     with suppress(OSError), open(stacks_of(call.began), "rb") as file:
         text = file.read(_LARGEST).decode("utf-8", "replace")
-    stacks = find_stacks(text.split("\n"))
+    lines = text.split("\n")
+    stacks = find_stacks(lines)
     if stacks is None:
         return error
     described: dict[str, Any] = {
@@ -48,8 +49,11 @@ def overdue(call: Call, fate: str) -> BaseException:
         "message": said,
         "frames": [each._asdict() for each in stacks.frames],
     }
-    lines = [*_traceback(stacks.frames), described["first_line"]]
-    return raised_elsewhere(error, "\n".join([text, *lines, ""]), described)
+    if stacks.frames:  # they are the thread of the stage, without vcat's own
+        others = other_threads(lines[stacks.start :])
+        lines = ["vcat: its other threads:", *others, ""] if others else []
+    lines += [*_traceback(stacks.frames), described["first_line"], ""]
+    return raised_elsewhere(error, "\n".join(lines), described)
 
 
 def _traceback(frames: list[Frame]) -> list[str]:

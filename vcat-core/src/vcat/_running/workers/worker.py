@@ -6,14 +6,14 @@ import json
 import os
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.reporting import listen
 from vcat._authoring.stage import Stage
 from vcat._keeping.archive import JobArchive
-from vcat._keeping.codec import dumps, loads
+from vcat._keeping.codec import dumps
 from vcat._keeping.digest import digest_parts
 from vcat._keeping.event import EventLog
 from vcat._plugins.configuration import thaw
@@ -34,9 +34,11 @@ from vcat._running.script import stand_in
 from vcat._running.workers import exchange
 from vcat._running.workers.exchange import Piece
 from vcat._running.workers.hanging import stacks_of
+from vcat._running.workers.intake import Intake
+from vcat._running.workers.substitute import pack_answer
 from vcat._running.workers.task import COMPUTED, FAILED, LOST, THERE, Answer, Beginning, Task
 from vcat.abc import unobserved
-from vcat.errors import FormatError, GraphError, UnpicklableError
+from vcat.errors import GraphError, UnpicklableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +75,7 @@ class Worker:
         self._warnings: list[str] = []
         self._cache: ResultCache | None = None
         self._ledger = Ledger(os.path.join(self._told.scratch, "written"))
+        self._intake = Intake(self._result_cache)
         stand_in(self._told.main, self._told.package)
         if self._told.main:
             self._places.keep_lines(self._places.shown(self._told.main))
@@ -99,16 +102,25 @@ class Worker:
         """Return the answers to the tasks in *message*, unless it names a file for them."""
         file, tasks = exchange.unpack(message)
         if not file:
-            answers = [tuple(self._answer(Task(*each))) for each in tasks]
-            return exchange.pack(answers, self._told.scratch)
+            return self._packed(task := Task(*tasks[0]), self._answer(task))
         from vcat._running.workers.batch import Answers
 
-        batch = Answers(file, self._told.scratch)
-        for place, each in enumerate(tasks):
-            if batch.begin(place):
-                batch.write(place, tuple(self._answer(Task(*each))))
-        batch.close()
+        with closing(Answers(file, self._told.scratch)) as batch:
+            for place, each in enumerate(tasks):
+                if batch.begin(place):
+                    answer = self._answer(task := Task(*each))
+                    try:
+                        batch.write(place, tuple(answer))
+                    except OSError:  # after half an answer there is no other one
+                        return self._packed(task, answer)
         return b""
+
+    def _packed(self, task: Task, answer: Answer) -> bytes:
+        def fail(error: BaseException) -> Answer:
+            options = self._stage(task.function).options
+            return self._failed(error, again=is_worth_another(error, options, task.attempts))
+
+        return pack_answer(answer, self._told.scratch, fail)
 
     def _answer(self, task: Task) -> Answer:
         self._warnings.clear()
@@ -200,8 +212,8 @@ class Worker:
     ) -> Answer:
         self._begin(task)
         for given in task.inputs:
-            exchange.inputs[given[0]] = self._input(*given)
-        args, kwargs = self._loaded(task.arguments)
+            exchange.inputs[given[0]] = self._intake.value(*given)
+        args, kwargs = self._intake.loaded(task.arguments)
         if task.began:
             os.close(os.open(task.began, os.O_WRONLY | os.O_CREAT, 0o600))
         before = listen(reports)
@@ -299,39 +311,9 @@ class Worker:
     def _stage(self, piece: Piece) -> Stage:
         known = self._stages.get(piece.digest)
         if known is None:
-            function, options = self._loaded(piece)
+            function, options = self._intake.loaded(piece)
             known = self._stages[piece.digest] = Stage(function, (), None, options)
         return known
-
-    def _input(self, number: int, piece: Any, path: Any) -> Any:
-        if piece is None:
-            return [self._input(*each) for each in path]
-        try:
-            value = self._loaded(piece)
-            for each in path:
-                value = value[each]
-        except Exception as error:  # a class that has gone raises anything
-            raise LostValueError(number, f"{type(error).__name__}: {error}") from error
-        return value
-
-    def _loaded(self, piece: Piece) -> Any:
-        if piece.data is not None:
-            return loads(piece.data, piece.digest)
-        if piece.file:
-            try:
-                return loads(exchange.map_file(piece.file), *piece.check())
-            except FormatError:
-                if not piece.key:
-                    raise
-        return loads(self._stored(piece), piece.digest)
-
-    def _stored(self, piece: Piece) -> Any:
-        from vcat._keeping.entry import VALUE, Content
-        from vcat._keys.recipe import Key
-
-        content = Content(VALUE, "", piece.size, piece.digest, None)
-        key = Key(piece.key, None, [], {}, None)  # type: ignore[arg-type]  # for what it comes to
-        return self._result_cache().contents.unverified(key, content)
 
     def _filed(self, held: Held, key: str) -> Piece:
         content = held.entry.value

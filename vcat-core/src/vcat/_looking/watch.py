@@ -61,7 +61,7 @@ class Watcher:
         Whoever has only waited is told how it ended. Whoever has the log shown says that himself,
         with what else is to be said.
         """
-        from vcat._looking.screen import open_screen, tell
+        from vcat._looking.screen import open_screen
 
         job, seconds = self._job, _seconds(timeout)
         if show is not None and self._lines is None:
@@ -75,11 +75,7 @@ class Watcher:
             else:
                 ended = job.has_ended() or watch(job, self._screen, deadline)
         except KeyboardInterrupt as error:
-            if not self.audience.cancels:
-                tell(
-                    f"job {job.job_name} goes on; `vcat logs -f {job.job_name}` follows it,"
-                    f" `vcat cancel {job.job_name}` ends it"
-                )
+            self.say_going_on()
             # Where exactly it was waited, and what was being drawn, says nothing to anybody.
             raise error.with_traceback(None) from None
         # Only who waits for so long and no longer can have waited in vain.
@@ -97,6 +93,15 @@ class Watcher:
         from vcat._looking.screen import tell
 
         tell(line)
+
+    def say_going_on(self) -> None:
+        """Say on standard error that the job goes on, unless whoever runs the script cancels it."""
+        name = self._job.job_name
+        if not self.audience.cancels:
+            self.say(
+                f"job {name} goes on; `vcat logs -f {name}` follows it,"
+                f" `vcat cancel {name}` ends it"
+            )
 
     def say_end(self) -> None:
         """Say on standard error how the job has ended and where its record is, once.

@@ -68,7 +68,7 @@ class Journal:
         self._archive = archive
         self._workplace = workplace
         self._logs = None if workplace is None else workplace.logs
-        self._gatherer = Gatherer(archive, self.warn)
+        self._gatherer = Gatherer(archive, self.warn, self._name)
         self._stage_done = stage_done
         self._started: dict[int, float] = {}
         self._errors: dict[int, list[str]] = {}
@@ -78,6 +78,9 @@ class Journal:
         self._waiting: set[int] = set()
         self._maps: set[int] = set()
         self._lists: dict[int, range] = {}
+
+    def _name(self, number: int) -> str:
+        return self.label(number)  # as it is when it is asked for
 
     def warn(self, text: str) -> None:
         """Write down what went wrong without failing anything, and say it in the log."""

@@ -11,7 +11,7 @@ SWEEP = """\
     import os, signal, sys, threading, traceback
     from pathlib import Path
     import vcat_cli, vcat_cli.run, vcat_cli.submit
-    import vcat._shipping.handover, vcat._shipping.submission
+    import vcat._shipping.handover
     from vcat import *
 
     @stage
@@ -32,7 +32,11 @@ SWEEP = """\
     def begin(*given, **options):
         global left
         left = number
-        return BEGIN(*given, **options)
+        done = BEGIN(*given, **options)
+        if BEGIN is pack:
+            left = None
+            Path(".vcat/arrived").touch()
+        return done
 
     def arrive(jobs):
         global left
@@ -56,12 +60,12 @@ SWEEP = """\
 
     if __name__ == "__main__":
         left = None
-        hand_over, give = vcat._shipping.handover.hand_over, vcat._shipping.handover._give
+        pack, give = vcat._shipping.handover.pack, vcat._shipping.handover._give
         load(1).run(job_name="first")  # imports and packs what the others need as well
         if BEGIN is give:
             vcat._shipping.handover._give = begin
         else:
-            vcat._shipping.submission.hand_over = begin
+            vcat._shipping.handover.pack = begin
         vcat_cli.run._follow_all = arrive
         sys.addaudithook(strike)
         for number in range(2000):
@@ -111,7 +115,8 @@ COMMAND = """
 @pytest.mark.parametrize(
     ("submit", "begin", "times", "expected"),
     [
-        pytest.param(RUN, "hand_over", 1, [None, "completed"], id="script"),
+        pytest.param(RUN, "pack", 1, [None], id="bundle"),
+        pytest.param(RUN, "give", 1, [None, "completed"], id="script"),
         pytest.param(RUN, "give", 2, [None, "cancelled"], id="script-twice"),
         pytest.param(COMMAND, "give", 1, [None, "cancelled"], id="run"),
         pytest.param(SUBMIT, "give", 1, [None, "cancelled"], id="submit"),

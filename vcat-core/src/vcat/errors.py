@@ -64,7 +64,7 @@ class RemoteException(VcatError, RuntimeError):  # noqa: N818  # the name users 
 
 
 class UnknownJobError(VcatError, LookupError):
-    """No job, or more than one, answers to a name."""
+    """No job, or more than one, answers to a name, or a job has no such stage."""
 
 
 class BackendError(VcatError, RuntimeError):

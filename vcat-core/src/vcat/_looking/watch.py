@@ -61,13 +61,15 @@ class Watcher:
         Whoever has only waited is told how it ended. Whoever has the log shown says that himself,
         with what else is to be said.
         """
-        from vcat._looking.screen import open_screen
+        from vcat._looking.screen import is_terminal, open_screen
 
         job, seconds = self._job, _seconds(timeout)
         if show is not None and self._lines is None:
             self._lines = whole_lines(JobFile(job.place, LOG).arriving(0, job.has_ended))
         if self._screen is None:  # the next wait goes on where this one has stopped
-            self._screen = open_screen(quiet=self.audience.is_quiet)
+            self._screen = self.audience.screen or open_screen(quiet=self.audience.is_quiet)
+            if not is_terminal():
+                self.audience.screen = self._screen
         deadline = None if seconds is None else time.monotonic() + seconds
         try:
             if show is not None:

@@ -126,7 +126,7 @@ def stores_in(project: str, backends: dict[str, Any]) -> list[str]:
     return found
 
 
-def choose_name(call_name: str, wanted: str | None, stem: str, configuration: Configuration) -> str:
+def choose_name(call_name: str, wanted: object, stem: str, configuration: Configuration) -> str:
     """Return the name of a new job: the one that is *wanted*, or one made of *stem* and the time.
 
     Args:
@@ -141,7 +141,7 @@ def choose_name(call_name: str, wanted: str | None, stem: str, configuration: Co
     if wanted is None:
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60] or "job"
         return f"{stem}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
-    if not JOB_NAME.fullmatch(wanted):
+    if not isinstance(wanted, str) or not JOB_NAME.fullmatch(wanted):
         raise GraphError(
             f"{call_name}(): job_name {wanted!r}: a job's name is letters, digits, '.', '_' and"
             " '-', begins with a letter or a digit and has at most 100 of them"

@@ -191,7 +191,7 @@ class Journal:
             self._stage_done()
 
     def job_ends(self, reason: str, events: Iterable[bytes] = ()) -> list[int]:
-        """Write down of stages that have not ended that they will not, and return which.
+        """Write down of stages that have not ended that they will not; return which of them ran.
 
         Args:
             reason: Why they will not.
@@ -199,8 +199,8 @@ class Journal:
         """
         self._log.flush()
         self._hear(b"".join(events))
-        left = sorted(self._started, key=lambda each: self._started[each])
-        for number in left:
+        ran: list[int] = []
+        for number in sorted(self._started, key=lambda each: self._started[each]):
             self._keep_log(number)
             attempts = self._attempts.get(number, 0)
             fields: dict[str, Any] = {"status": "failed", "cut_short": True}
@@ -208,8 +208,9 @@ class Journal:
             if number in self._waiting:
                 fields["before_attempt"] = attempts + 1
                 said = f"{reason} before attempt {attempts + 1}"
-            elif number not in self._maps:
-                attempts += 1
+            else:
+                ran.append(number)
+                attempts += number not in self._maps
             fields |= {"attempts": attempts, "error": said}
             ended = self._log.append("stage ended", number=number, **fields)
             self.details[number] = fields | {
@@ -217,7 +218,7 @@ class Journal:
                 "ended_at": ended,
                 "errors": [*self._errors.get(number, ()), said],
             }
-        return left
+        return ran
 
     def _hear(self, events: bytes) -> None:
         """Take note of what workers have written down whose answers nobody has taken."""

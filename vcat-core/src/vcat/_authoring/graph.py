@@ -269,7 +269,7 @@ def fill(value: Any, lookup: Callable[[Any], Any], depth: int = 0) -> Any:
     kind = type(value)
     if kind is Stage or kind is Hyperparameter:
         return lookup(value)
-    if not _is_container(kind) or not _found([value]):
+    if not is_container(kind) or not _found([value]):
         return value
     if depth > MAX_DEPTH:
         raise _too_deep()
@@ -295,7 +295,7 @@ def _found(values: Any) -> list[Any]:
         kind = type(value)
         if kind is Stage or kind is Hyperparameter:
             found.append(value)
-        elif kind in _CONTAINERS or (kind not in _SCALARS and _is_container(kind)):
+        elif kind in _CONTAINERS or (kind not in _SCALARS and is_container(kind)):
             inner = [(value, 1)]
             _search(inner, found)
         elif kind not in _SCALARS:
@@ -323,7 +323,8 @@ def _refuse(value: Any) -> None:
 _SCALARS = frozenset({int, str, float, bool, bytes, type(None)})
 
 
-def _is_container(kind: type) -> bool:
+def is_container(kind: type) -> bool:
+    """Return whether stages and hyperparameters in values of a type are evaluated."""
     return kind in _CONTAINERS or (issubclass(kind, tuple) and hasattr(kind, "_make"))
 
 
@@ -343,7 +344,7 @@ def _search(pending: list[tuple[Any, int]], found: list[Any]) -> None:
                     raise _too_deep()
                 found.append(value)
             elif kind not in _SCALARS:
-                if _is_container(kind):
+                if is_container(kind):
                     deeper.append((value, depth + 1))
                 else:
                     _refuse(value)

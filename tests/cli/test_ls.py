@@ -38,6 +38,15 @@ def test_no_job_is_said_and_is_no_error(command, tmp_path, monkeypatch):
         " there\n"
     )
     assert command("ls").err == said
+    hint = f"; {above} has jobs of its own, which `vcat ls` lists there\n"
+    ended = command("show", "nothing")
+    assert (ended.code, ended.err) == (
+        2,
+        "vcat: no job 'nothing' in LocalFileSystemPipelineListing("
+        f"path={str(below / '.vcat' / 'listing')!r}); list_jobs() and `vcat ls` show what there is"
+        f"{hint}",
+    )
+    assert command("logs", "@").err.endswith(f"submits those of a script{hint}")
     monkeypatch.chdir(here)
     assert command("ls", "--json").out == "[]\n"
     assert command("ls", "--state", "failed", "lost").err == (

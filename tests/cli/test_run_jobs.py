@@ -391,3 +391,45 @@ def test_two_interrupts_kill(start, process, is_alive):
     finally:
         if is_alive(pid):
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_ends_the_command_ends_no_job(start, process, tmp_path, name):
+    """It ends by the signal; after SIGTERM it is said that the job goes on, which it does."""
+    running = start(
+        """
+        @stage
+        def patient():
+            print("begins", flush=True)
+            while not os.path.exists(GO):
+                time.sleep(0.01)
+
+        patient().run(job_name="patient")
+        """
+    )
+    assert running.stdout.readline() == "begins\n"
+    running.send_signal(getattr(signal, name))
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == -getattr(signal, name)
+    said = "vcat: job patient goes on; `vcat logs -f patient` follows it\n"
+    assert err == "submitted patient\n" + (said if name == "SIGTERM" else "")
+    assert json.loads(process("ls", "--json").out)[0]["state"] == "running"
+    (tmp_path / "go").touch()
+    assert process("logs", "-f", "patient").code == 0
+    assert json.loads(process("ls", "--json").out)[0]["state"] == "completed"
+
+
+def test_sigterm_of_what_a_script_forks(run):
+    """A child of the script ends by it as anywhere, and says nothing."""
+    ended = run(
+        """
+        work().run(job_name="job").wait_for_deployment_to_complete()
+        pid = os.fork()
+        if pid == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(600)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """
+    )
+    assert (ended.code, ended.out) == (0, "-15\n")
+    assert "goes on" not in ended.err

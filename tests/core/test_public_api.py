@@ -113,3 +113,13 @@ def test_a_lower_case_name_never_reaches_the_plugins() -> None:
 def test_an_unknown_class_name_is_an_attribute_error() -> None:
     """`hasattr(vcat, "Nonexistent")` is a question, and the answer is no."""
     assert not hasattr(vcat, "Nonexistent")
+
+
+def test_what_a_retry_on_may_name_is_among_the_errors() -> None:
+    """The end of a worker is where all exceptions are, and where backends look for it."""
+    from vcat import abc, errors
+
+    assert errors.WorkerEndedError is abc.WorkerEndedError
+    assert errors.WorkerEndedError.__module__ == "vcat.errors"
+    assert issubclass(errors.WorkerEndedError, errors.VcatError)
+    vcat.stage(len, retry_on=(OSError, errors.WorkerEndedError))

@@ -10,7 +10,7 @@ from vcat.errors import GraphError
 EVIL = ["a/b", "..", "", "x" * 10_000, "a\nb", "-rf", "$(touch x)", "🦀", "\u202egnp.exe", "a\0b"]
 
 
-@pytest.mark.parametrize("name", EVIL, ids=[ascii(each)[:12] for each in EVIL])
+@pytest.mark.parametrize("name", [*EVIL, 5], ids=lambda each: ascii(each)[:12])
 def test_a_job_has_a_plain_name(name):
     """Any other is refused before anything is written."""
     with pytest.raises(GraphError) as caught:

@@ -112,6 +112,17 @@ def test_a_damaged_artifact_is_never_served(finished):
             "no job 'nothing' in LocalFileSystemPipelineListing(path='LISTING'); list_jobs() and"
             " `vcat ls` show what there is",
         ),
+        ("get_job(3)", "TypeError", "get_job(3): the name of a job, or how it begins, is a text"),
+        (
+            'get_job("job").logs(tail=-1)',
+            "ValueError",
+            "tail is -1; give a number of lines from 0 on, or None for all",
+        ),
+        (
+            'get_job("job").logs(tail="x", follow=True)',
+            "TypeError",
+            "tail is 'x', expected a whole number of lines, or None for all",
+        ),
         (
             'get_job("job").value_of("unkept")',
             "LookupError",

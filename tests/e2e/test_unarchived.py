@@ -1,6 +1,8 @@
 """A job that cannot write to an archive at its end: what it left is archived by who looks later."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -78,3 +80,22 @@ def test_what_could_not_be_archived_is_archived_when_it_can_be(project, harmed):
     assert [json.loads(each.read_text())["state"] for each in left] == [
         "completed" if harmed == "well" else "failed"
     ]
+
+
+@pytest.mark.slow
+def test_whoever_shows_the_log_archives_what_the_job_could_not(project):
+    """What the job has left is kept after `vcat logs`, as it is after `vcat ls`."""
+    parent = project.parent
+    archive = parent / "fails"
+    project.write("test.config.yaml", CONFIGURATION.format(parent=parent, harmed=archive))
+    project.write("train.py", SCRIPT)
+    project.run("train.py", str(archive))
+    archive.unlink()
+    archive.with_suffix(".away").rename(archive)
+    shown = [sys.executable, "-m", "vcat_cli", "logs", "job"]
+    done = subprocess.run(shown, cwd=project.directory, capture_output=True, timeout=60, check=True)
+    assert b"adding\n" in done.stdout
+    (kept,) = archive.rglob("output.log")
+    assert kept.read_bytes() == done.stdout
+    (outcome,) = parent.joinpath("archive").rglob("outcome.json")
+    assert json.loads(outcome.read_text())["error"]["first_line"] == "ValueError: bad"

@@ -166,6 +166,14 @@ def test_options_give_new_stages():
         ({"version": [1]}, "stage(version=[1]): version is a text or a number"),
         ({"version": True}, "stage(version=True): version is a text or a number"),
         ({"ignore": [1]}, "stage(ignore=[1]): ignore is names of parameters"),
+        *(
+            (
+                {"resources": given},
+                f"stage(resources={given!r}): resources are 'cpus', a number above 0, and 'memory',"
+                " a size such as '4GB'",
+            )
+            for given in ([], [("cpus", 1)], {"cpus": 0})
+        ),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, text):

@@ -132,6 +132,8 @@ def test_progress_is_what_the_events_say(monkeypatch):
     row = JobRecord("train", "running", 99.0)
     measured = measure(events, row, {"stages": stages}, Durations())
     assert measured == Progress("train", 4, 2, 1, 0, (("c", 7.0),), 10.0, 3.0)
+    queued = measure([], row, {"stages": stages}, Durations())
+    assert describe(queued).startswith("train: 0 of 4 stages done, queued for 11.0 s")
     again = [*events, {"event": "stage failed", "time": 104.0, "number": 2, "attempt": 1}]
     measured = measure(again, row, {"stages": stages}, Durations())
     assert measured.running == (("c (attempt 2)", 7.0),)  # earlier versions told no more
@@ -347,8 +349,9 @@ def test_elsewhere_a_line_waits_for_something_to_say(monkeypatch):
         asked.append(now[0])
         lines.show(RUNNING._replace(done=4 if now[0] > 10 else 3, elapsed=now[0]))
     assert asked == [3, 9, 10, 11, 23]
-    lines.show(RUNNING._replace(done=4, waiting=(("one", "job b", "12.0 s"),)))
-    lines.show(RUNNING._replace(done=4, waiting=(("one", "job b", "13.0 s"),)))
+    for waited in ("12.0 s", "13.0 s"):
+        now[0] += lines.interval
+        lines.show(RUNNING._replace(done=4, waiting=(("one", "job b", waited),)))
     written = sys.stderr.getvalue().splitlines()
     assert [each.partition(", about")[0] for each in written] == [
         "vcat: train: 3 of 6 stages done, 2 cached, 3.0 s",

@@ -113,17 +113,17 @@ FAILED = {"event": "stage ended", "number": 0, "time": 2.0, "status": "failed", 
 @pytest.mark.parametrize(
     ("events", "log", "expected"),
     [
-        ([], b"", "its records cannot be written: exit code 74; the disk of /jobs is full"),
-        ([STARTED], b"", "its records cannot be written: exit code 74; the disk of /jobs is full"),
+        ([], b"", "the disk of /jobs is full; its records cannot be written: exit code 74"),
+        ([STARTED], b"", "the disk of /jobs is full; its records cannot be written: exit code 74"),
         (
             [STARTED, FAILED],
             b"it printed its records cannot be written\n",
-            "E: bad; its records cannot be written: exit code 74; the disk of /jobs is full",
+            "E: bad; the disk of /jobs is full; its records cannot be written: exit code 74",
         ),
         (
             [STARTED, FAILED],
             b"text\nvcat: E: bad; its records cannot be written: no room for a\nvcat: more\n",
-            "E: bad; its records cannot be written: no room for a; the disk of /jobs is full",
+            "E: bad; the disk of /jobs is full; its records cannot be written: no room for a",
         ),
         (
             [
@@ -131,7 +131,7 @@ FAILED = {"event": "stage ended", "number": 0, "time": 2.0, "status": "failed", 
                 {"event": "job ended", "reason": "its records cannot be written: no room for b"},
             ],
             b"",
-            "its records cannot be written: no room for b; the disk of /jobs is full",
+            "the disk of /jobs is full; its records cannot be written: no room for b",
         ),
     ],
 )
@@ -145,7 +145,7 @@ def test_what_could_not_be_written_is_said(events, log, expected):
     assert named(status._replace(reason=found), feed, log=log, **left) == expected
     said = b"E: worse; its records cannot be written: no room for c"
     assert named(status, feed, log=log, unwritten_error=said, started=b"") == (
-        f"{said.decode()}; the disk of /jobs is full"
+        "E: worse; the disk of /jobs is full; its records cannot be written: no room for c"
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import threading
 import time
 from fractions import Fraction
 
 import pytest
 
-from vcat._looking.audience import audience_of, new_audience
+from vcat._looking.audience import Audience, audience_of, new_audience
+from vcat._looking.progress import Progress
+from vcat._looking.screen import _Lines
 from vcat._looking.watch import Watcher, watch
 from vcat._plugins.configuration import Configuration
 from vcat.errors import BackendError, UnknownJobError
@@ -318,3 +322,20 @@ def test_a_job_that_ends_when_its_time_is_over_has_ended():
     states = iter(["running", "completed"])
     job.status = lambda: DeploymentStatus(next(states))
     job.watcher.wait(0)
+
+
+def test_handles_of_one_job_say_the_same_once(monkeypatch):
+    """Where lines are printed, those who wait for one job share what prints them."""
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    job, audience = Job(), Audience()
+    job.ended = True
+    watchers = [Watcher(job, audience) for _ in range(2)]
+    for each in watchers:
+        each.wait(0)
+    assert watchers[0]._screen is watchers[1]._screen
+    now = [0.0]
+    lines = _Lines(lambda: now[0])
+    now[0] = 3.0
+    for done in range(2):
+        lines.show(Progress("train", 6, done, 0, 0, (), 3.0, None))
+    assert sys.stderr.getvalue() == "vcat: train: 0 of 6 stages done, 3.0 s\n"

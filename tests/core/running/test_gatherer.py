@@ -86,7 +86,7 @@ def test_what_cannot_be_archived_is_warned_of(case):
     assert warnings == [
         "what stage 2 printed is in the job's output only: full",
         "what stage 6 printed is in the job's output only: full",
-        "what 2 of the stages 5 to 7 printed is in the job's output only: full",
+        "what stage 5 and 1 other stage printed is in the job's output only: full",
     ]
     assert archive.stored == [{8: b"8\n"}]
 

@@ -1,7 +1,14 @@
 """The tracebacks that the log of a job does not have yet: each once, and no more than a few."""
 
+import errno
+
+import pytest
+
+from vcat._keeping.guard import call
+from vcat._running.failure import traceback_of
 from vcat._running.mapping import ItemsError
 from vcat._running.record.tracebacks import Tracebacks
+from vcat.errors import BackendError
 
 
 def failed(first=None):
@@ -35,3 +42,23 @@ def test_of_many_some_are_printed():
         "vcat: 1,189 more failed; `vcat show job --json` names them all, `vcat logs job --stage ID`"
         " has the traceback of each"
     ]
+
+
+@pytest.mark.parametrize(
+    ("number", "is_line"),
+    [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EFBIG, True), (errno.EINVAL, False)],
+)
+def test_where_in_a_backend_there_was_no_room_says_nothing(number, is_line):
+    """What is full is one line; what may be a mistake of the backend has where it was."""
+
+    class Store:
+        def put(self):
+            raise OSError(number, "no luck", "/store/x")
+
+    with pytest.raises(BackendError) as caught:
+        call(Store(), "put")
+    line = f"vcat.errors.BackendError: Store.put: OSError: [Errno {number}] no luck: '/store/x'\n"
+    text = traceback_of(caught.value)
+    assert text.endswith(line)
+    assert ("in put" in text) != is_line
+    assert ("direct cause" in text) != is_line

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import vcat
+from vcat.errors import UnknownJobError
 from vcat_cli.problem import DONE, FAILED, say
+from vcat_cli.text import escape
 from vcat_cli.usage import UsageError
 
 TYPE_CHECKING = False
@@ -42,7 +45,22 @@ def named_job(name: str) -> Deployment:
             f"{name!r} cannot be the name of a job; give a name as `vcat ls` shows it, the"
             f" beginning of one, or {NEWEST} for the newest job"
         )
-    return vcat.get_job(name)
+    try:
+        return vcat.get_job(name)
+    except UnknownJobError as error:
+        if vcat.list_jobs(1) or not (hint := jobs_above()):
+            raise
+        raise UnknownJobError(f"{error}{hint}") from error
+
+
+def jobs_above() -> str:
+    """Return what to add where this directory has no jobs: which one above it has some."""
+    above = os.path.dirname(os.getcwd())
+    while not os.path.isdir(os.path.join(above, ".vcat")):
+        if above == os.path.dirname(above):
+            return ""
+        above = os.path.dirname(above)
+    return f"; {escape(above)} has jobs of its own, which `vcat ls` lists there"
 
 
 def looked_at(name: str) -> Deployment:

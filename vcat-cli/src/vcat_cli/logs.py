@@ -50,7 +50,8 @@ def execute(arguments: Namespace) -> int:
         _check_stage(job, arguments.stage, follow=arguments.follow)
     waits = arguments.follow and arguments.stage is None and not job.is_job_complete()
     _show(job, arguments)
-    if waits and job.is_job_complete():
+    # Asked after the log has been shown: what a job could not archive itself is archived now.
+    if job.is_job_complete() and waits:
         job.watcher.say_end()
     return tell_silence(job)
 

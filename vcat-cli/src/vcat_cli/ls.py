@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
 import vcat
+from vcat_cli.jobs import jobs_above
 from vcat_cli.selection import Selection, add_filters
 from vcat_cli.table import Column, table_lines
 from vcat_cli.text import age, duration, escape, pairs, terminal_width, to_json
@@ -75,17 +77,10 @@ def execute(arguments: Namespace) -> int:
 
 def _where() -> str:
     """Say where jobs were looked for, and which directory above has some of its own."""
-    import os
-
     here = os.getcwd()
     named = os.environ.get("VCAT_CONFIG")
     where = f" in {escape(here)}" + (f" (VCAT_CONFIG={escape(named)})" if named else "")
-    above = os.path.dirname(here)
-    while not os.path.isdir(os.path.join(above, ".vcat")):
-        if above == os.path.dirname(above):
-            return where
-        above = os.path.dirname(above)
-    return f"{where}; {escape(above)} has jobs of its own, which `vcat ls` lists there"
+    return where + jobs_above()
 
 
 def _row(record: JobRecord, now: float) -> tuple[str, ...]:

@@ -8,9 +8,8 @@ import vcat
 from vcat.errors import GraphError
 from vcat_cli.jobs import add_job, looked_at, tell_silence
 from vcat_cli.parameter import add_params, once_each
-from vcat_cli.problem import DONE
 from vcat_cli.run import see_to_end
-from vcat_cli.submitted import add_following, check_following, tell, wrong
+from vcat_cli.submitted import add_following, check_following, wrong
 from vcat_cli.text import display
 from vcat_cli.usage import UsageError
 
@@ -60,11 +59,13 @@ def execute(arguments: Namespace) -> int:
     if arguments.from_failure:
         _tell_what_runs(job, params)
     try:
-        again = vcat.rerun_job(job.job_name, params, arguments.name)
+        return see_to_end(
+            lambda submitted: vcat.rerun_job(job.job_name, params, arguments.name, submitted),
+            follow=arguments.follow,
+            as_json=arguments.json,
+        )
     except GraphError as error:  # of a job that there is: what is wrong is what it was given
         raise wrong("rerun", "rerun_job", error) from error
-    tell(again, as_json=arguments.json)
-    return see_to_end([again]) if arguments.follow else DONE
 
 
 def _tell_what_runs(job: Deployment, params: dict[str, Any]) -> None:

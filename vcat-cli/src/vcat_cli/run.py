@@ -11,13 +11,15 @@ from vcat_cli.interruption import Interruption, words_for
 from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE, FAILED, INTERRUPTED, report, say
 from vcat_cli.script import run_to_end
+from vcat_cli.submitted import tell
+from vcat_cli.termination import Termination
 from vcat_cli.text import display_lines
 from vcat_cli.usage import FILES, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from vcat._looking.deployment import Deployment
@@ -71,7 +73,11 @@ def execute(arguments: Namespace) -> int:
     if arguments.json:
         raise UsageError("run: --json goes with --plan; see `vcat run --help`")
     jobs: list[Deployment] = []
+    with Termination(jobs):
+        return _run(arguments, params, jobs)
 
+
+def _run(arguments: Namespace, params: dict[str, Any], jobs: list[Deployment]) -> int:
     def submitted(job: Deployment) -> None:
         job.watcher.audience.cancels = True
         job.watcher.audience.is_quiet = arguments.quiet
@@ -98,15 +104,35 @@ def execute(arguments: Namespace) -> int:
         return _cancel(jobs, interruption.seen_to)
 
 
-def see_to_end(jobs: list[Deployment], *, of_commands: bool = False) -> int:
-    """Follow *jobs* until they have ended, as a script's are, and return the exit code.
+def see_to_end(
+    submit: Callable[[Callable[[Deployment], None]], object],
+    *,
+    follow: bool,
+    as_json: bool,
+    of_command: bool = False,
+) -> int:
+    """Submit a job and say so, follow it as a script's are if asked to; return the exit code.
 
-    Of those *of_commands* their log and how they ended say all that there is to say.
+    Args:
+        submit: Submits it, and calls what it is given with the deployment.
+        follow: Whether the job is seen to its end, and cancelled by Ctrl-C.
+        as_json: Whether its name is said as JSON.
+        of_command: Whether it is that of a command: its log and how it ended say all there is.
     """
-    for each in jobs:
-        each.watcher.audience.cancels = True
+    jobs: list[Deployment] = []
+
+    def submitted(job: Deployment) -> None:
+        job.watcher.audience.cancels = follow
+        jobs.append(job)
+        tell(job, as_json=as_json)
+
+    if not follow:
+        submit(submitted)
+        return DONE
     try:
-        return DONE if _follow_all(jobs, of_commands=of_commands) else FAILED
+        with Termination(jobs):
+            submit(submitted)
+            return DONE if _follow_all(jobs, of_commands=of_command) else FAILED
     except KeyboardInterrupt:
         return _cancel(jobs)
 

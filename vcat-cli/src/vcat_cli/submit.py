@@ -5,9 +5,8 @@ from __future__ import annotations
 import vcat
 from vcat.errors import CommandError, GraphError
 from vcat_cli.parameter import add_params, once_each
-from vcat_cli.problem import DONE
 from vcat_cli.run import see_to_end
-from vcat_cli.submitted import add_following, check_following, tell, wrong
+from vcat_cli.submitted import add_following, check_following, wrong
 from vcat_cli.usage import FILES, UsageError
 
 TYPE_CHECKING = False
@@ -55,13 +54,18 @@ def execute(arguments: Namespace) -> int:
         raise UsageError("submit: COMMAND is missing; it follows --, see `vcat submit --help`")
     params = once_each("submit", arguments.params)
     try:
-        job = vcat.submit_command(arguments.argv, arguments.name, params, arguments.timeout)
+        return see_to_end(
+            lambda submitted: vcat.submit_command(
+                arguments.argv, arguments.name, params, arguments.timeout, submitted
+            ),
+            follow=arguments.follow,
+            as_json=arguments.json,
+            of_command=True,
+        )
     except CommandError as error:
         raise UsageError(f"submit: {error}") from error
     except GraphError as error:
         raise wrong("submit", "submit_command", error) from error
-    tell(job, as_json=arguments.json)
-    return see_to_end([job], of_commands=True) if arguments.follow else DONE
 
 
 def _seconds(text: str) -> float:

@@ -156,7 +156,10 @@ def plan_script(
 
 
 def rerun_job(
-    name: str, params: Mapping[str, Any] | None = None, job_name: str | None = None
+    name: str,
+    params: Mapping[str, Any] | None = None,
+    job_name: str | None = None,
+    submitted: Callable[[Deployment], None] | None = None,
 ) -> Deployment:
     """Submit an archived job again, as a new one, and return its deployment.
 
@@ -169,6 +172,8 @@ def rerun_job(
         params: Values of hyperparameters that replace those of the job: what JSON has, and the
             numbers that it lacks.
         job_name: What the new job is called, if that matters.
+        submitted: Called with the deployment as soon as it is there, before Ctrl-C is heard that
+            came while the job was handed over.
 
     Raises:
         UnknownJobError: No job, or more than one, answers to *name*.
@@ -176,11 +181,12 @@ def rerun_job(
         VcatError: What the job was made of is not archived, or another Python made it.
         ConfigError: The configuration of this directory is wrong.
     """
-    from vcat._looking.deployment import opened
     from vcat._looking.jobs import find
+    from vcat._looking.receipt import receive
     from vcat._shipping.resubmission import resubmit
 
-    return opened(resubmit(find(name).job_name, params or {}, job_name))
+    earlier = find(name).job_name
+    return receive(lambda receipt: resubmit(earlier, params or {}, job_name, receipt), submitted)
 
 
 def submit_command(
@@ -188,6 +194,7 @@ def submit_command(
     job_name: str | None = None,
     params: Mapping[str, Any] | None = None,
     timeout: float | None = None,
+    submitted: Callable[[Deployment], None] | None = None,
 ) -> Deployment:
     """Submit a command as a job and return its deployment.
 
@@ -199,6 +206,8 @@ def submit_command(
         job_name: What the job is called, if that matters.
         params: What the record of the job shall say of its parameters.
         timeout: After how many seconds the command is ended and the job fails.
+        submitted: Called with the deployment as soon as it is there, before Ctrl-C is heard that
+            came while the job was handed over.
 
     Raises:
         GraphError: *argv* is empty, or a job called *job_name* is there.
@@ -206,10 +215,13 @@ def submit_command(
         ConfigError: The configuration of this directory is wrong.
         BundleError: The directory cannot be bundled.
     """
-    from vcat._looking.deployment import opened
+    from vcat._looking.receipt import receive
     from vcat._shipping.command_job import submit_command
 
-    return opened(submit_command(argv, job_name, dict(params or {}), timeout))
+    given = dict(params or {})
+    return receive(
+        lambda receipt: submit_command(argv, job_name, given, timeout, receipt), submitted
+    )
 
 
 def run_command(argv: Sequence[str], timeout: float | None = None) -> int:

@@ -64,7 +64,7 @@ class RemoteException(VcatError, RuntimeError):  # noqa: N818  # the name users 
 
 
 class UnknownJobError(VcatError, LookupError):
-    """No job, or more than one, answers to a name."""
+    """No job, or more than one, answers to a name, or a job has no such stage."""
 
 
 class BackendError(VcatError, RuntimeError):
@@ -73,3 +73,32 @@ class BackendError(VcatError, RuntimeError):
 
 class FormatError(VcatError, ValueError):
     """Stored bytes are damaged or of a format version that this vcat does not read."""
+
+
+class WorkerEndedError(VcatError, RuntimeError):
+    """The process that had a task has ended without an answer.
+
+    Attributes:
+        exit_code: How it ended, as ``os.waitstatus_to_exitcode`` says it; ``None`` where unknown.
+        lack: What is to be added of a lack of memory, as far as that is known.
+    """
+
+    def __init__(self, exit_code: int | None = None) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+        self.lack = ""
+
+    def __str__(self) -> str:
+        if self.exit_code is None:
+            return "its process has ended without a result"
+        if self.exit_code >= 0:
+            return f"its process ended with exit code {self.exit_code} and without a result"
+        import signal
+
+        try:
+            name = f" ({signal.Signals(-self.exit_code).name})"
+        except ValueError:  # one of those for real-time
+            name = ""
+        asked = -self.exit_code in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+        how = "ended" if asked else "killed"
+        return f"its process was {how} by signal {-self.exit_code}{name}{self.lack}"

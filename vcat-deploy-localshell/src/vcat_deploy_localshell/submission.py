@@ -212,8 +212,9 @@ def _start(
     finally:
         os.close(log)
         os.close(null)
-    supervisor = process.find(pid) or Process(pid)
+    supervisor = Process(pid)
     try:
+        supervisor = process.find(pid) or supervisor
         claim = record.encode(state.describe(supervisor, started_at, mark))
         record.write_once(place.record(record.CLAIM), claim)
     except BaseException:

@@ -85,10 +85,11 @@ def run(end: Stage, params: dict[str, Any], job_name: str | None) -> Deployment:
     watcher = watched.current
     if watcher is not None:
         params = params | watcher.params
-    submission = import_module("vcat._shipping.submission").submit(end, params, job_name)
-    deployment: Deployment = import_module("vcat._looking.deployment").opened(submission)
-    if watcher is not None:
-        watcher.submitted(deployment)
+    submit = import_module("vcat._shipping.submission").submit
+    deployment: Deployment = import_module("vcat._looking.receipt").receive(
+        lambda receipt: submit(end, params, job_name, receipt),
+        None if watcher is None else watcher.submitted,
+    )
     return deployment
 
 

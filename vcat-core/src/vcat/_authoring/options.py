@@ -133,6 +133,8 @@ def _amounts(given: Mapping[str, float | str] | None) -> dict[str, float] | None
         f"stage(resources={given!r}): resources are 'cpus', a number above 0, and 'memory', a size"
         " such as '4GB'"
     )
+    if not hasattr(given, "keys"):  # an empty list makes a dict as well
+        raise wrong
     try:
         amounts: dict[str, Any] = dict(given)
         known = amounts.keys() <= {"cpus", "memory"}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
+    from vcat._looking.screen import Screen
     from vcat._plugins.configuration import Configuration
 
 
@@ -17,12 +18,15 @@ class Audience:
         cancels: Whether whoever runs the script cancels the job on Ctrl-C, so that nobody must say
             that it goes on.
         knows_end: Whether it has been said how the job has ended.
+        screen: What shows its progress to all of them, where one after the other would say the
+            same; ``None`` as yet.
     """
 
     def __init__(self) -> None:
         self.is_quiet = False
         self.cancels = False
         self.knows_end = False
+        self.screen: Screen | None = None
 
 
 #: By the name of the job and where it was found. Nobody needs one of which there is no handle left.

@@ -15,7 +15,7 @@ from vcat._looking.artifact import artifacts_in, read_artifact
 from vcat._looking.audience import Audience, new_audience
 from vcat._looking.failure import LINES, exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
-from vcat._looking.log import log_of, single_lines, whole_lines
+from vcat._looking.log import check_tail, log_of, single_lines, whole_lines
 from vcat._looking.map_log import MapLog, is_map
 from vcat._looking.naming import log_when_there, number_of, why_absent
 from vcat._looking.overtime import explain_overtime
@@ -170,6 +170,11 @@ class Deployment:
             stage: Only what this stage has printed: the stage, or its id. Of a map it is what its
                 items have printed, one after the other in their order.
             tail: Only the last so many lines, and with *follow* what comes.
+
+        Raises:
+            UnknownJobError: The job has no such stage.
+            TypeError: *tail* is no whole number.
+            ValueError: It is less than 0.
         """
         if follow:
             return self.log_lines(follow=True, stage=stage, tail=tail)
@@ -204,6 +209,7 @@ class Deployment:
         tail: int | None = None,
     ) -> Iterator[bytes]:
         """Yield the bytes of :meth:`logs` as they were printed, in pieces of any length."""
+        check_tail(tail)
         if follow and isinstance(stage, str) and why_absent(self, stage) is not None:
             return log_when_there(self, stage, tail, self._is_over)
         number = None if stage is None else self._number(stage)

@@ -58,6 +58,8 @@ def _current(row: JobRecord, configuration: Configuration, patience: Patience) -
 
 def find(name: str) -> Deployment:
     """Return the deployment of a listed job; see :func:`vcat.get_job`."""
+    if not isinstance(name, str):
+        raise TypeError(f"get_job({name!r}): the name of a job, or how it begins, is a text")
     configuration = load(os.getcwd())
     if name == NEWEST:
         newest = next(iterate(configuration.listing, "records"), None)

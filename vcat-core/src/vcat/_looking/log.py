@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.archive import log_name
 from vcat._keeping.event import FILE
@@ -39,6 +39,21 @@ def log_of(place: Place, number: int | None) -> JobFile:
     # A command prints to the job's log itself, and is all there is in the job.
     is_command = "command" in definition.get("submitted", {})
     return JobFile(place, LOG if is_command else log_name(number))
+
+
+def check_tail(tail: Any) -> None:
+    """Refuse what is no number of lines.
+
+    Raises:
+        TypeError: It is something else than a whole number or ``None``.
+        ValueError: It is less than 0.
+    """
+    if tail is None:
+        return
+    if isinstance(tail, bool) or not hasattr(tail, "__index__"):
+        raise TypeError(f"tail is {tail!r}, expected a whole number of lines, or None for all")
+    if tail < 0:
+        raise ValueError(f"tail is {tail!r}; give a number of lines from 0 on, or None for all")
 
 
 class JobFile:

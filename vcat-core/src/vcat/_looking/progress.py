@@ -46,6 +46,7 @@ class Progress(NamedTuple):
         waiting: The ids of those that wait for somebody who computes the same, for whom, and for
             how long they have, ``("fit", "job a", "4.0 s")``; and of those that were called in vain
             and are still to be called again, ``("fit", "attempt 2", "in 4.0 s")``.
+        is_queued: Whether it has not begun; then *elapsed* counts from its submission.
     """
 
     job_name: str
@@ -57,6 +58,7 @@ class Progress(NamedTuple):
     elapsed: float
     left: float | None
     waiting: tuple[tuple[str, str, str], ...] = ()
+    is_queued: bool = False
 
 
 class _Pace:
@@ -196,6 +198,7 @@ def measure(
         elapsed,
         None if elapsed < _ESTIMATED_AFTER else durations.left(records, now),
         tuple(waits for each in records if (waits := _waits(each, now)) is not None),
+        started is None,
     )
 
 
@@ -223,7 +226,7 @@ def describe(progress: Progress, width: int | None = None) -> str:
         parts.append(f"{progress.cached:,} cached")
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
-    parts.append(spell(progress.elapsed))
+    parts.append(f"{'queued for ' if progress.is_queued else ''}{spell(progress.elapsed)}")
     if progress.left is not None and progress.left >= 1:
         parts.append(f"about {spell(progress.left)} left")
     running = [f"{printable(each)} {spell(took)}" for each, took in progress.running[:3]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from threading import RLock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vcat._looking.progress import describe, printable, spell
@@ -98,12 +98,18 @@ class _Lines:
         self._distance = _FIRST
         self._due = clock() + _FIRST
         self._last: Any = None
+        self._showing = Lock()  # handles of one job have one
 
     @property
     def interval(self) -> float:
         return max(0.0, self._due - self._clock())
 
     def show(self, progress: Progress) -> None:
+        with self._showing:
+            if not self.interval:
+                self._show(progress)
+
+    def _show(self, progress: Progress) -> None:
         waiting = [each[:2] for each in progress.waiting]
         state = progress.done, progress.failed, [each for each, _ in progress.running], waiting
         if state == self._last:

@@ -139,7 +139,12 @@ def _unwritten(reason: str, events: Sequence[dict[str, Any]], place: Place, mark
         errors = [each.get("error") for each in events if each["event"] == "stage ended"]
         failed = next((f"{each}; " for each in errors if each), "")
         said = f"{failed}{UNWRITTEN}: {how}"
-    return f"{said}{_behind(reason)}"
+    behind = _behind(reason).removeprefix("; ")
+    if not behind:
+        return said
+    # What is the matter comes first: what cannot be written has long names.
+    before, _, rest = said.partition(UNWRITTEN)
+    return f"{before}{behind}; {UNWRITTEN}{rest}"
 
 
 def _said(events: Sequence[dict[str, Any]], place: Place, marked: bytes) -> str | None:

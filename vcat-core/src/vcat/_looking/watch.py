@@ -61,13 +61,15 @@ class Watcher:
         Whoever has only waited is told how it ended. Whoever has the log shown says that himself,
         with what else is to be said.
         """
-        from vcat._looking.screen import open_screen, tell
+        from vcat._looking.screen import is_terminal, open_screen
 
         job, seconds = self._job, _seconds(timeout)
         if show is not None and self._lines is None:
             self._lines = whole_lines(JobFile(job.place, LOG).arriving(0, job.has_ended))
         if self._screen is None:  # the next wait goes on where this one has stopped
-            self._screen = open_screen(quiet=self.audience.is_quiet)
+            self._screen = self.audience.screen or open_screen(quiet=self.audience.is_quiet)
+            if not is_terminal():
+                self.audience.screen = self._screen
         deadline = None if seconds is None else time.monotonic() + seconds
         try:
             if show is not None:
@@ -75,11 +77,7 @@ class Watcher:
             else:
                 ended = job.has_ended() or watch(job, self._screen, deadline)
         except KeyboardInterrupt as error:
-            if not self.audience.cancels:
-                tell(
-                    f"job {job.job_name} goes on; `vcat logs -f {job.job_name}` follows it,"
-                    f" `vcat cancel {job.job_name}` ends it"
-                )
+            self.say_going_on()
             # Where exactly it was waited, and what was being drawn, says nothing to anybody.
             raise error.with_traceback(None) from None
         # Only who waits for so long and no longer can have waited in vain.
@@ -97,6 +95,15 @@ class Watcher:
         from vcat._looking.screen import tell
 
         tell(line)
+
+    def say_going_on(self) -> None:
+        """Say on standard error that the job goes on, unless whoever runs the script cancels it."""
+        name = self._job.job_name
+        if not self.audience.cancels:
+            self.say(
+                f"job {name} goes on; `vcat logs -f {name}` follows it,"
+                f" `vcat cancel {name}` ends it"
+            )
 
     def say_end(self) -> None:
         """Say on standard error how the job has ended and where its record is, once.

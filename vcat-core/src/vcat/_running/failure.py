@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.amount import say_count
 from vcat._running.frame import describe_frames, is_called, named_frames, shown
 from vcat._running.process.interruption import CancelledError
-from vcat.errors import CommandError, VcatError
+from vcat.errors import BackendError, CommandError, VcatError
 
 if TYPE_CHECKING:
     from traceback import TracebackException
@@ -186,6 +187,8 @@ def _chained(error: BaseException) -> str:
         text.__cause__ = text.__context__ = None
         has_frames = bool(text.stack) or bool(_members(later))
         texts.append("".join(text.format() if has_frames else text.format_exception_only()))
+        if _is_full(later):
+            break
         earlier, said = later.__cause__, _CAUSE
         if earlier is None and not later.__suppress_context__:
             earlier, said = later.__context__, _CONTEXT
@@ -193,6 +196,12 @@ def _chained(error: BaseException) -> str:
             texts.append(said)
         later = earlier
     return "".join(reversed(texts))
+
+
+def _is_full(error: BaseException) -> bool:
+    """Return whether a backend has no room left, so that where in it that was says nothing."""
+    cause = error.__cause__ if isinstance(error, BackendError) else None
+    return isinstance(cause, OSError) and cause.errno in _FULL
 
 
 def _prune(text: TracebackException, *, is_ours: bool = True) -> None:
@@ -214,6 +223,9 @@ def _prune(text: TracebackException, *, is_ours: bool = True) -> None:
         pending += [other for other in (each.__cause__, each.__context__) if other is not None]
         pending += getattr(each, "exceptions", None) or ()
 
+
+#: The errors of a system that has no room for what is written.
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 #: What Python prints between the tracebacks of exceptions that belong together.
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"

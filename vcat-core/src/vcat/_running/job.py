@@ -287,9 +287,9 @@ class _RunningJob:
         if tracebacks := journal.tracebacks.rest(journal.label, self.name):
             _print(tracebacks)
         if state == "cancelled":
-            ids, left = self.ids, journal.job_ends(f"the job was {reason}", self.events.parts())
+            ids, ran = self.ids, journal.job_ends(f"the job was {reason}", self.events.parts())
             # The items of a map have no ids of their own, and the map runs with them.
-            named = ", ".join(ids[each] for each in left if each < len(ids))
+            named = ", ".join(ids[each] for each in ran if each < len(ids))
             where = f" while {named} ran" if named else ""
             _print(f"vcat: the job was {reason}{where}\n")
         self.workplace.leave(journal.warn)

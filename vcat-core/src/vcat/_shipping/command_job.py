@@ -15,12 +15,14 @@ from vcat._authoring.permission import check_permission
 from vcat._keeping.command import interpreted, show_command
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
-from vcat._shipping.handover import Submission, choose_name, hand_over
+from vcat._shipping.handover import choose_name, hand_over
 from vcat._shipping.submission import define, new_record
 from vcat.abc import SupportsCommands
 from vcat.errors import CommandError, GraphError
 
 if TYPE_CHECKING:
+    from vcat._looking.deployment import Deployment
+    from vcat._looking.receipt import Receipt
     from vcat._plugins.configuration import Configuration
 
 #: So many bytes of a file tell whether it is a text.
@@ -30,8 +32,12 @@ _INTERPRETERS = ("python", "python3")
 
 
 def submit_command(
-    argv: Sequence[str], job_name: str | None, params: dict[str, Any], timeout: float | None
-) -> Submission:
+    argv: Sequence[str],
+    job_name: str | None,
+    params: dict[str, Any],
+    timeout: float | None,
+    receipt: Receipt,
+) -> Deployment:
     """Bundle the working directory with a command, and hand the job over."""
     check_permission("submit_command")
     words = _checked(argv, timeout)
@@ -48,7 +54,7 @@ def submit_command(
     record = new_record(name, configuration, script=show_command(words), parameters=params)
     job = define(graph, params, record, configuration, paths=[], package=None)
     job.definition["submitted"]["command"] = words
-    return hand_over(job, configuration, needs_cache=False)
+    return hand_over(job, configuration, receipt, needs_cache=False)
 
 
 def _checked(argv: Sequence[str], timeout: float | None) -> list[str]:

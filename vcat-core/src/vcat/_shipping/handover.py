@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vcat._keeping.archive import JobArchive, format_document
 from vcat._keeping.guard import ask, call
@@ -16,8 +16,13 @@ from vcat._keeping.submitter import describe_submitter
 from vcat._plugins.configuration import Configuration, distributions_in_use
 from vcat._plugins.inheritance import inherited
 from vcat._shipping.bundling.bundle import remove, write_bundle
+from vcat._shipping.delay import Delay
 from vcat.errors import GraphError, VcatError
 from vcat.records import JOB_NAME, Bundle, JobRecord
+
+if TYPE_CHECKING:
+    from vcat._looking.deployment import Deployment
+    from vcat._looking.receipt import Receipt
 
 #: The name of the archive of the project's source where the configuration gives none.
 DEFAULT_BUNDLE_NAME = "job_source"
@@ -57,23 +62,29 @@ class Job(NamedTuple):
     graph: Any = None
 
 
-def hand_over(job: Job, configuration: Configuration, *, needs_cache: bool) -> Submission:
+def hand_over(
+    job: Job, configuration: Configuration, receipt: Receipt, *, needs_cache: bool
+) -> Deployment:
     """Bundle *job* with its project, list it and give it to the deployment.
 
     What goes wrong leaves no bundle behind. Whoever looks can tell from the definition when this
-    process has ended before that.
+    process has ended before that. Ctrl-C is heard while the bundle is made, and when the receipt
+    has the job: what is between takes no time where the deployment takes none.
     """
     job = job._replace(definition=job.definition | {"submitter": describe_submitter()})
     if needs_cache:
         _ask_cache(configuration, job.record.job_name)
     _warn_of_unread(configuration)
     bundle = pack(job, configuration, _warn)
-    try:
-        deployment_id = _give(bundle, job, configuration)
-    finally:
-        configuration.hide_stores()
-        remove(bundle)
-    return Submission(job.record.job_name, deployment_id, configuration, job.graph)
+    with Delay() as delay:
+        try:
+            deployment_id = _give(bundle, job, configuration, receipt, delay)
+        finally:
+            configuration.hide_stores()
+            remove(bundle)
+        return receipt.take(
+            Submission(job.record.job_name, deployment_id, configuration, job.graph)
+        )
 
 
 def pack(job: Job, configuration: Configuration, warn: Callable[[str], None]) -> Bundle:
@@ -115,7 +126,7 @@ def stores_in(project: str, backends: dict[str, Any]) -> list[str]:
     return found
 
 
-def choose_name(call_name: str, wanted: str | None, stem: str, configuration: Configuration) -> str:
+def choose_name(call_name: str, wanted: object, stem: str, configuration: Configuration) -> str:
     """Return the name of a new job: the one that is *wanted*, or one made of *stem* and the time.
 
     Args:
@@ -130,7 +141,7 @@ def choose_name(call_name: str, wanted: str | None, stem: str, configuration: Co
     if wanted is None:
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60] or "job"
         return f"{stem}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
-    if not JOB_NAME.fullmatch(wanted):
+    if not isinstance(wanted, str) or not JOB_NAME.fullmatch(wanted):
         raise GraphError(
             f"{call_name}(): job_name {wanted!r}: a job's name is letters, digits, '.', '_' and"
             " '-', begins with a letter or a digit and has at most 100 of them"
@@ -142,16 +153,20 @@ def choose_name(call_name: str, wanted: str | None, stem: str, configuration: Co
     return wanted
 
 
-def _give(bundle: Bundle, job: Job, configuration: Configuration) -> str:
+def _give(
+    bundle: Bundle, job: Job, configuration: Configuration, receipt: Receipt, delay: Delay
+) -> str:
     """List the job, submit it, and write down what the deployment calls it."""
     record = job.record
     archive = JobArchive(configuration.archives, record.job_name)
     archive.store_pickles(job.pickles)
     archive.store_document("definition", job.definition)
+    delay.hear()  # as yet there is no job
+    receipt.begin(record.job_name, configuration)
     call(configuration.listing, "put", record)
     try:
         deployment_id: str = call(configuration.deployment, "submit", bundle)
-    except BaseException as error:
+    except Exception as error:
         reason = f"it could not be handed over: {str(error) or type(error).__name__}"
         listed = call(configuration.listing, "get", record.job_name)
         if listed is None or listed.submitted_at == record.submitted_at:  # not another job's row

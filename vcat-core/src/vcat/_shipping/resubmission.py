@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import vcat
 from vcat._authoring.permission import check_permission
@@ -18,21 +18,28 @@ from vcat._keeping.event import to_json
 from vcat._keeping.guard import call
 from vcat._keeping.literal import literal_node
 from vcat._plugins.configuration import Configuration, load
-from vcat._shipping.handover import DEFAULT_BUNDLE_NAME, Job, Submission, choose_name, hand_over
+from vcat._shipping.handover import DEFAULT_BUNDLE_NAME, Job, choose_name, hand_over
 from vcat._shipping.mapped import unmappable
 from vcat._shipping.parent import find_parent
 from vcat._shipping.submission import python_version
 from vcat.errors import FormatError, GraphError, UnknownJobError, VcatError
 from vcat.records import JobRecord
 
+if TYPE_CHECKING:
+    from vcat._looking.deployment import Deployment
+    from vcat._looking.receipt import Receipt
 
-def resubmit(earlier: str, given: Mapping[str, Any], job_name: str | None) -> Submission:
+
+def resubmit(
+    earlier: str, given: Mapping[str, Any], job_name: str | None, receipt: Receipt
+) -> Deployment:
     """Submit the archived job *earlier* again, as a new one.
 
     Args:
         earlier: The whole name of the job.
         given: Values of hyperparameters that replace those of the job.
         job_name: What the new job is called, if that matters.
+        receipt: What takes the new job.
 
     Raises:
         UnknownJobError: The job has left no definition.
@@ -82,7 +89,8 @@ def resubmit(earlier: str, given: Mapping[str, Any], job_name: str | None) -> Su
         "submitted": definition["submitted"] | submitted,
     }
     job = Job(record, definition | changed, pickles, source)
-    return hand_over(job, configuration, needs_cache=_needs_cache(definition, configuration))
+    needs_cache = _needs_cache(definition, configuration)
+    return hand_over(job, configuration, receipt, needs_cache=needs_cache)
 
 
 def _check_python(earlier: str, definition: Mapping[str, Any]) -> None:

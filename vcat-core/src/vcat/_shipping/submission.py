@@ -14,16 +14,18 @@ from vcat._keeping.event import to_json
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import Configuration, load
 from vcat._shipping.bundling.editable import find_editable_paths
-from vcat._shipping.handover import DEFAULT_BUNDLE_NAME, Job, Submission, choose_name, hand_over
+from vcat._shipping.handover import DEFAULT_BUNDLE_NAME, Job, choose_name, hand_over
 from vcat._shipping.parent import find_parent
 from vcat._shipping.repository import describe_repository
 from vcat.records import JobRecord
 
 if TYPE_CHECKING:
     from vcat._authoring.stage import Stage
+    from vcat._looking.deployment import Deployment
+    from vcat._looking.receipt import Receipt
 
 
-def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submission:
+def submit(end: Stage, given: dict[str, Any], job_name: str | None, receipt: Receipt) -> Deployment:
     """Bundle the graph that ends in *end* with its project, list it and hand it over.
 
     Everything that can be wrong is found before anything is written; what goes wrong later leaves
@@ -37,7 +39,7 @@ def submit(end: Stage, given: dict[str, Any], job_name: str | None) -> Submissio
     name = choose_name("run", job_name, stem(), configuration)
     job = make_job(graph, parameters, name, configuration)
     needs_cache = graph.needs_cache(configuration.default_cache_enabled)
-    return hand_over(job, configuration, needs_cache=needs_cache)
+    return hand_over(job, configuration, receipt, needs_cache=needs_cache)
 
 
 def make_job(

@@ -20,7 +20,6 @@ from vcat.abc.job import (
     SupportsGaps,
     SupportsInterrupt,
     SupportsKill,
-    WorkerEndedError,
     Workers,
 )
 from vcat.abc.store import (
@@ -37,6 +36,7 @@ from vcat.abc.store import (
     SupportsLink,
     SupportsParts,
 )
+from vcat.errors import WorkerEndedError
 
 __all__ = [
     "ArchiveBackend",
@@ -67,5 +67,5 @@ __all__ = [
 ]
 
 # Messages and pickles name the public module, not the file in which a role is written down.
-for _public in (Configured, WorkerEndedError, parse_size, unobserved):
+for _public in (Configured, parse_size, unobserved):
     _public.__module__ = "vcat.abc"

@@ -138,35 +138,6 @@ class SupportsKill(Protocol):
         """
 
 
-class WorkerEndedError(Exception):
-    """The process that had a task has ended without an answer.
-
-    Attributes:
-        exit_code: How it ended, as ``os.waitstatus_to_exitcode`` says it; ``None`` where unknown.
-        lack: What is to be added of a lack of memory, as far as that is known.
-    """
-
-    def __init__(self, exit_code: int | None = None) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
-        self.lack = ""
-
-    def __str__(self) -> str:
-        if self.exit_code is None:
-            return "its process has ended without a result"
-        if self.exit_code >= 0:
-            return f"its process ended with exit code {self.exit_code} and without a result"
-        import signal
-
-        try:
-            name = f" ({signal.Signals(-self.exit_code).name})"
-        except ValueError:  # one of those for real-time
-            name = ""
-        asked = -self.exit_code in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
-        how = "ended" if asked else "killed"
-        return f"its process was {how} by signal {-self.exit_code}{name}{self.lack}"
-
-
 class Workers(Protocol):
     """Processes that run the bodies of stages for one run of a graph.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from vcat._keeping.amount import say_count
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
@@ -29,11 +30,18 @@ class Gatherer:
     Args:
         archive: Where they go.
         warn: Is told what could not be kept.
+        label: Names a stage in messages.
     """
 
-    def __init__(self, archive: JobArchive, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        archive: JobArchive,
+        warn: Callable[[str], None],
+        label: Callable[[int], str] = "stage {}".format,
+    ) -> None:
         self._archive = archive
         self._warn = warn
+        self._label = label
         self._held: dict[int, bytes] = {}
         self._size = 0
         self._due = 0.0
@@ -48,7 +56,7 @@ class Gatherer:
         try:
             small = self._archive.store_large_log(number, parts)
         except VcatError as error:
-            self._lose(f"stage {number}", error)
+            self._lose(self._label(number), error)
             return
         if small is None:
             return
@@ -66,9 +74,9 @@ class Gatherer:
         try:
             self._archive.add_stage_logs(held)
         except VcatError as error:
-            first, last = min(held), max(held)
-            several = f"{len(held):,} of the stages {first} to {last}"
-            self._lose(f"stage {first}" if first == last else several, error)
+            others = len(held) - 1
+            more = f" and {say_count(others, 'other stage')}" if others else ""
+            self._lose(f"{self._label(min(held))}{more}", error)
         now = time.monotonic()
         self._due = now + max(_SECONDS, _SHARE * (now - began))
 

@@ -68,7 +68,7 @@ class Journal:
         self._archive = archive
         self._workplace = workplace
         self._logs = None if workplace is None else workplace.logs
-        self._gatherer = Gatherer(archive, self.warn)
+        self._gatherer = Gatherer(archive, self.warn, self._name)
         self._stage_done = stage_done
         self._started: dict[int, float] = {}
         self._errors: dict[int, list[str]] = {}
@@ -78,6 +78,9 @@ class Journal:
         self._waiting: set[int] = set()
         self._maps: set[int] = set()
         self._lists: dict[int, range] = {}
+
+    def _name(self, number: int) -> str:
+        return self.label(number)  # as it is when it is asked for
 
     def warn(self, text: str) -> None:
         """Write down what went wrong without failing anything, and say it in the log."""
@@ -188,7 +191,7 @@ class Journal:
             self._stage_done()
 
     def job_ends(self, reason: str, events: Iterable[bytes] = ()) -> list[int]:
-        """Write down of stages that have not ended that they will not, and return which.
+        """Write down of stages that have not ended that they will not; return which of them ran.
 
         Args:
             reason: Why they will not.
@@ -196,8 +199,8 @@ class Journal:
         """
         self._log.flush()
         self._hear(b"".join(events))
-        left = sorted(self._started, key=lambda each: self._started[each])
-        for number in left:
+        ran: list[int] = []
+        for number in sorted(self._started, key=lambda each: self._started[each]):
             self._keep_log(number)
             attempts = self._attempts.get(number, 0)
             fields: dict[str, Any] = {"status": "failed", "cut_short": True}
@@ -205,8 +208,9 @@ class Journal:
             if number in self._waiting:
                 fields["before_attempt"] = attempts + 1
                 said = f"{reason} before attempt {attempts + 1}"
-            elif number not in self._maps:
-                attempts += 1
+            else:
+                ran.append(number)
+                attempts += number not in self._maps
             fields |= {"attempts": attempts, "error": said}
             ended = self._log.append("stage ended", number=number, **fields)
             self.details[number] = fields | {
@@ -214,7 +218,7 @@ class Journal:
                 "ended_at": ended,
                 "errors": [*self._errors.get(number, ()), said],
             }
-        return left
+        return ran
 
     def _hear(self, events: bytes) -> None:
         """Take note of what workers have written down whose answers nobody has taken."""

@@ -48,6 +48,8 @@ def _end(place: Place, claim: dict[str, Any], deadline: float) -> None:
     job = state.job_tree(claim)
     if not job.living():
         return
+    shell = state.read_json(place.record(record.SHELL))
+    job.shell = 0 if shell is None else shell["pid"]
     # Who kills it has killed the supervisor first; to be asked once more, it might say so itself.
     at_once = os.path.exists(place.record(record.KILL))
     job.end(0.0 if at_once else max(0.0, deadline - time.monotonic()))

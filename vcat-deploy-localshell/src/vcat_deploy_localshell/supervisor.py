@@ -175,6 +175,7 @@ class Supervisor:
             )
         except OSError as error:
             raise StartError(f"{self.bash} cannot be started: {error.strerror}") from error
+        self.tree.shell = self.shell
         os.close(descriptor)
         os.close(null)
         self._name_shell()

@@ -55,5 +55,8 @@ if [ -e started ]; then
   IFS= read -r owner < started
   [ "$owner" = "$token" ] || exit 73
 fi
+# It is over. Who ends what is left of the job does not end this, and nobody else reads it.
+trap '' HUP INT TERM
+umask 077
 printf '{"format":1,"exit_code":%d}\n' "$code" > "exit.json.$token" && mv -f -- "exit.json.$token" exit.json
 exit "$code"

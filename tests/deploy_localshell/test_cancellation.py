@@ -3,10 +3,12 @@
 import os
 import signal
 import time
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from vcat_deploy_localshell import submission
 from vcat_deploy_localshell.tree import Tree
 
 # Ignores SIGTERM with five children, of which one is in a session of its own and one bears no mark.
@@ -135,6 +137,48 @@ def test_job_that_ends_well_when_cancelled_is_cancelled(jobs):
     assert jobs.deployment.status(job).state == "cancelled"
 
 
+def test_supervisor_that_hears_of_it_before_it_starts_the_job_says_so(jobs, monkeypatch):
+    """It is not killed by the signal, however early that comes, and starts nothing."""
+    monkeypatch.setattr(
+        submission,
+        "_CODE",
+        f"import os, time; os.open({str(jobs.shared / 'at')!r}"
+        f", os.O_CREAT); open({str(jobs.shared / 'gate')!r}).close();" + submission._CODE,
+    )
+    os.mkfifo(jobs.shared / "gate")
+    job = jobs.submit("note $$")
+    jobs.await_file("at")
+    cancelling = Thread(target=jobs.deployment.cancel, args=(job,))
+    cancelling.start()
+    jobs.await_that(lambda: is_pending(jobs.supervisor(job), signal.SIGTERM), "the signal")
+    (jobs.shared / "gate").open("w").close()
+    cancelling.join()
+    status = jobs.deployment.status(job)
+    assert (status.state, status.exit_code, status.reason) == (
+        "cancelled",
+        None,
+        "it was cancelled before it began",
+    )
+    assert jobs.record(job, "end.json")["shell"] == 0
+    assert not (jobs.shared / "pids").exists()
+
+
+def is_pending(pid, number):
+    """Whether a process has been sent a signal that it does not take yet."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    masks = [int(each.split()[1], 16) for each in lines if each.startswith(("SigPnd", "ShdPnd"))]
+    return any(each & 1 << number - 1 for each in masks)
+
+
+def test_job_whose_supervisor_was_killed_before_it_could_start_it_never_began(jobs, monkeypatch):
+    """Nobody takes its processes for gone: there were none."""
+    monkeypatch.setattr(submission, "_CODE", "import time; time.sleep(600)")
+    job = jobs.submit("note $$")
+    jobs.deployment.kill(job)
+    status = jobs.deployment.status(job)
+    assert (status.state, status.reason) == ("cancelled", "it was cancelled before it began")
+
+
 @pytest.mark.parametrize("moment", range(12))
 def test_cancel_at_any_moment_of_the_beginning(jobs, moment):
     """Before, while and after the supervisor starts: the job is cancelled and nothing is left."""
@@ -234,9 +278,9 @@ class Forking(Tree):
 def test_process_started_between_the_table_and_the_signal_is_asked(jobs):
     """Its parent ends by the signal and cannot pass it on."""
     job = jobs.submit(
-        "await gate; (trap 'reach asked; exit' TERM; reach forked; await never) & wait"
+        "reach begun; await gate; (trap 'reach asked; exit' TERM; reach forked; await never) & wait"
     )
-    jobs.await_that((jobs.control(job) / "shell.json").exists, "the name of the shell")
+    jobs.await_file("begun")
     os.kill(jobs.supervisor(job), signal.SIGKILL)
     claim = jobs.record(job, "supervisor.json")
     processes = Forking(claim["mark"], claim["pid"])

@@ -12,6 +12,9 @@ TYPE_CHECKING = False  # typing is not worth its import to a supervisor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+#: What a job is asked to end by.
+ASKED = _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT
+
 #: Seconds until a killed process has to be gone.
 KILLED = 1.5
 

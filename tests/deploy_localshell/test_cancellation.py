@@ -189,6 +189,19 @@ def test_cancel_at_any_moment_of_the_beginning(jobs, moment):
     assert jobs.living() == []
 
 
+@pytest.mark.parametrize("supervised", [True, False], ids=["supervised", "without a supervisor"])
+def test_job_that_is_killed_when_it_is_asked_says_so(jobs, supervised):
+    """Not by whoever cancelled it: the signal is no answer to the one that was sent."""
+    job = jobs.submit("trap 'kill -KILL $$' TERM; reach begun; await never", grace=30)
+    jobs.await_file("begun")
+    if not supervised:
+        os.kill(jobs.supervisor(job), signal.SIGKILL)
+    jobs.deployment.cancel(job)
+    status = jobs.deployment.status(job)
+    assert (status.state, status.exit_code) == ("cancelled", 137)
+    assert status.reason == "killed by signal 9 (SIGKILL)"
+
+
 def test_cancel_by_two_at_once(jobs):
     """Who comes second finds it done, and both find the same end."""
     job = jobs.submit("trap '' TERM; reach begun; await never", grace=0.3)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,6 +62,9 @@ BODIES = {
     "who submits it is killed when it has handed it over": "return number",
     "`cancel()`, but the stage makes `sys.exit(0)` of SIGTERM": (
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); " + WAITING
+    ),
+    "`cancel()`, but the stage calls `os._exit(3)` of SIGTERM": (
+        "signal.signal(signal.SIGTERM, lambda *_: os._exit(3)); " + WAITING
     ),
     "`cancel()`, but the stage has a handler for SIGTERM and returns": (
         "signal.signal(signal.SIGTERM, lambda *_: None); "
@@ -139,6 +143,9 @@ CONFIGURED = {
     "who submits it is killed before it hands it over": ("deployments:KilledBefore", ""),
     "who submits it is killed while it hands it over": ("deployments:KilledWhile", ""),
     "who submits it is killed when it has handed it over": ("deployments:KilledAfter", ""),
+    "its `python` is none, but `ls`": (
+        *("vcat.LocalShellJobDeployment", f", python: {shutil.which('ls')}"),
+    ),
     "`cancel()`, before it began": ("deployments:Slow", ""),
     "it takes longer than its `timeout`": ("vcat.LocalShellJobDeployment", ", timeout: 1"),
     # Long enough for a busy machine to come to where it ignores the signal.

@@ -9,9 +9,6 @@ for _name in sorted(dir(_signal)):
     if _name.startswith("SIG") and _name[3:4] != "_" and isinstance(getattr(_signal, _name), int):
         _NAMES.setdefault(getattr(_signal, _name), _name)
 
-#: The exit code of a shell whose command was killed by SIGKILL.
-KILLED_CODE = 128 + int(_signal.SIGKILL)
-
 RESTARTED = "the machine was started again while it ran"
 KILLED = "its supervisor was killed, and its processes are gone and left no exit code"
 ABANDONED = "the process that submitted it ended before it could be started"
@@ -41,6 +38,13 @@ def explain(code: int, memory: str = "") -> str:
     if number is None:
         return f"exit code {code}"
     return f"killed by {signalled(number)}" + (memory if number == _signal.SIGKILL else "")
+
+
+def killed(code: int | None) -> str | None:
+    """Return what the exit code of a job that was cancelled says, if it was none of its own."""
+    number = None if code is None else signal_of(code)
+    asked = _signal.SIGTERM, _signal.SIGINT
+    return None if code is None or number in (None, *asked) else explain(code)
 
 
 def forced(grace: float, number: int = _signal.SIGTERM) -> str:

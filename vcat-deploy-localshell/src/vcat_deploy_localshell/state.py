@@ -220,7 +220,7 @@ def _judge(place: Place, life: Life) -> tuple[str, int | None, str | None]:
         if code is None:
             return "cancelled", None, reason.forced(0) if at_once else reason.KILLED
         # What ended by itself says why; what was killed before its shell was cannot.
-        return "cancelled", code, reason.explain(code) if code == reason.KILLED_CODE else None
+        return "cancelled", code, reason.killed(code)
     ending = read_json(place.record(record.ENDING))
     if ending is not None:  # the supervisor has begun to end it
         return ending["state"], code, ending["reason"]

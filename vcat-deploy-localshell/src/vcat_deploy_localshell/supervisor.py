@@ -213,7 +213,7 @@ class Supervisor:
                 tree.signal_children(self.shell, number)
             if number in tree.ASKED and self.status is None:
                 if os.path.exists(self._path(record.CANCEL)):
-                    return "cancelled", self._end()
+                    return "cancelled", self._end() or reason.killed(self._exit_code())
                 why = f"ended by {reason.signalled(number)}"
                 self._announce("failed", why)
                 return "failed", self._end(number) or why

@@ -58,6 +58,9 @@ BODIES = {
     "it deletes its directory": "shutil.rmtree(os.path.dirname(os.getcwd())); return number",
     "its bundle is damaged on the way": "return number",
     "its results cannot be archived": 'open("{values}", "w").close(); return number',
+    "all stages return, and a process that one has started goes on": (
+        "os.fork() or time.sleep(600); return number"
+    ),
     "it cannot be handed over": "return number",
     "who submits it is killed when it has handed it over": "return number",
     "`cancel()`, but the stage makes `sys.exit(0)` of SIGTERM": (

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # signal takes longer to import than all else
 
+TYPE_CHECKING = False  # typing is not worth its import to a supervisor
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: So many commands are named.
+_NAMED = 5
+
 _NAMES: dict[int, str] = {}
 for _name in sorted(dir(_signal)):
     if _name.startswith("SIG") and _name[3:4] != "_" and isinstance(getattr(_signal, _name), int):
@@ -52,6 +59,19 @@ def forced(grace: float, number: int = _signal.SIGTERM) -> str:
     if not grace:
         return f"killed by {signalled(_signal.SIGKILL)}"
     return f"did not end within {spelt(grace)} of {_NAMES[number]} and was killed"
+
+
+def left_behind(names: Sequence[str]) -> str | None:
+    """Return what is to be said of a job that was not all there was to end.
+
+    Args:
+        names: The commands of the processes that went on and were killed.
+    """
+    if not names:
+        return None
+    shown = sorted({"".join(c if c.isprintable() else "?" for c in each) for each in names})
+    more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
+    return f"left behind and killed: {', '.join(shown[:_NAMED])}{more}"
 
 
 def overdue(seconds: float) -> str:

@@ -91,7 +91,9 @@ def look(place: Place) -> DeploymentStatus:
     if not life.same_boot and not life.restarted:  # nothing to be written down for ever
         ended_at = max(started, time.time() - life.silent)
         return DeploymentStatus("lost", None, _elsewhere(claim, life), started, ended_at)
-    return settle(place, claim, *_judge(place, life), left)
+    state, code, why = _judge(place, life)
+    why = reason.left_behind(left) if state == "completed" else why
+    return settle(place, claim, state, code, why, left)
 
 
 def is_known(place: Place) -> bool:

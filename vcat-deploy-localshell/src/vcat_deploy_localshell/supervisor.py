@@ -128,6 +128,8 @@ class Supervisor:
             if state is None:
                 left = self._clear()
                 state, why = self._judge()
+                if state == "completed":
+                    why = reason.left_behind(left)
             else:
                 left = self.survivors
         except StartError as error:
@@ -247,7 +249,10 @@ class Supervisor:
             self._announce(*self._judge())
             self._end()
             return self.survivors
-        return tree.names(self.tree.clear(self._pause))
+        left = tree.names(self.tree.clear(self._pause))
+        if self.log is not None:
+            self.log.say(reason.left_behind(left))
+        return left
 
     def _judge(self) -> tuple[str, str | None]:
         """Return the state of a job that has ended by itself, and why."""

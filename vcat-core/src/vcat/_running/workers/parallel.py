@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
 from vcat._authoring.stage import Stage
-from vcat._keeping.codec import loads
-from vcat._keeping.digest import digest
 from vcat._running.attempt import is_worth_another
 from vcat._running.engine import Engine
-from vcat._running.failure import raised_elsewhere
 from vcat._running.holding import LostValueError
 from vcat._running.mapping import StageFailure
 from vcat._running.process.interruption import CancelledError
@@ -23,6 +20,7 @@ from vcat._running.report import Ending
 from vcat._running.workers.crew import ENDING, Call, Crew
 from vcat._running.workers.exchange import Exchange, Piece, map_file
 from vcat._running.workers.packing import Packing, Passing
+from vcat._running.workers.raised import rebuilt
 from vcat._running.workers.task import FAILED, LOST, THERE, Answer, Task
 from vcat.errors import UnpicklableError, VcatError
 
@@ -256,7 +254,7 @@ class ParallelEngine(Engine):
         self._tell(call, answer)
         call.started_at = call.started_at or answer.began
         if answer.outcome == FAILED:
-            error = _rebuilt(answer)
+            error = rebuilt(answer)
             self._repeat_or_give_up(call, error, again=answer.again, ended_at=answer.ended)
         elif answer.outcome == LOST and answer.lost is not None:
             self._wait_for(number, *answer.lost)
@@ -380,18 +378,3 @@ class ParallelEngine(Engine):
             if self._cached_by_default if wanted is None else wanted:
                 counting.update(self._graph.upstream[number])
         return counting
-
-
-def _rebuilt(answer: Answer) -> BaseException:
-    """Return what a worker's stage raised, or an exception that says the same."""
-    described = answer.described or {}
-    error: BaseException | None = None
-    if answer.error is not None:
-        try:
-            error = loads(answer.error, digest(answer.error))
-        except BaseException:  # noqa: BLE001  # an exception's own constructor may raise anything
-            error = None
-    if not isinstance(error, BaseException):
-        kind = type(described["type"], (Exception,), {"__module__": described["module"]})
-        error = kind(described["message"])
-    return raised_elsewhere(error, answer.traceback, described)

@@ -70,6 +70,10 @@ def test_the_newest_job_and_beginnings_of_names(command, make_job):
         2,
         "vcat: 2 jobs have a name that begins with 'train': train-2, train-1\n",
     )
+    ended = command("logs", "scroe-1")
+    assert ended.code == 2
+    end = "; did you mean 'score-1'? list_jobs() and `vcat ls` show what there is\n"
+    assert ended.err.endswith(end)
 
 
 def test_a_stage_that_the_job_does_not_have(command, make_job):
@@ -78,6 +82,24 @@ def test_a_stage_that_the_job_does_not_have(command, make_job):
     ended = command("logs", "@", "--stage", "rato")
     said = "vcat: job train-1 has no stage 'rato'; did you mean 'ratio'? Stages: fit, ratio\n"
     assert (ended.code, ended.out, ended.err) == (2, "", said)
+
+
+def test_where_a_job_was_is_not_needed_once_it_is_archived(command, make_job, tmp_path):
+    """A damaged record of what its deployment calls it hides nothing that is in the archive."""
+    archive = make_job(log=b"said\n", stages=[make_job.fit()])
+    archive.store_document("deployment", {"id": "x"})
+    (path,) = tmp_path.rglob("deployment.json")
+    path.write_bytes(path.read_bytes()[:-5])
+    ended = command("logs", "@")
+    assert (ended.code, ended.out, ended.err) == (0, "said\n", "")
+    assert command("show", "@").code == 0
+    for each in tmp_path.rglob("outcome.json"):
+        each.unlink()
+    for words in (("logs", "@"), ("show", "@")):  # then nobody knows whether there is more
+        ended = command(*words)
+        assert ended.code == 1
+        (line,) = ended.err.splitlines()
+        assert line.startswith("vcat: deployment.json of job train-1 is damaged: ")
 
 
 def test_names_that_no_job_can_have(command, tmp_path):

@@ -33,7 +33,10 @@ def test_no_job_is_said_and_is_no_error(command, tmp_path, monkeypatch):
     below = above / "src" / "deep"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    said = f"vcat: there is no job in {below}; those of {above} are listed there\n"
+    said = (
+        f"vcat: there is no job in {below}; {above} has jobs of its own, which `vcat ls` lists"
+        " there\n"
+    )
     assert command("ls").err == said
     monkeypatch.chdir(here)
     assert command("ls", "--json").out == "[]\n"
@@ -192,9 +195,11 @@ def test_unknown_state_names_those_there_are(command):
     ended = command("ls", "--state", "done")
     assert ended.code == 2
     assert ended.err == (
-        "vcat: ls: argument --state: 'done' is not a state of a job, expected cancelled, completed,"
+        "vcat: ls: argument --state: 'done' is not a state of a job; states: cancelled, completed,"
         " failed, lost, queued, running, timed-out, unreadable; see `vcat ls --help`\n"
     )
+    said = "vcat: ls: argument --state: 'fialed' is not a state of a job; did you mean 'failed'? "
+    assert command("ls", "--state", "fialed").err.startswith(said)
 
 
 def test_json_is_the_records(command, make_job):

@@ -40,7 +40,7 @@ def test_every_option_is_in_the_section_of_its_verb(verb):
 def test_every_exit_code_is_in_the_table():
     """The exit codes of the command are those of the page."""
     codes = {problem.DONE, problem.FAILED, problem.WRONG_USAGE}
-    codes |= {problem.INTERRUPTED, problem.BROKEN_PIPE}
+    codes |= {problem.TIMED_OUT, problem.INTERRUPTED, problem.BROKEN_PIPE}
     assert {int(each) for each in re.findall(r"^\| (\d+) \|", PAGE, re.M)} == codes
 
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
+import vcat
+from vcat.errors import VcatError
+
 
 class Canary:
     """Prints when it is loaded."""
@@ -55,11 +60,45 @@ def test_result_needs_the_classes_of_the_project(process, make_job, tmp_path):
     ended = process("show", "train-1", "--result")
     assert (ended.code, ended.err) == (
         1,
-        (
-            "vcat: the result of job train-1 cannot be loaded here:"
-            " ModuleNotFoundError: No module named 'shapes'\n"
-        ),
+        "vcat: the value of stage 'fit' of job train-1 cannot be loaded here: ModuleNotFoundError:"
+        " No module named 'shapes'; load it where what it is made of can be imported as in the"
+        f" job, whose code job.source() has (this is {sys.executable})\n",
     )
+    (project / "shapes.py").write_text("raise SystemExit\n")
+    ended = process("show", "train-1", "--result")
+    assert ended.code == 1
+    said = "vcat: the value of stage 'fit' of job train-1 cannot be loaded here: SystemExit; load"
+    assert ended.err.startswith(said)
+
+
+class Shy:
+    """Has no repr."""
+
+    def __repr__(self):
+        raise ValueError("no repr")
+
+
+def test_a_value_that_only_cannot_be_shown(command, make_job):
+    """It was loaded; what is wrong is its class, and the stage is named that was asked for."""
+    make_job(stages=[make_job.fit()], result=Shy())
+    said = "of job train-1 was loaded and cannot be shown: its repr() raised ValueError: no repr"
+    ended = command("show", "@", "--result")
+    assert (ended.code, ended.out, ended.err) == (1, "", f"vcat: the result {said}\n")
+    ended = command("show", "@", "--result", "--stage", "fit")
+    assert (ended.code, ended.err) == (1, f"vcat: the value of stage 'fit' {said}\n")
+
+
+def test_a_class_that_is_gone_is_an_error_of_vcats(make_job, monkeypatch):
+    """With the stage, the job and what to do; what was raised is its cause."""
+    make_job(stages=[make_job.fit()], result=Shy())
+    monkeypatch.delattr(sys.modules[__name__], "Shy")
+    job = vcat.get_job("train-1")
+    for read in (job.fetch_job_results, lambda: job.value_of("fit")):
+        with pytest.raises(VcatError, match=r"^the value of stage 'fit' of job train-1 cannot"):
+            read()
+    with pytest.raises(VcatError) as raised:
+        job.value_of("fit")
+    assert isinstance(raised.value.__cause__, AttributeError)
 
 
 def test_result_of_a_job_that_did_not_complete(command, make_job):

@@ -603,6 +603,9 @@ def test_a_map_of_one_item(command, make_job):
     ]
     make_job(stages=stages, events=events)
     assert "\nfit    1 item: 1 completed  " in command("show", "train-1").out
+    of_map = command("show", "train-1", "--stage", "fit").out.splitlines()
+    assert "items       1 item: 1 completed" in of_map
+    assert not any(each.startswith("attempts") for each in of_map)  # it is not called itself
     stages = [make_job.fit(0, map=True)]
     failed = [make_job.ended(each, status="failed", error="bad") for each in range(1, 22)]
     events = [{"event": "stage mapped", "number": 0, "first": 1, "count": 21}, *failed]
@@ -610,3 +613,21 @@ def test_a_map_of_one_item(command, make_job):
     assert command("show", "train-2").out.splitlines()[-1] == (
         "1 more failed item of maps; --json has all"
     )
+
+
+def test_a_job_that_a_job_has_submitted_says_by_which(command, make_job):
+    """A line and a field; other jobs have no such line."""
+    make_job("train-1")
+    make_job("train-2", submitted_by="train-1")
+    assert "\nparent      train-1\n" in command("show", "train-2").out
+    assert json.loads(command("show", "train-2", "--json").out)["job"]["submitted_by"] == "train-1"
+    assert "parent" not in command("show", "train-1").out
+
+
+def test_artifacts_stand_in_the_order_of_the_numbers_in_their_names(command, make_job):
+    """As people count, however long the numbers are."""
+    names = ["1.txt", "2.txt", "10.txt", "a-3/b", "a-20/b", "b", f"b{'1' * 5000}", f"b{'2' * 5000}"]
+    told = [{"event": "artifact", "number": 0, "name": each} for each in sorted(names)]
+    make_job(stages=[make_job.fit()], events=told)
+    shown = json.loads(command("show", "train-1", "--artifacts", "--json").out)
+    assert [each["name"] for each in shown] == names

@@ -766,7 +766,7 @@ def test_what_run_would_refuse(check, project):
         "train.py:6: run(): hyperparameter 'C' of <stage 'fit' (train.py:2)> has no value and no"
         " default; give it with run(C=...)"
     )
-    assert said[2] == "run(): no hyperparameter 'D'; the pipeline has 'C'"
+    assert said[2] == "train.py:9: run(): no hyperparameter 'D'; the pipeline has 'C'"
     assert said[3].startswith(f"{project.directory}: 5,368,")
     assert " bytes would be bundled, the limit is 4,294,967,296; name what the job" in said[3]
     assert "The largest files: 5,368,709,120 huge.bin " in said[3]
@@ -908,3 +908,42 @@ def test_a_script_that_ends_before_its_first_pipeline(project, text, code, said)
     )
     assert done.stderr.endswith(said)
     assert "vcat" not in done.stderr
+
+
+def test_what_run_would_refuse_is_at_the_call_of_it(check):
+    """As all else has a place; `vcat run` names the line as well."""
+    code, said = check(
+        {"train.py": script("@stage\ndef fit(): pass\n", "\nfit().run(job_name='a b')\n")}
+    )
+    assert code == 1
+    assert said == [
+        "train.py:5: run(): job_name 'a b': a job's name is letters, digits, '.', '_' and '-',"
+        " begins with a letter or a digit and has at most 100 of them"
+    ]
+
+
+def test_a_package_that_is_not_there_is_named_once(check, tmp_path):
+    """By its own name, whichever of its modules each pipeline of the script needs."""
+    import venv
+
+    venv.create(tmp_path / "bare", symlinks=True)
+    python = tmp_path / "bare" / "bin" / "python"
+    code, said = check(
+        {
+            "my.config.yaml": "deployment_implementation:\n"
+            "  deployment_type: vcat.LocalShellJobDeployment\n"
+            f"  constructor_keyword_arguments: {{python: {python}}}\n",
+            "train.py": script(
+                "from _pytest.config import Config\nfrom _pytest.mark import Mark\n"
+                "@stage\ndef fit(kind): return kind\n",
+                "\nfit(Config).run()\nfit(Mark).run()\n",
+            ),
+        }
+    )
+    assert (code, said) == (
+        1,
+        [
+            f"train.py:4: module '_pytest' is not installed for {python}, which runs the job;"
+            f" {python} -m pip install pytest"
+        ],
+    )

@@ -338,6 +338,8 @@ def test_what_is_kept_nowhere_is_computed_again_if_one_wants(debug):
     assert "\n9.0\n" in shown
     code, shown = in_terminal(debug.project, ["good", "fit", "--run"], [(question, "")])
     assert (code, "9.0" in shown) == (1, False)
+    code, shown = in_terminal(debug.project, ["good", "fit", "--run"], [(question, CTRL_C)])
+    assert (code, shown.partition(question)[2].strip("^C\n")) == (130, "")
 
 
 @pytest.mark.slow
@@ -406,6 +408,35 @@ def test_another_result_in_the_cache_is_not_the_input(project):
 
 
 @pytest.mark.slow
+def test_what_is_computed_again_leaves_the_arguments_of_others_as_they_were(project):
+    """One list is an argument of several stages, two of which change it, and of the one wanted."""
+    project.write(
+        "train.py",
+        """\
+        from vcat import *
+
+        @stage(cache=False)
+        def grow(found):
+            found.append(1)
+            return len(found)
+
+        @stage
+        def use(size, sizes, found):
+            return size, sizes, found
+
+        found = [0]
+        if __name__ == "__main__":
+            end = use(grow(found), grow.map([found, found]), found)
+            print(end.run(job_name="one").fetch_job_results())
+        """,
+    )
+    expected = "(2, [2, 2], [0])\n"
+    assert project.run("train.py").stdout == expected
+    done = project.run("-m", "vcat_cli", "debug", "one", "use", "--run", "--compute", check=False)
+    assert (done.returncode, done.stdout) == (0, expected)
+
+
+@pytest.mark.slow
 def test_a_cancelled_job_can_be_debugged(project):
     """Ctrl-C stops a stage that hangs, and the debugger is where it was found."""
     project.write(
@@ -436,6 +467,11 @@ def test_a_cancelled_job_can_be_debugged(project):
     assert code == 0
     assert "KeyboardInterrupt" in shown
     assert "\n600\n" in shown
+    # Where it is only called, that is its end.
+    words = ["hanging", "hang", "--run"]
+    code, shown = in_terminal(project.directory, words, [("begun", CTRL_C)])
+    assert code == 130
+    assert shown.endswith("\nKeyboardInterrupt\n")
 
 
 @pytest.mark.slow

@@ -359,13 +359,19 @@ NATIVE = """\
 
 
 @pytest.mark.slow
-def test_a_stage_that_hangs_says_where_in_the_job(project):
+@pytest.mark.parametrize(("given", "name"), [("", "hangs"), ("1, 2", "hangs[0]")])
+def test_a_stage_that_hangs_says_where_in_the_job(project, given, name):
     """Its frames are the first that is said; what it printed is not lost among those of vcat."""
-    project.write("stages.py", HUNG)
+    called = HUNG
+    if given:
+        called = HUNG.replace("def hangs()", "def hangs(item)").replace(
+            "hangs().run", f"hangs.map([{given}]).run"
+        )
+    project.write("stages.py", called)
     project.write("native.py", NATIVE)
     said, log, _ = json.loads(project.run("stages.py").stdout)
     assert said.splitlines() == [
-        "job hung failed: stage hangs did not end when its timeout of 0.2 seconds was over:"
+        f"job hung failed: stage {name} did not end when its timeout of 0.2 seconds was over:"
         " exit code 1",
         "  stages.py:10 in hangs",
         "  native.py:4 in wait",

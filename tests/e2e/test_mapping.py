@@ -274,7 +274,7 @@ def test_the_items_of_a_killed_job_are_kept(project, keeping, workers):
         f"stage 'it' {cut} `vcat logs killed --stage it` has more; {count} of its items have"
         " values, the first is it[0]"
     )
-    assert found.pop("it[2]") == f"stage 'it[2]' {cut} `vcat logs killed --stage it[2]` has more"
+    assert found.pop("it[2]") == f"stage 'it[2]' {cut} `vcat logs killed --stage 'it[2]'` has more"
     for text in found.values():
         assert text.startswith("stage 'it[3]' of job killed did not run and has no value: the job")
 
@@ -314,7 +314,7 @@ def test_what_the_others_have_given_is_kept_where_an_item_fails(
         assert found[f"it[{index}]"] == {"number": number}
     assert found["it[2]"] == (
         f"stage 'it[2]' (main.py:5) of job bad failed and has no value: {error}; `vcat logs"
-        " bad --stage it[2]` has more"
+        " bad --stage 'it[2]'` has more"
     )
     assert found["it"] == (
         "stage 'it' (main.py:5) of job bad failed and has no value: ItemsError: 1 of 4 items"

@@ -158,3 +158,70 @@ return subprocess.check_output(
     names = "print(json.dumps([each.job_name for each in list_jobs()]))"
     assert project.ask(names) == ["outer"]
     assert project.ask(names, cwd=other) == ["own"]
+
+
+NESTING = """
+    import sys
+    from vcat import *
+
+    @stage
+    def load(x):
+        return x + {by}
+
+    @stage(cache=False)
+    def outer(x, name):
+        return load(-1).run(job_name=f"inner-{{name}}").fetch_job_results()
+
+    if __name__ == "__main__":
+        outer(load(1), sys.argv[1]).run(job_name="outer-" + sys.argv[1]).fetch_job_results()
+"""
+
+EXPLAINED = """
+found = []
+for row in list_jobs():
+    load = vcat.explain_job(row.job_name).stages[0]
+    why = [each.text for each in load.reasons]
+    found.append([row.job_name, row.submitted_by, row.project, row.script, why, load.last_job])
+print(json.dumps(found))
+"""
+
+
+def test_it_is_compared_with_those_that_stages_of_its_script_submitted_before(project):
+    """It is listed with the project, and by whom; who ran the script is compared with his own."""
+    for name, by in (("1", 1), ("2", 2)):
+        project.write("train.py", NESTING.format(by=by))
+        project.run("train.py", name)
+    here, changed = str(project.directory), ["its own code changed"]
+    assert project.ask(EXPLAINED) == [
+        ["inner-2", "outer-2", here, "train.py", changed, "inner-1"],
+        ["outer-2", None, here, "train.py", changed, "outer-1"],
+        ["inner-1", "outer-1", here, "train.py", ["first time"], None],
+        ["outer-1", None, here, "train.py", ["first time"], None],
+    ]
+
+
+def test_what_a_command_submits_is_compared_with_what_its_script_does_elsewhere(project):
+    """A script that is run, and one that is the command of a job, have the same earlier jobs."""
+    script = NESTING.replace("outer(load(1), sys.argv[1])", "load(1)")
+    project.write("train.py", script.format(by=1))
+    project.run("train.py", "1")
+    project.write("train.py", script.format(by=2))
+    argv = ["python", "train.py", "2"]
+    wait = "fetch_job_results()"
+    assert project.ask(f"print(vcat.submit_command({argv}, job_name='command').{wait})") == 0
+    project.write("train.py", script.format(by=3))
+    project.run("train.py", "3")
+    found = [[name, by, last] for name, by, _, _, _, last in project.ask(EXPLAINED)]
+    assert found == [
+        ["outer-3", None, "outer-2"],
+        ["outer-2", "command", "outer-1"],
+        ["command", None, None],
+        ["outer-1", None, None],
+    ]
+    project.write("again.py", "import vcat\nvcat.rerun_job('outer-2', job_name='again')")
+    project.run("again.py")
+    rows = project.ask(
+        "get_job('again').fetch_job_results()\nrow = list_jobs()[0]\n"
+        "print(json.dumps([row.job_name, row.submitted_by, row.rerun_of, row.project]))"
+    )
+    assert rows == ["again", None, "outer-2", str(project.directory)]

@@ -289,3 +289,41 @@ def test_what_cannot_be_run_again_says_why(plain):
         " 3.7; use vcat with that\n",
     )
     assert plain.leftovers() == []
+
+
+MAPS = """
+    import sys
+    from vcat import *
+
+    @stage
+    def double(x):
+        return 2 * x
+
+    @stage
+    def add(x, y, z):
+        return x + y + z
+
+    @stage
+    def both(*lists):
+        return lists
+
+    xs = Hyperparameter("xs", default=[1, 2])
+    zs = Hyperparameter("zs", default=(5, 6))
+    pipe = both(add.map(double.map(xs), [3, 4], z=0), add.map([1, 2], xs, zs))
+    print(pipe.run(job_name="plain", **eval(sys.argv[1])).fetch_job_results())
+"""
+
+
+def test_what_cannot_be_mapped_over_is_refused_as_run_refuses_it(project):
+    """Before anything is sent, and in the same words; one that can be is not."""
+    project.write("train.py", MAPS)
+    project.run("train.py", "{}")
+    wrong = {"xs=5": 2, 'xs="ab"': 2, 'xs={"a": 1}': 2, "xs=[1, 2, 3]": 2, "zs=[7]": 1, "xs=[]": 2}
+    for given, count in wrong.items():
+        name, _, value = given.partition("=")
+        said = project.run("train.py", f"{{{name!r}: {value}}}", check=False).stderr
+        said = said.partition("GraphError: ")[2].splitlines()
+        assert len(said) == count
+        assert refused(project, "-p", given) == (2, "".join(f"vcat: {each}\n" for each in said))
+    done = rerun(project, "plain", "-p", "xs=[10, 20]", "-n", "again", "-f")
+    assert done.returncode == 0, done.stderr

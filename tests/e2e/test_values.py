@@ -129,3 +129,46 @@ def test_a_value_of_depth_20_000_crashes_nothing(project, where):
         *said[where],
         f"{sent % 'back'}; return something that can be pickled",
     ]
+
+
+CLASSES = """
+    from vcat import *
+
+    class Reg:
+        kinds = {}
+        def __init_subclass__(cls):
+            Reg.kinds[cls.__name__] = cls
+
+    class Some(Reg):
+        def number(self): return 1
+
+    def make(number):
+        class Made:
+            def number(self): return number
+        return Made
+
+    Two, Three = make(2), make(3)
+
+    @stage
+    def build():
+        return [Reg.kinds["Some"](), Two(), Three()]
+
+    @stage
+    def told(built):
+        kinds = [Some, Two, Three]
+        fits = [[isinstance(each, kind) for kind in kinds] for each in built]
+        return [each.number() for each in built], fits, len(Reg.kinds)
+
+    if __name__ == "__main__":
+        print(told(build()).run().fetch_job_results())
+"""
+
+
+def test_classes_that_name_themselves_and_those_of_one_name(project, where):
+    """Stages have one class for each of the script's, also where the cache has its instances."""
+    project.write("train.py", CLASSES)
+    fits = [[True, False, False], [False, True, False], [False, False, True]]
+    for _ in range(2):
+        done = project.run("train.py")
+        assert done.stdout == f"{([1, 2, 3], fits, 1)}\n"
+        project.write("train.py", CLASSES.replace("kinds = [", "kinds = 0 or ["))

@@ -1,6 +1,7 @@
 """Maps as a script builds them: what they take, what they refuse, what can be done with them."""
 
 import json
+from types import MappingProxyType
 
 import pytest
 
@@ -112,6 +113,30 @@ def test_what_cannot_be_mapped_is_refused_when_the_graph_is_built(given, text):
     assert refused(*given) == f"{WHERE}: {text}"
 
 
+def test_a_table_is_not_mapped_over_its_columns():
+    """Which is what iterating over a data frame gives; its columns by themselves are sequences."""
+    pandas, polars, pyarrow = map(pytest.importorskip, ("pandas", "polars", "pyarrow"))
+    columns = {"a": [1, 2], "b": [3, 4]}
+    for table, instead in (
+        (pandas.DataFrame(columns), "list(frame.itertuples(index=False)) gives its rows"),
+        (polars.DataFrame(columns), "frame.rows() gives its rows"),
+        (pyarrow.table(columns), "table.to_pylist() gives its rows"),
+    ):
+        assert refused(table) == (
+            f"{WHERE}: map(...): type {type(table).__name__} has no items in an order; {instead}"
+        )
+    assert fit.map(pandas.Series([1, 2])).count == fit.map(polars.Series([1, 2])).count == 2
+    assert fit.map(pandas.DataFrame(columns)["a"]).count == 2
+
+
+def test_mappings_that_are_no_dicts_are_refused_as_dicts_are():
+    """Their keys are not meant, either."""
+    assert refused(MappingProxyType({"k": 1})) == (
+        f"{WHERE}: map(mappingproxy({{'k': 1}})): type mappingproxy has no items in an order;"
+        " give a list, and by name what is the same for every item"
+    )
+
+
 def test_arguments_of_a_map_are_bound_to_the_signature():
     """A wrong name is an error where the map is made."""
     assert refused(["a"], c=2) == (
@@ -166,6 +191,22 @@ def test_what_is_taken_from_a_map_is_not_called_as_its_items_will_be():
     mapped = fit.map(["a", "b"])
     ids = Graph.ending_in(stage(max)(mapped[0], mapped[0], mapped)).ids()
     assert ids == ["fit", "fit[0]#2", "fit[0]#3", "max"]
+
+
+def test_messages_of_a_job_name_stages_by_their_ids():
+    """Two maps of one function are told apart, and so are their items."""
+    graph = Graph.ending_in(stage(max)(fit.map(["a"]), fit.map(["b"])))
+    place = f"(test_mapping.py:{fit.function.__code__.co_firstlineno})"
+    assert graph.label(1) == f"stage 'fit' {place}"
+    graph.called = graph.ids()
+    graph.items[1] = range(3, 4)
+    graph.stages.append(graph.stages[1])
+    labels = [graph.label(number) for number in (0, 1, 3)]
+    assert labels == [
+        f"stage 'fit' {place}",
+        f"stage 'fit#2' {place}",
+        f"item 0 of stage 'fit#2' {place}",
+    ]
 
 
 def test_a_chain_of_maps_is_as_deep_as_any():

@@ -32,6 +32,24 @@ def test_the_first_failure_in_full_and_a_line_for_each_other():
     assert str(alone).count("\n") == 2
 
 
+def test_what_a_terminal_obeys_is_not_in_the_text():
+    """Colours are taken out; what else is no text, and what cannot be encoded, is escaped."""
+    error = {
+        "first_line": "ValueError: \x1b[1;31mred\x1b[0m \x1b]0;title\x07 \udcff é\xa0\t'",
+        "message": "\nback\rwards \u202e",
+        "label": "stage 'fit' (a.py:1)",
+    }
+    said = str(exception_of({"error": error}, "job", "vcat logs job"))
+    assert said.splitlines()[:2] == [
+        "ValueError: red \\x1b]0;title\\x07 \\udcff é\xa0\t'",
+        "  back\\rwards \\u202e",
+    ]
+    assert said.encode()
+    status = DeploymentStatus("lost")
+    lost = exception_without_error(status, archive(), ["\x1b[2Jgone"], "vcat logs job")
+    assert str(lost).splitlines()[2] == "  gone"
+
+
 def archive(**documents):
     """As much of an archive as this takes."""
     return SimpleNamespace(job_name="job", fetch_document=documents.get)

@@ -84,3 +84,12 @@ def test_what_a_job_is_now_decides_whether_it_is_wanted(read, monkeypatch):
     )
     assert jobs.jobs(1, where=lambda row: row.state == "lost") == []
     assert jobs.jobs(1, where=lambda row: row.state == "failed")[0].job_name == "job-29"
+
+
+def test_a_limit_that_is_none():
+    """It is said before anything is read."""
+    with pytest.raises(ValueError, match="is a whole number") as raised:
+        jobs.jobs(-1)
+    assert str(raised.value) == (
+        "list_jobs(limit=-1): a limit is a whole number from 0 on; leave it out for all"
+    )

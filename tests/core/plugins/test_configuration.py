@@ -257,6 +257,26 @@ def test_what_a_constructor_raises_names_the_file_and_keeps_the_secret(load):
     assert caught.value.__suppress_context__
 
 
+def test_all_backends_that_cannot_be_built_are_told_at_once(load):
+    """Values that only constructors check are mistakes as all others are."""
+    found = load(
+        "execution_implementation:\n  executor_type: vcat.ProcessPoolExecutor\n"
+        "  constructor_keyword_arguments: {workers: 0}\n"
+        "cache_implementation:\n  cache_type: fake_stores:RefusingStore\n"
+        "  constructor_arguments: ['redis://me:pw@host', hunter2]\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        found.cache
+    assert str(caught.value) == (
+        "a.config.yaml:2: executor_type: ProcessPoolExecutor cannot be built:"
+        " ValueError: workers is 0; give a whole number from 1 on, or leave out\n"
+        "a.config.yaml:5: cache_type: RefusingStore cannot be built:"
+        " ConnectionError: cannot log in to redis://***@host with ***"
+    )
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
 def test_the_distributions_in_use_are_known(load):
     """The bundle carries what is configured and nothing else."""
     assert distributions_in_use(load()) == ("vcat-backend-localfs", "vcat-core")

@@ -16,6 +16,7 @@ from vcat._running.engine import Engine, StageFailure
 from vcat._running.process import interruption
 from vcat._running.process.interruption import CancelledError, Interruption
 from vcat._running.process.timeout import limited
+from vcat.errors import GraphError
 
 
 class OwnError(OSError):
@@ -36,6 +37,7 @@ class OwnError(OSError):
         (Exception, KeyboardInterrupt(), False),
         (Exception, GeneratorExit(), False),
         (Exception, CancelledError(), False),
+        (Exception, GraphError("it returned a stage"), False),
     ],
 )
 def test_what_is_worth_another_call(retry_on, error, worth):
@@ -185,6 +187,7 @@ def test_what_ends_late_is_not_ended_with_its_process():
 CLEANING = """
 import time
 from vcat._running.process.timeout import limited
+from vcat.errors import GraphError
 try:
     with limited(0.05):
         try:

@@ -44,3 +44,15 @@ def test_a_command_that_takes_longer_than_a_second():
         vcat.run_command(["sleep", "60"], timeout=1)
     assert str(caught.value) == "sleep 60: timed out after 1 second"
     assert caught.value.timed_out is True
+
+
+@pytest.mark.slow
+def test_a_command_that_does_not_heed_the_end_of_its_time_is_killed(monkeypatch):
+    """And that is said: what it was about to clean up is as it was."""
+    monkeypatch.setattr("vcat._running.process.command._GRACE", 0.2)
+    text = "trap '' TERM; while :; do sleep 0.1; done"
+    with pytest.raises(CommandError) as caught:
+        vcat.run_command(["sh", "-c", text], timeout=1)
+    assert str(caught.value).endswith(
+        ": timed out after 1 second, and killed, for SIGTERM did not end it"
+    )

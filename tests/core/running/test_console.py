@@ -1,9 +1,11 @@
 """A stage's function in the hands of a person: what is printed of what it returns."""
 
+import io
+
 import pytest
 
 from vcat import stage
-from vcat._running.trial.console import Call, examine, run
+from vcat._running.trial.console import Call, debug, examine, run
 
 
 @pytest.fixture
@@ -23,3 +25,13 @@ def test_what_a_stage_returns_is_printed_whole(call, capsys):
         f"vcat: stage 'numbers' did not raise; it returned {repr(numbers)[:1000]}..."
         " (4890 characters)\n"
     )
+
+
+@pytest.mark.parametrize("way", [run, examine, debug])
+def test_what_failed_in_the_job_and_does_not_raise_is_no_success(call, capsys, monkeypatch, way):
+    """Its result may have been what could not be sent: that is said behind what it returned."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("continue\n"))
+    way(call._replace(failure="UnpicklableError: no"))
+    last = capsys.readouterr().err.splitlines()[-2:]
+    assert "returned" in last[0]
+    assert last[1] == "vcat: in the job it failed: UnpicklableError: no"

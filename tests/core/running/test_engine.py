@@ -268,6 +268,11 @@ def test_a_stage_reports(tmp_path):
             "artifact 'a/b/c/d': a name is one to three parts joined by '/'",
         ),
         (
+            lambda: log_artifact(__file__, "../evil"),
+            VcatError,
+            "artifact '../evil': a name leads to no other directory; leave '.' and '..' out",
+        ),
+        (
             lambda: log_artifact("/tmp", "tmp"),
             VcatError,
             "log_artifact('tmp'): /tmp is a directory; log its files",

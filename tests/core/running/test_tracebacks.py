@@ -32,6 +32,6 @@ def test_of_many_some_are_printed():
     lines = tracebacks.rest("stage {}".format, "job").splitlines()
     assert lines[1:20:2] == [f"ValueError: {number}" for number in range(1, 11)]
     assert lines[20:] == [
-        "vcat: 1,189 more failed; `vcat show job` names them, `vcat logs job --stage ID` has the"
-        " traceback of each"
+        "vcat: 1,189 more failed; `vcat show job --json` names them all, `vcat logs job --stage ID`"
+        " has the traceback of each"
     ]

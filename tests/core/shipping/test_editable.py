@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
-from vcat._shipping.bundling.editable import find_editable_modules
+from vcat._shipping.bundling.editable import find_editable_modules, find_editable_paths
 
 
 @pytest.fixture
@@ -102,3 +103,24 @@ def test_in_a_job_those_that_came_with_it_travel_on(workshop, tmp_path, monkeypa
     monkeypatch.setenv("VCAT_JOB_DIRECTORY", str(workshop / "loose"))
     assert find_editable_modules(str(copy), ["vcat"])["loose"] == os.path.realpath(there)
     assert "loose" not in find_editable_modules(str(tmp_path), ["vcat"])
+
+
+def test_where_packages_of_the_project_are_imported_from(project, tmp_path, monkeypatch):
+    """As files and finders have it that installers leave; what lies elsewhere does not count."""
+    site, link = tmp_path / "site-packages", tmp_path / "link"
+    site.mkdir()
+    link.symlink_to(project)
+    (site / "one.pth").write_text(f"# a comment\nimport sys\n{link}/src\n\n")
+    (site / "two.pth").write_text(f"{tmp_path}/other\n{project}-other\n{project}/lib\nrelative\n")
+    (site / "notes.txt").write_text(f"{project}/notes\n")
+    monkeypatch.syspath_prepend(str(site))
+    finder = ModuleType("__editable___tool_1_0_finder")
+    finder.MAPPING = {
+        "tool": f"{project}/tool",
+        "space.deep": f"{project}/parts/space/deep",
+        "renamed": f"{project}/original",
+        "plain": f"{project}/lib/plain.py",
+    }
+    monkeypatch.setitem(sys.modules, finder.__name__, finder)
+    assert find_editable_paths(str(project)) == ["src", "lib", ".", "parts"]
+    assert find_editable_paths(str(tmp_path / "nowhere")) == []

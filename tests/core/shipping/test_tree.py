@@ -253,6 +253,14 @@ def test_too_many_bytes(project):
     )
 
 
+def test_directories_are_not_among_the_largest_files(project):
+    """They have no size, but may be all that is there besides one large file."""
+    (project / "a" / "b").mkdir(parents=True)
+    (project / "a" / "b" / "large.bin").write_bytes(bytes(6000))
+    said = refusal(project, byte_limit=5000).partition("The largest files:\n")[2].splitlines()
+    assert [each.split()[1] for each in said] == ["a/b/large.bin", "script.py"]
+
+
 def test_too_many_files(project):
     """A project with too many files is refused as soon as that is known."""
     for number in range(30):

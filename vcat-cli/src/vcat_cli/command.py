@@ -8,7 +8,7 @@ from importlib import import_module
 
 import vcat_cli
 from vcat.errors import VcatError
-from vcat_cli.problem import BROKEN_PIPE, INTERRUPTED, WRONG_USAGE, report
+from vcat_cli.problem import BROKEN_PIPE, INTERRUPTED, WRONG_USAGE, report, say_warnings
 from vcat_cli.usage import Parser, UsageError, advice, new_parser
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ VERBS = {
     "why": "say what each stage of a job ran for",
     "debug": "call a stage of a job again, with its code and inputs, under a debugger",
     "logs": "show or follow what a job prints",
+    "wait": "wait until jobs have ended, and say how",
     "cancel": "end jobs with all their processes",
     "gc": "remove from the cache what is not worth its place",
     "plugins": "list the installed plugins and their type strings",
@@ -137,6 +138,7 @@ def _run_verb(words: list[str]) -> int:
     else:
         arguments = verb_parser(verb).parse_args(rest)
         _make_printable()
+    say_warnings()
     code: int = module.execute(arguments)
     return code
 

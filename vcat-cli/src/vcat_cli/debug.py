@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import vcat
+from vcat.errors import UnknownJobError
 from vcat_cli.jobs import add_job, looked_at, tell_silence
 from vcat_cli.problem import say
+from vcat_cli.text import amount
 from vcat_cli.usage import UsageError, advice
 
 TYPE_CHECKING = False
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Call the function of a stage again in a fresh process, with the code and the inputs it had in the
 job: one that failed until it raises, any other until its first line, and stop there in pdb. Nothing
-is written to the archives, the listing or the cache."""
+of the call is kept in the archives, the listing or the cache, but the jobs that it submits are."""
 
 EXAMPLES = """\
   vcat debug @                      the stage that failed in the newest job, where it raised
@@ -93,6 +95,9 @@ def _stage(job: Deployment, wanted: str | None) -> StageRecord:
             f" {wanted!r}: {shown}"
         )
     if not matching:
+        why = job.why_absent(wanted)
+        if why is not None:
+            raise UnknownJobError(why)
         whole_of = next((each for each in records if wanted.startswith(f"{each.id}[")), None)
         if whole_of is not None and whole_of.items is not None:
             raise UsageError(
@@ -117,6 +122,8 @@ def _stage(job: Deployment, wanted: str | None) -> StageRecord:
 def _items_of(whole: StageRecord, records: list[StageRecord]) -> str:
     """Return which items of a map can be named, in words."""
     ids = [each.id for each in records if each.item_of == whole.number]
+    if not ids and whole.items:
+        return f"it has {amount(whole.items, 'item')}, none of which there is"
     if not ids:
         return "it has no items"
     return f"name one of {ids[0]} to {ids[-1]}" if len(ids) > 1 else f"name {ids[0]}"

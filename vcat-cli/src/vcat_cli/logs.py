@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import islice
 
+from vcat.errors import UnknownJobError
 from vcat_cli.jobs import add_job, looked_at, tell_silence
 from vcat_cli.text import display_lines, to_json
 from vcat_cli.usage import UsageError, advice, count
@@ -46,7 +47,7 @@ def execute(arguments: Namespace) -> int:
     if arguments.json and arguments.stage is not None:
         raise UsageError("logs: --stage does not go with --json; see `vcat logs --help`")
     if arguments.stage is not None:
-        _check_stage(job, arguments.stage)
+        _check_stage(job, arguments.stage, follow=arguments.follow)
     waits = arguments.follow and arguments.stage is None and not job.is_job_complete()
     _show(job, arguments)
     if waits and job.is_job_complete():
@@ -69,9 +70,14 @@ def _show(job: Deployment, arguments: Namespace) -> None:
         print(display_lines(lines), end="", flush=True)
 
 
-def _check_stage(job: Deployment, wanted: str) -> None:
+def _check_stage(job: Deployment, wanted: str, *, follow: bool) -> None:
     ids = [each.id for each in job.stages()]
     if wanted not in ids:
+        why = job.why_absent(wanted)
+        if why is not None:
+            if follow:
+                return  # it is waited for
+            raise UnknownJobError(why)
         known = advice(wanted, ids, "stages")
         raise UsageError(f"job {job.job_name} has no stage {wanted!r}{known}")
 

@@ -85,7 +85,7 @@ def _where() -> str:
         if above == os.path.dirname(above):
             return where
         above = os.path.dirname(above)
-    return f"{where}; those of {escape(above)} are listed there"
+    return f"{where}; {escape(above)} has jobs of its own, which `vcat ls` lists there"
 
 
 def _row(record: JobRecord, now: float) -> tuple[str, ...]:

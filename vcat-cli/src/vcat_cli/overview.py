@@ -46,6 +46,7 @@ class _Job:
     def __init__(self, job: Deployment) -> None:
         self._job = job
         self.complete = True
+        self._said: set[str] = set()
         self.record: JobRecord = job.record()
         self.stages: list[StageRecord] = self._read(job.stages, [])
         self.logged: dict[str, Any] = self._read(job.params, {})
@@ -64,7 +65,9 @@ class _Job:
         try:
             return read()
         except VcatError as error:
-            report(error)
+            if str(error) not in self._said:  # several parts may be in what is damaged
+                self._said.add(str(error))
+                report(error)
             self.complete = False
             return otherwise
 
@@ -104,6 +107,7 @@ def _job_lines(shown: _Job) -> list[str]:
         "project": escape(record.project),
         "script": escape(record.script),
         "rerun of": escape(record.rerun_of or ""),
+        "parent": escape(record.submitted_by or ""),
         "deployment": escape(record.deployment_type),
         "vcat-core": escape(record.vcat_version),
     }
@@ -175,15 +179,17 @@ def show_stage(job: Deployment, stage: StageRecord, *, as_json: bool) -> int:
         return 0
     place = None if stage.file is None else f"{stage.file}:{stage.line}"
     memory = described.get("max_memory_bytes")
+    items = None if stage.items is None else item_counts(job.stages()).get(stage.number)
     facts = {
         "stage": stage.id,
         "status": waits_for(stage) or stage.status,
+        "items": items,
         "error": stage.error,
         "function": stage.name,
         "place": place,
         "started": None if stage.started_at is None else moment(stage.started_at),
         "duration": say_duration(stage, time.time()).strip("-"),
-        "attempts": stage.attempts,
+        "attempts": stage.attempts if stage.items is None else None,
         "computed by": stage.computed_by,
         "memory": size(memory) if isinstance(memory, int) else None,
         "key": stage.key,
@@ -230,7 +236,18 @@ def artifacts_of(job: Deployment, stages: list[StageRecord]) -> list[dict[str, A
                 "digest": each.get("digest"),
                 "stage": _id_of(stages, each.get("number")),
             }
-    return [found[name] for name in sorted(found)]
+    return [found[name] for name in sorted(found, key=_by_numbers)]
+
+
+def _by_numbers(name: str) -> list[tuple[int, str]]:
+    """Return what sorts ``plot-2.png`` before ``plot-10.png``."""
+    import re  # few jobs have artifacts
+
+    # Texts and numbers take turns; of two numbers the longer is the larger, however long.
+    return [
+        (len(each.lstrip("0")), each) if place % 2 else (0, each)
+        for place, each in enumerate(re.split("([0-9]+)", name))
+    ]
 
 
 def _id_of(stages: list[StageRecord], number: object) -> str | None:

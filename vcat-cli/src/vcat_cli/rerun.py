@@ -39,6 +39,9 @@ _NO_FAILURE = {
 
 def add_arguments(parser: Any) -> None:
     """Add what ``vcat rerun`` takes."""
+    parser.usage = (
+        "%(prog)s [-h] [-p NAME=VALUE] [--from-failure] [-n NAME] [-f | --json] [--traceback] JOB"
+    )
     add_job(parser)
     add_params(parser, "another value of a hyperparameter of the job")
     parser.add_argument(

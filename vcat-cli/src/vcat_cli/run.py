@@ -98,24 +98,27 @@ def execute(arguments: Namespace) -> int:
         return _cancel(jobs, interruption.seen_to)
 
 
-def see_to_end(jobs: list[Deployment]) -> int:
-    """Follow *jobs* until they have ended, as a script's are, and return the exit code."""
+def see_to_end(jobs: list[Deployment], *, of_commands: bool = False) -> int:
+    """Follow *jobs* until they have ended, as a script's are, and return the exit code.
+
+    Of those *of_commands* their log and how they ended say all that there is to say.
+    """
     for each in jobs:
         each.watcher.audience.cancels = True
     try:
-        return DONE if _follow_all(jobs) else FAILED
+        return DONE if _follow_all(jobs, of_commands=of_commands) else FAILED
     except KeyboardInterrupt:
         return _cancel(jobs)
 
 
-def _follow_all(jobs: list[Deployment]) -> bool:
+def _follow_all(jobs: list[Deployment], *, of_commands: bool = False) -> bool:
     """See *jobs* to their end and return whether all completed; say why where one did not."""
     # Asked once, for all: the log of a job that ends while another is followed is shown as well.
     unfinished = [each for each in jobs if not each.is_job_complete()]
     for job in unfinished:
         job.watch(_show)
     failed = [each for each in jobs if each.get_job_status() != "completed"]
-    for job in failed:
+    for job in () if of_commands else failed:
         try:
             job.fetch_job_results()  # which loads nothing of a job that did not complete
         except RemoteException as error:

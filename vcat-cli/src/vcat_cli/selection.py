@@ -7,7 +7,7 @@ import time
 
 from vcat.records import STATES
 from vcat_cli.text import moment
-from vcat_cli.usage import FILES, seconds
+from vcat_cli.usage import FILES, advice, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ def _has(record: JobRecord, name: str, value: str | None) -> bool:
 def _state(text: str) -> str:
     state = text.replace("-", " ")
     if state not in _STATES:
-        names = ", ".join(STATE_NAMES)
-        raise argparse.ArgumentTypeError(f"{text!r} is not a state of a job, expected {names}")
+        known = advice(text, list(STATE_NAMES), "states")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a state of a job{known}")
     return state
 
 

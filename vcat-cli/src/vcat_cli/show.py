@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vcat.errors import VcatError
+from vcat.errors import UnknownJobError, VcatError
 from vcat_cli.content import write_content
 from vcat_cli.jobs import add_job, looked_at, tell_silence
 from vcat_cli.text import display, escape, lines, to_json
@@ -129,14 +129,16 @@ def _show_result(job: Deployment, stage: str | None) -> int:
         sys.path.append(project)  # last: its modules must not stand in for any other
     try:
         value = job.fetch_job_results() if stage is None else job.value_of(stage)
-        text = repr(value)
     except VcatError:
         raise
-    except Exception as error:
-        if type(error) is LookupError:  # no value is kept; what loading one raises is a KeyError
-            raise UsageError(str(error)) from error
+    except LookupError as error:  # no value is kept
+        raise UsageError(str(error)) from error
+    try:
+        text = repr(value)
+    except (Exception, SystemExit) as error:  # its class may raise anything
+        what = "the result" if stage is None else f"the value of stage {stage!r}"
         raise VcatError(
-            f"the result of job {job.job_name} cannot be loaded here:"
+            f"{what} of job {job.job_name} was loaded and cannot be shown: its repr() raised"
             f" {type(error).__name__}: {error}"
         ) from error
     for line in lines(text):
@@ -183,6 +185,9 @@ def _stage(job: Deployment, wanted: str) -> StageRecord:
     for each in records:
         if each.id == wanted:
             return each
+    why = job.why_absent(wanted)
+    if why is not None:
+        raise UnknownJobError(why)
     known = advice(wanted, [each.id for each in records], "stages")
     raise UsageError(f"job {job.job_name} has no stage {wanted!r}{known}")
 

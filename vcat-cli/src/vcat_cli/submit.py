@@ -61,7 +61,7 @@ def execute(arguments: Namespace) -> int:
     except GraphError as error:
         raise wrong("submit", "submit_command", error) from error
     tell(job, as_json=arguments.json)
-    return see_to_end([job]) if arguments.follow else DONE
+    return see_to_end([job], of_commands=True) if arguments.follow else DONE
 
 
 def _seconds(text: str) -> float:

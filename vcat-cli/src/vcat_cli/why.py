@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import vcat
+from vcat.errors import UnknownJobError
 from vcat_cli.jobs import add_job, named_job
 from vcat_cli.problem import DONE, FAILED, say
 from vcat_cli.text import amount, escape, moment, to_json
@@ -41,12 +42,16 @@ def add_arguments(parser: Any) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Say why the stages of a job ran."""
-    name = named_job(arguments.job).job_name
+    job = named_job(arguments.job)
+    name = job.job_name
     explained = vcat.explain_job(name)
     stages = in_place(explained.stages)
     if arguments.stage is not None:
         stages = _named(stages, arguments.stage)
         if not stages:
+            why = job.why_absent(arguments.stage)
+            if why is not None:
+                raise UnknownJobError(why)
             ids = [each.id for each in explained.stages]
             known = advice(arguments.stage, ids, "stages")
             raise UsageError(f"job {name} has no stage {arguments.stage!r}{known}")

@@ -95,6 +95,7 @@ def list_jobs(
 
     Raises:
         ConfigError: The configuration of this directory is wrong.
+        ValueError: The limit is none.
     """
     from vcat._looking.jobs import jobs
 
@@ -305,7 +306,8 @@ def debug_stage(
     """Call the function of a stage again with the inputs it had, in a fresh process.
 
     The process has this one's terminal, the code of the job's archived source, and what the archive
-    and the cache have kept. Nothing is written to either.
+    and the cache have kept. Nothing of the call is written to either; what the function itself runs
+    as a pipeline is.
 
     Args:
         job_name: The name of the job, or the beginning of it where that is unique, or what
@@ -317,7 +319,7 @@ def debug_stage(
 
     Returns:
         The exit code of the process: 0, or 1 where the stage raised and was only to be run, or
-        could not be called.
+        could not be called; 130 where Ctrl-C has ended that.
 
     Raises:
         UnknownJobError: No job, or more than one, answers to *job_name*, or it has no such stage.

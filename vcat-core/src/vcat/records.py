@@ -40,7 +40,8 @@ class JobRecord(NamedTuple):
         started_at: When the job's first stage could start.
         ended_at: When the job reached a terminal state.
         reason: Why the state is what it is, in words; the first line of the error of a failed job.
-        project: The directory that was bundled.
+        project: The directory that was bundled; where a job has submitted this one from its copy of
+            a project, that project.
         script: The script that submitted the job, relative to *project* where it lies inside; of a
             command that is a job, the command.
         stages: How many stages the job has; of maps, once that is known, their items instead.
@@ -54,6 +55,7 @@ class JobRecord(NamedTuple):
         stages_done: How many stages have ended well, once the exit code was asked for.
         stages_cached: How many of these came from the cache.
         rerun_of: The job that this one runs again; ``None`` for a new one.
+        submitted_by: The job whose stage, or whose command, has submitted this one.
     """
 
     job_name: str
@@ -74,6 +76,7 @@ class JobRecord(NamedTuple):
     stages_done: int | None = None
     stages_cached: int | None = None
     rerun_of: str | None = None
+    submitted_by: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JobRecord, tuple(_plain(each) for each in self)

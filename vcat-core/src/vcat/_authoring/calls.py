@@ -34,9 +34,13 @@ class Calls:
         StageFunction.told = None
 
     def _note(self, stage: Stage) -> None:
-        frame = sys._getframe()  # noqa: SLF001  # who called is what is asked
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
-            frame = frame.f_back
         args, kwargs = stage.args, stage.kwargs
-        place = frame.f_code.co_filename, frame.f_lineno
-        self._known[id(args), id(kwargs)] = args, kwargs, place
+        self._known[id(args), id(kwargs)] = args, kwargs, calling()
+
+
+def calling() -> tuple[str, int]:
+    """Return the file and the line that has called vcat."""
+    frame = sys._getframe()  # noqa: SLF001  # who called is what is asked
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno

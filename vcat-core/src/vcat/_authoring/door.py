@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from vcat._authoring.permission import check_permission
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +81,7 @@ def run(end: Stage, params: dict[str, Any], job_name: str | None) -> Deployment:
     """Submit the graph that ends in *end* and open its deployment."""
     if planned.current is not None:
         return planned.current.run(end, params, job_name)  # type: ignore[return-value]  # stands in for one
+    check_permission("run")
     watcher = watched.current
     if watcher is not None:
         params = params | watcher.params
@@ -93,6 +96,7 @@ def run_same_process(end: Stage, params: dict[str, Any]) -> Any:
     """Run the graph that ends in *end* in this process and return its value."""
     if planned.current is not None:
         planned.current.run_same_process(end, params)
+    check_permission("run_same_process")
     if watched.current is not None:
         params = params | watched.current.params
     return import_module("vcat._running.local").run(end, params)

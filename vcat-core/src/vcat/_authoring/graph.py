@@ -31,9 +31,10 @@ class Graph:
         items: The numbers of the items of each map that has been expanded, behind all others.
         number: The place of a stage in *stages*, by ``id(stage)``.
         parameters: The hyperparameters by name, each with the number of a stage that takes it.
+        called: The ids of the stages where there is a job, by which messages name them.
     """
 
-    __slots__ = ("items", "number", "parameters", "stages", "upstream")
+    __slots__ = ("called", "items", "number", "parameters", "stages", "upstream")
 
     def __init__(self) -> None:
         self.stages: list[Stage] = []
@@ -41,6 +42,7 @@ class Graph:
         self.number: dict[int, int] = {}
         self.parameters: dict[str, tuple[Hyperparameter, int]] = {}
         self.items: dict[int, range] = {}
+        self.called: list[str] = []
 
     @classmethod
     def ending_in(cls, end: Stage) -> Graph:
@@ -107,11 +109,16 @@ class Graph:
 
     def label(self, number: int) -> str:
         """Return a stage as messages name it: ``item 3 of stage 'fit' (train.py:41)``."""
-        label = self.stages[number].label
-        for items in self.items.values():
+        for whole, items in self.items.items():
             if number in items:
-                return f"item {number - items.start} of {label}"
-        return label
+                return f"item {number - items.start} of {self._label(whole)}"
+        return self._label(number)
+
+    def _label(self, number: int) -> str:
+        stage = self.stages[number]
+        if number >= len(self.called):
+            return stage.label
+        return stage.label.replace(repr(stage.name), repr(self.called[number]), 1)
 
     def _items_of(self, sequence: Any, lookup: Callable[[Any], Any]) -> Any:
         if type(sequence) is Stage:
@@ -269,7 +276,7 @@ def fill(value: Any, lookup: Callable[[Any], Any], depth: int = 0) -> Any:
     kind = type(value)
     if kind is Stage or kind is Hyperparameter:
         return lookup(value)
-    if not _is_container(kind) or not _found([value]):
+    if not is_container(kind) or not _found([value]):
         return value
     if depth > MAX_DEPTH:
         raise _too_deep()
@@ -295,7 +302,7 @@ def _found(values: Any) -> list[Any]:
         kind = type(value)
         if kind is Stage or kind is Hyperparameter:
             found.append(value)
-        elif kind in _CONTAINERS or (kind not in _SCALARS and _is_container(kind)):
+        elif kind in _CONTAINERS or (kind not in _SCALARS and is_container(kind)):
             inner = [(value, 1)]
             _search(inner, found)
         elif kind not in _SCALARS:
@@ -323,7 +330,8 @@ def _refuse(value: Any) -> None:
 _SCALARS = frozenset({int, str, float, bool, bytes, type(None)})
 
 
-def _is_container(kind: type) -> bool:
+def is_container(kind: type) -> bool:
+    """Return whether stages and hyperparameters in values of a type are evaluated."""
     return kind in _CONTAINERS or (issubclass(kind, tuple) and hasattr(kind, "_make"))
 
 
@@ -343,7 +351,7 @@ def _search(pending: list[tuple[Any, int]], found: list[Any]) -> None:
                     raise _too_deep()
                 found.append(value)
             elif kind not in _SCALARS:
-                if _is_container(kind):
+                if is_container(kind):
                     deeper.append((value, depth + 1))
                 else:
                     _refuse(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from vcat._authoring.parameter import Hyperparameter
 from vcat._authoring.strict import Strict
 from vcat.errors import GraphError
@@ -13,6 +15,13 @@ if TYPE_CHECKING:
 
 #: Nobody means their items, or they have none in an order of their own.
 _NO_SEQUENCES = (str, bytes, bytearray, dict, set, frozenset)
+
+#: How tables of libraries give their rows; what iterates over them is given their columns.
+_ROWS = {
+    "itertuples": "list(frame.itertuples(index=False)) gives its rows",
+    "rows": "frame.rows() gives its rows",
+    "to_pylist": "table.to_pylist() gives its rows",
+}
 
 
 class Sequences(tuple[object, ...]):  # noqa: SLOT001  # a tuple of any size has no room for slots
@@ -102,9 +111,12 @@ def _sequence(label: str, given: Any) -> Any:
     instead = "give a list, and by name what is the same for every item"
     if isinstance(given, (set, frozenset)):
         instead = "sorted(...) puts it into an order"
+    elif _is_table(given):
+        rows = (text for name, text in _ROWS.items() if hasattr(type(given), name))
+        instead = next(rows, "give a list of its rows")
+    shown = "..." if _is_table(given) else _shown(given)
     raise GraphError(
-        f"{label}: map({_shown(given)}): type {type(given).__name__} has no items in an order;"
-        f" {instead}"
+        f"{label}: map({shown}): type {type(given).__name__} has no items in an order; {instead}"
     )
 
 
@@ -112,12 +124,17 @@ def _items(value: Any) -> tuple[object, ...] | range | None:
     """The items of *value* as they are now: the author's own list may change later."""
     if type(value) is range:
         return value
-    if isinstance(value, _NO_SEQUENCES):
+    if isinstance(value, (*_NO_SEQUENCES, Mapping)) or _is_table(value):
         return None
     try:
         return tuple(value)
     except TypeError:
         return None
+
+
+def _is_table(value: Any) -> bool:
+    """Whether *value* has columns, as the data frames of all libraries have."""
+    return hasattr(type(value), "columns")
 
 
 def _length(sequence: Any) -> int | None:

@@ -8,10 +8,11 @@ included, goes through the C pickler.
 from __future__ import annotations
 
 import _pickle  # the C pickler itself: `pickle` costs twice as much to import
+import contextlib
 import io
 from collections.abc import Callable
 from importlib import import_module
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from vcat import StageFunction
@@ -29,6 +30,10 @@ _LARGE = 1 << 20
 
 class _NeedsDill(Exception):  # noqa: N818  # not an error: it changes the way
     """The value contains a class that has to travel by value."""
+
+
+class _NeedsTwoSteps(Exception):  # noqa: N818  # as above
+    """The value contains a class that refers to itself, or one of several of its name."""
 
 
 class _Pickler(_pickle.Pickler):
@@ -142,6 +147,7 @@ class _Beside(NamedTuple):
 
 
 _FUNCTIONS = frozenset({FunctionType, BuiltinFunctionType})
+_TYPE_VARIABLES = frozenset({"ParamSpec", "TypeVar", "TypeVarTuple"})
 
 
 class _Pieces(list[Any]):
@@ -195,19 +201,25 @@ def _dump(value: object, beside: _Beside | None = None) -> list[Data]:
         pass  # and what is raised from here on has nothing to do with it
     else:
         return out
-    if beside is not None:
-        beside.buffers.clear()
-    named.clear()
-    out.clear()
-    _dump_by_dill(value, out, callback, named)
+    for in_two_steps in (False, True):
+        if beside is not None:
+            beside.buffers.clear()
+        named.clear()
+        out.clear()
+        with contextlib.suppress(_NeedsTwoSteps):
+            _dump_by_dill(value, out, callback, named, in_two_steps=in_two_steps)
+            break
     return out
 
 
-def _dump_by_dill(value: object, out: _Pieces, callback: Any, named: list[Any]) -> None:
+def _dump_by_dill(
+    value: object, out: _Pieces, callback: Any, named: list[Any], *, in_two_steps: bool
+) -> None:
     import dill
 
     pickler = _strict_pickler(dill)(out, PROTOCOL, recurse=True, buffer_callback=callback)
     pickler.named = named
+    pickler.in_two_steps = in_two_steps
     pickler.dump(value)
 
 
@@ -218,6 +230,8 @@ def _strict_pickler(dill: Any) -> Any:
     wants to hear about here, in the same words for every value.
     """
     from enum import EnumMeta as EnumType
+
+    from vcat._keeping.kind import is_own, makes_as_type_does, reduce_class
 
     refused = {type(each) for each in (_lock(), _rlock())} | {
         io.TextIOWrapper,
@@ -239,6 +253,7 @@ def _strict_pickler(dill: Any) -> Any:
         )
 
         named: list[Any]
+        in_two_steps: bool
 
         def reducer_override(self, value: Any) -> Any:
             if type(value) in _FUNCTIONS or isinstance(value, type):
@@ -247,13 +262,34 @@ def _strict_pickler(dill: Any) -> Any:
                 rebuild.is_unwrapped(value) or rebuild.looks_up(value)
             ):
                 return rebuild.reduce_function(value)
+            if self.in_two_steps and type(value) is FunctionType:
+                if not rebuild.importable(value):
+                    return rebuild.reduce_function(value, shares_cells=True)
+            elif self.in_two_steps and type(value) is CellType:
+                return rebuild.reduce_cell(value)
             if type(value) is CodeType and not hasattr(CodeType, "co_lnotab"):
                 return rebuild.reduce_code(value)  # dill asks for it; there is none since 3.15
             if _is_namedtuple(value) and _is_by_value(value):
                 return rebuild.reduce_namedtuple(value)  # dill would drop its methods
             if isinstance(value, EnumType) and _is_by_value(value):
                 return rebuild.reduce_enum(value)  # dill would send its name alone
+            if isinstance(value, type) and _is_by_value(value):
+                return self._reduce_class(value)
             return _reduce(value)
+
+        def _reduce_class(self, kind: type) -> Any:
+            if self.in_two_steps and makes_as_type_does(type(kind)):
+                return reduce_class(kind)
+            is_recursive = id(kind) in self._postproc  # the classes that dill is sending
+            if not self.in_two_steps and (is_recursive or not is_own(kind)):
+                raise _NeedsTwoSteps
+            if not is_recursive:
+                return NotImplemented
+            meta = f"{type(kind).__module__}.{type(kind).__qualname__}"
+            raise TypeError(
+                f"cannot pickle the class {kind.__qualname__!r}: it refers to itself, and only"
+                f" {meta}, its metaclass, can make it; move it to a module of the project"
+            )
 
     return StrictPickler
 
@@ -289,6 +325,10 @@ def _reduce(value: Any) -> Any:
         return import_module, (value.__name__,)
     if kind.__name__ == "lazy_import":  # a global of the script, since Python 3.15
         return rebuild.imported, (value.resolve(),)
+    if kind.__module__ == "typing" and kind.__name__ in _TYPE_VARIABLES:
+        from vcat._keeping.kind import reduce_type_variable
+
+        return reduce_type_variable(value)
     if kind.__name__ == "_lru_cache_wrapper":
         return rebuild.reduce_cached(value)
     return NotImplemented

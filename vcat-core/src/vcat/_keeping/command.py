@@ -13,5 +13,15 @@ def show_command(argv: Sequence[str]) -> str:
 
     text = join(argv)
     if not text.isprintable():
-        text = text.encode("unicode_escape").decode()
+        text = "".join(map(_printable, text))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def interpreted(name: str) -> str:
+    """Return how one would let an interpreter run a file, as it is written in a message."""
+    interpreter = "python" if name.endswith(".py") else "bash"
+    return f"`{show_command([interpreter, name])}`"
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -1,7 +1,7 @@
 """Functions sent by value: taken apart for the pickler, put together again by the unpickler.
 
-What a pickle names of vcat's inside is here and nowhere else, so this module's name and the
-signatures of its functions that rebuild are part of the formats.
+What a pickle names of vcat's inside is here and in :mod:`vcat._keeping.kind` alone, so this
+module's name and the signatures of its functions that rebuild are part of the formats.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _OF_THE_PLACE = frozenset(
 #: What `namedtuple` writes by itself.
 _OF_NAMED_TUPLES = ("__new__", "_make", "_replace", "_asdict", "__repr__", "__getnewargs__")
 
-_REBUILT = "_vcat_rebuilt_"
+#: The attribute that tells a class made here from the script's own.
+REBUILT = "_vcat_rebuilt_"
 
 #: Global namespaces of functions rebuilt by the load under way, by module name.
 _namespaces: dict[str, dict[str, Any]] = {}
@@ -77,11 +78,17 @@ def looks_up(function: FunctionType) -> bool:
     return not local and not function.__globals__.keys().isdisjoint(_looked_up(function.__code__))
 
 
-def reduce_function(function: FunctionType) -> tuple[Any, ...]:
-    """Return how to rebuild *function*: its code, globals, cells and defaults."""
+def reduce_function(function: FunctionType, *, shares_cells: bool = False) -> tuple[Any, ...]:
+    """Return how to rebuild *function*: its code, globals, cells and defaults.
+
+    Args:
+        function: The function.
+        shares_cells: Whether the pickler sends cells too: a method changes what others read.
+    """
     if is_unwrapped(function):
         return unwrap, (function.__module__, function.__qualname__)
-    cells = [_content(cell) for cell in function.__closure__ or ()]
+    closure = function.__closure__ or ()
+    cells = [] if shares_cells else [_content(cell) for cell in closure]
     state = {
         "globals": reached_globals(function),
         "cells": cells,
@@ -98,7 +105,24 @@ def reduce_function(function: FunctionType) -> tuple[Any, ...]:
         _uses_module(function),
     )
     # The state is filled in afterwards, so that a function may reach itself.
-    return make_function, (*build, len(cells)), state, None, None, fill_function
+    given = closure if shares_cells else len(cells)
+    return make_function, (*build, given), state, None, None, fill_function
+
+
+def reduce_cell(cell: CellType) -> tuple[Any, ...]:
+    """Return how to rebuild a cell that several functions close over."""
+    return make_cell, (), _content(cell), None, None, fill_cell
+
+
+def make_cell() -> CellType:
+    """Return an empty cell."""
+    return CellType()
+
+
+def fill_cell(cell: CellType, content: tuple[Any, ...]) -> None:
+    """Give a cell the content it had, if it had any."""
+    if content:
+        cell.cell_contents = content[0]
 
 
 def reached_globals(function: FunctionType) -> dict[str, Any]:
@@ -133,15 +157,15 @@ def make_function(  # what a pickle gives by position
     module: str | None,
     home: str | None,
     uses_module: bool,  # noqa: FBT001  # as above
-    cells: int,
+    cells: int | tuple[CellType, ...],
 ) -> FunctionType:
-    """Return a function with *code* and as yet empty cells, among the globals of *home*."""
+    """Return a function with *code* and its cells, or so many empty ones, in the *home* module."""
     if uses_module:
         namespace = vars(import_module(home or ""))
     else:
         fresh = {"__name__": home or "", "__builtins__": __builtins__}
         namespace = _namespaces.setdefault(home or "", fresh)
-    closure = tuple(CellType() for _ in range(cells))
+    closure = cells if isinstance(cells, tuple) else tuple(CellType() for _ in range(cells))
     function = FunctionType(marshal.loads(code), namespace, name, None, closure)  # noqa: S302  # the codec has verified these bytes
     function.__qualname__ = qualname
     function.__module__ = module  # type: ignore[assignment]  # functions made by exec have none
@@ -161,9 +185,8 @@ def make_code(code: bytes) -> Any:
 def fill_function(function: FunctionType, state: dict[str, Any]) -> None:
     """Give *function* the globals, cells, defaults and attributes it had."""
     function.__globals__.update(state["globals"])
-    for cell, content in zip(function.__closure__ or (), state["cells"], strict=True):
-        if content:
-            cell.cell_contents = content[0]
+    for cell, content in zip(function.__closure__ or (), state["cells"], strict=False):
+        fill_cell(cell, content)
     function.__defaults__ = state["defaults"]
     function.__kwdefaults__ = state["kwdefaults"]
     function.__dict__.update(state["dict"])
@@ -241,7 +264,7 @@ def make_enum(
             body[key] = value
 
     made = new_class(name, bases, {"metaclass": kind}, fill)
-    type.__setattr__(made, _REBUILT, True)
+    type.__setattr__(made, REBUILT, True)
     return settled(made)
 
 
@@ -250,7 +273,7 @@ def fill_class(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]
 
     Not to the script's own: what it was when a job ran must not overwrite what it is.
     """
-    if vars(kind).get(_REBUILT) is None:
+    if vars(kind).get(REBUILT) is None:
         return
     extras, own = state
     for name, value in extras.items():
@@ -259,15 +282,19 @@ def fill_class(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]
         kind.__members__[name].__dict__.update(attributes)
 
 
-def settled(kind: type) -> type:
+def settled(kind: type, name: str | None = None) -> type:
     """Return a class that was just rebuilt, after making it the only one of its name in a job.
 
     Functions and values of one job are pickled apart, and each brings the classes it needs: those
     of one name have to be one class, or ``isinstance`` would not hold between stages.
+
+    Args:
+        kind: The class.
+        name: The name, where that is not the qualified one.
     """
     main = sys.modules.get("__main__")
     if kind.__module__ == "__main__" and _namespaces.get("__main__") is vars(main):
-        vars(main).setdefault(kind.__qualname__, kind)
+        vars(main).setdefault(name or kind.__qualname__, kind)
     return kind
 
 
@@ -295,7 +322,7 @@ def make_namedtuple(
     make: Any = namedtuple  # its checker wants literals; the fields are known here only
     made = make(name, fields, defaults=list(defaults.values()), module=module)
     made.__qualname__ = qualname
-    setattr(made, _REBUILT, True)
+    setattr(made, REBUILT, True)
     return settled(made)
 
 

@@ -17,6 +17,7 @@ from vcat._looking.failure import LINES, exception_of, exception_without_error
 from vcat._looking.feed import EventFeed
 from vcat._looking.log import log_of, single_lines, whole_lines
 from vcat._looking.map_log import MapLog, is_map
+from vcat._looking.naming import log_when_there, number_of, why_absent
 from vcat._looking.overtime import explain_overtime
 from vcat._looking.patience import NoAnswerError
 from vcat._looking.place import Place
@@ -129,12 +130,13 @@ class Deployment:
             TimeoutError: The job has not ended by then; it goes on.
             RemoteException: The job did not complete; the message says what was raised and where.
             FormatError: The stored result is damaged.
+            VcatError: It cannot be loaded here, where a class of it cannot be imported for one.
         """
         self.wait_for_deployment_to_complete(timeout)
         outcome = self.place.outcome()
         status = self.status()
         if status.state == "completed" and outcome is not None:
-            return read_value(self._archive, outcome["result"])
+            return read_value(self, outcome["result"])
         where = f"vcat logs {self.job_name}"
         if outcome is not None and outcome.get("error") and status.state == outcome["state"]:
             raise exception_of(outcome, self.job_name, where)
@@ -202,6 +204,8 @@ class Deployment:
         tail: int | None = None,
     ) -> Iterator[bytes]:
         """Yield the bytes of :meth:`logs` as they were printed, in pieces of any length."""
+        if follow and isinstance(stage, str) and why_absent(self, stage) is not None:
+            return log_when_there(self, stage, tail, self._is_over)
         number = None if stage is None else self._number(stage)
         if number is not None and is_map(self.definition(), number):
             items = MapLog(self.place, number, self.stages, self._is_over)
@@ -243,6 +247,10 @@ class Deployment:
             records = left_behind(records, self._archive)
         return cut_off(records, status)
 
+    def why_absent(self, stage: str) -> str | None:
+        """Return why there is no item *stage*, an id, of a map yet; ``None`` for any other."""
+        return why_absent(self, stage)
+
     def value_of(self, stage: Stage | str) -> Any:
         """Return the value of a persisted stage, of an item of a persisted map, or of the last.
 
@@ -255,6 +263,7 @@ class Deployment:
             UnknownJobError: The job has no such stage.
             LookupError: The value of that stage is not kept, or not yet; the message says why.
             FormatError: It is damaged.
+            VcatError: It cannot be loaded here.
         """
         return value_of(self, self._number(stage))
 
@@ -378,14 +387,7 @@ class Deployment:
     def _number(self, stage: Stage | str) -> int:
         if self._graph is not None and id(stage) in self._graph.number:
             return int(self._graph.number[id(stage)])
-        wanted = stage.name if isinstance(stage, Stage) else stage
         records = fold_stages(self.feed.read(), stage_records(self.definition()))
-        numbers = [each.number for each in records if each.id == wanted]
-        same_name = [e.id for e in records if e.name == wanted and e.item_of is None]
-        if not numbers or (isinstance(stage, Stage) and len(same_name) > 1):
-            has = ", ".join(repr(each.id) for each in records[:20])
-            has += ", ..." * (len(records) > 20)
-            raise UnknownJobError(
-                f"job {self.job_name} has no single stage {wanted!r}; name one by its id: {has}"
-            )
-        return numbers[0]
+        if isinstance(stage, Stage):
+            return number_of(self, records, stage.name, by="name")
+        return number_of(self, records, stage, by="id")

@@ -9,6 +9,10 @@ from vcat._looking.ending import say_end
 from vcat._looking.overtime import DID_NOT_END
 from vcat.errors import RemoteException
 
+#: What colours texts, and what else a terminal obeys or no stream can encode.
+_COLOUR = r"\x1b\[[0-?]*[ -/]*[@-~]"
+_HARMFUL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -39,7 +43,7 @@ def exception_of(outcome: dict[str, Any], job_name: str, log: str) -> RemoteExce
         lines.append(f"{where} of job {job_name}")
     others = [each for each in outcome.get("errors") or () if each != error]
     lines += [f"and in {each.get('label')}: {each['first_line']}" for each in others]
-    return RemoteException("\n".join([*lines, f"full log: {log}"]))
+    return _told([*lines, f"full log: {log}"])
 
 
 def exception_without_error(
@@ -65,7 +69,17 @@ def exception_without_error(
     if shown:
         tail = shown[-_SHOWN:]
         lines += ["last lines of its log:", *(f"  {line}" for line in tail)]
-    return RemoteException("\n".join([*lines, f"full log: {log}"]))
+    return _told([*lines, f"full log: {log}"])
+
+
+def _told(lines: list[str]) -> RemoteException:
+    """Return the exception with *lines*, as a terminal shows them and every stream takes them."""
+    text = "\n".join(lines)
+    if not text.replace("\n", "").isprintable():  # which most are
+        import re
+
+        text = re.sub(_HARMFUL, lambda found: ascii(found[0])[1:-1], re.sub(_COLOUR, "", text))
+    return RemoteException(text)
 
 
 def _message_lines(error: dict[str, Any]) -> list[str]:

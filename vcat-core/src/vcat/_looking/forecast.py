@@ -115,8 +115,8 @@ class _Forecaster:
         self, record: StageRecord, stage: Mapping[str, Any], before: list[StageForecast]
     ) -> StageForecast:
         nodes = [*stage.get("args", ()), *stage.get("kwargs", {}).values()]
-        promises = dict.fromkeys(_promises(nodes))
-        upstream = dict.fromkeys(number for kind, number in promises if kind == "stage")
+        given = dict.fromkeys(promises(nodes))
+        upstream = dict.fromkeys(number for kind, number in given if kind == "stage")
         open_ones = [before[each] for each in upstream if before[each].outcome != "cached"]
         if _takes_an_item(stage):  # which says nothing of itself, but hands on what it is taken of
             return open_ones[0] if open_ones else StageForecast(record.id, "cached")
@@ -126,7 +126,7 @@ class _Forecaster:
             return StageForecast(record.id, "runs", "not cached")
         changed = [
             self._changes[name]
-            for kind, name in promises
+            for kind, name in given
             if kind == "parameter" and name in self._changes
         ]
         cut = self._cut(record)
@@ -217,8 +217,8 @@ _MOST_SHOWN = 40
 _SCALARS = (bool, int, float, str, type(None))
 
 
-def _promises(nodes: list[Any]) -> Iterator[tuple[str, Any]]:
-    """The stages and the hyperparameters in nodes of a definition, by kind."""
+def promises(nodes: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the stages and the hyperparameters in nodes of a definition, by kind."""
     pending = list(nodes)
     while pending:
         node = pending.pop()

@@ -56,6 +56,7 @@ class History:
         self._before = before
         self._patience = patience or Patience()
         self._rows: dict[str, JobRecord] = {}
+        self._scripts: dict[str, str | None] = {}
         self._read: list[tuple[str, Mapping[str, Any], Stages]] = []
         self._unread = self._documents()
         self._times: dict[str, float | None] = {}
@@ -116,12 +117,15 @@ class History:
 
     def _documents(self) -> Iterator[tuple[str, Mapping[str, Any], Stages]]:
         before, count = self._before, 0
+        is_of_stage = before is not None and self._is_of_stage(before)
         for row in iterate(self._configuration.listing, "records"):
             if (row.project, row.script) != self._script:
                 continue
             if before is not None and (
                 row.submitted_at > before.submitted_at or row.job_name == before.job_name
             ):
+                continue
+            if self._is_of_stage(row) != is_of_stage:
                 continue
             if count == DEPTH:
                 self.is_cut = True
@@ -140,17 +144,35 @@ class History:
                     stages = self._as_left(row.job_name, stages)
                 yield row.job_name, document, stages
 
+    def _is_of_stage(self, row: JobRecord) -> bool:
+        """Return whether a job was submitted by a stage of its script, and not by who ran that.
+
+        There may be many of those, and their stages be called as others of the script are.
+        """
+        name = row.submitted_by
+        if name is None:
+            return False
+        if name not in self._scripts:
+            parent = call(self._configuration.listing, "get", name)
+            self._scripts[name] = None if parent is None else parent.script
+        return self._scripts[name] == row.script
+
     def _as_left(self, job_name: str, stages: Stages) -> Stages:
         """Return *stages* as a job left them that was killed, or has them now: its events tell."""
         try:
-            records = {each.id: each for each in self._look_at(job_name).stages()}
+            known = self._look_at(job_name).stages()
         except VcatError as error:
             self.problems.append(str(error))
             return stages
         finally:
             self._patience.close()
+        records = {each.id: each for each in known}
         left = [_as_recorded(each, records.pop(text(each.get("id")), None)) for each in stages]
-        return left + [_as_recorded({}, each) for each in records.values()]
+        for each in records.values():
+            # What the record of an item calls a number is an id in a provenance.
+            whole = None if each.item_of is None else known[each.item_of].id
+            left.append(_as_recorded({"item_of": whole}, each))
+        return left
 
     def _look_at(self, job_name: str) -> Deployment:
         from vcat._looking.deployment import Deployment  # which shows what earlier jobs took
@@ -164,7 +186,6 @@ def _as_recorded(stage: Mapping[str, Any], record: StageRecord | None) -> Mappin
     if record is None or record.status in (stage.get("status"), "not run"):
         return stage
     known = {name: value for name, value in record._asdict().items() if value is not None}
-    # What the record of an item calls a number is an id in a provenance.
     known.pop("item_of", None)
     return {**stage, **known}
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: What means the newest job, and can be the name of none.
 NEWEST = "@"
 
+#: A name that no job has is compared with those of so many, the newest.
+_COMPARED = 1000
+
 
 def jobs(
     limit: int | None = None,
@@ -29,6 +32,10 @@ def jobs(
     where: Callable[[JobRecord], bool] | None = None,
 ) -> list[JobRecord]:
     """Return the records of jobs, newest first; see :func:`vcat.list_jobs`."""
+    if limit is not None and limit < 0:
+        raise ValueError(
+            f"list_jobs(limit={limit!r}): a limit is a whole number from 0 on; leave it out for all"
+        )
     configuration = load(os.getcwd())
     rows = iterate(configuration.listing, "records")
     if since is not None:
@@ -61,17 +68,26 @@ def find(name: str) -> Deployment:
         name = newest.job_name
     record = call(configuration.listing, "get", name) if JOB_NAME.fullmatch(name) else None
     if record is None:
-        rows = iterate(configuration.listing, "records")
-        matching = [each.job_name for each in rows if name and each.job_name.startswith(name)]
+        names = [each.job_name for each in iterate(configuration.listing, "records")]
+        matching = [each for each in names if name and each.startswith(name)]
         if len(matching) != 1:
-            raise UnknownJobError(_not_found(name, matching, configuration))
+            raise UnknownJobError(_not_found(name, names, matching, configuration))
         name = matching[0]
     return Deployment(configuration, name, audience=audience_of(name, configuration))
 
 
-def _not_found(name: str, matching: list[str], configuration: Configuration) -> str:
+def _not_found(
+    name: str, names: list[str], matching: list[str], configuration: Configuration
+) -> str:
     if matching:
         shown = ", ".join(matching[:5]) + (", ..." if len(matching) > 5 else "")
         return f"{len(matching)} jobs have a name that begins with {name!r}: {shown}"
-    listing = configuration.listing
-    return f"no job {name!r} in {listing!r}; list_jobs() and `vcat ls` show what there is"
+    import difflib  # only a mistake pays for it
+
+    # Of names that only differ in when they were submitted the newest are enough.
+    close = difflib.get_close_matches(name, names[:_COMPARED], n=1)
+    meant = f"; did you mean {close[0]!r}?" if close else ";"
+    return (
+        f"no job {name!r} in {configuration.listing!r}{meant} list_jobs() and `vcat ls` show what"
+        " there is"
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.amount import say_seconds
 from vcat._keeping.definition import stage_records
-from vcat._keeping.event import fold_stages
+from vcat._keeping.event import fold_stages, single
 from vcat.errors import VcatError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def explain_overtime(
     if definition is None:
         return status
     events = feed.read()
-    for record in fold_stages(events, stage_records(definition)):
+    for record in single(fold_stages(events, stage_records(definition))):
         of = record.number if record.item_of is None else record.item_of
         timeout = definition["stages"][of].get("options", {}).get("timeout")
         if record.status != "running" or record.started_at is None or timeout is None:

@@ -28,6 +28,7 @@ class Place:
         self.archive = archive
         self._backend = backend
         self._id = deployment_id
+        self._damage = ""
         self._patience: Patience | None = None
 
     def limit_patience(self, patience: Patience | None = None) -> None:
@@ -47,11 +48,23 @@ class Place:
         return None if self._patience is None else self._patience.silence
 
     def id(self) -> str | None:
-        """Return what the deployment calls the job; ``None`` where it does not know it (yet)."""
+        """Return what the deployment calls the job; ``None`` where it does not know it (yet).
+
+        Raises:
+            FormatError: What says it is damaged, the deployment finds no such job, and the job has
+                not left how it ended.
+        """
         if self.is_handed_over():
+            if self._id is None:
+                self._id = self._found()
+            if self._id is None and self.archive.fetch_document("outcome") is None:
+                raise FormatError(self._damage)
             return self._id
         # Whoever submits it has not written the id down yet, or was killed before it could. What
         # is found now is not kept: a job that cannot be started in the end is taken back.
+        return self._found()
+
+    def _found(self) -> str | None:
         name = self.archive.job_name
         if isinstance(self._backend, SupportsFind):
             found: str | None = self._call("find", name)
@@ -60,10 +73,14 @@ class Place:
 
     def is_handed_over(self) -> bool:
         """Return whether it is written down what the deployment calls the job."""
-        if self._id is None:
-            document = self.archive.fetch_document("deployment")
-            self._id = None if document is None else document["id"]
-        return self._id is not None
+        if self._id is None and not self._damage:
+            try:
+                document = self.archive.fetch_document("deployment")
+                self._id = None if document is None else document["id"]
+            except FormatError as error:
+                # It is there: so the job was handed over, whatever it is called.
+                self._damage = str(error)
+        return self._id is not None or bool(self._damage)
 
     def status(self) -> DeploymentStatus | None:
         """Return what the deployment says; ``None`` where it does not know the job (any more)."""

@@ -36,16 +36,22 @@ class Comparison:
     Args:
         now: The provenance of the job whose stages ran.
         then: That of an earlier one.
+        ids: What the stages of the earlier one are called now, by id; others are gone.
     """
 
-    def __init__(self, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    def __init__(
+        self, now: Mapping[str, Any], then: Mapping[str, Any], ids: Mapping[str, str]
+    ) -> None:
         self._now = now
         self._then = then
+        self._ids = ids
+        self._new_ids = frozenset(ids.values())
         # Thousands of stages may have the same code.
         self._code: dict[tuple[str, str], list[Reason]] = {}
         stages = now.get("stages")
-        known = map(mapping, stages) if isinstance(stages, list) else ()
+        known = [mapping(each) for each in stages] if isinstance(stages, list) else []
         self._uncached = {text(e.get("id")) for e in known if e.get("not_cached") and e.get("file")}
+        self._items = {text(e.get("id")): _item(e) for e in known if not e.get("file")}
 
     def reasons(self, now: Mapping[str, Any], then: Mapping[str, Any]) -> list[Reason]:
         """Return what of the key of a stage has changed, the most specific first."""
@@ -84,8 +90,13 @@ class Comparison:
         if joined[0] == joined[1]:
             return
         old, new = set(joined[0]), set(joined[1])
-        before, after = _inputs(then), _inputs(now)
-        seen = False
+        after, seen = _inputs(now), False
+        before, gone = dict[str, str | None](), dict[str, str | None]()
+        for name, digest in _inputs(then).items():
+            given = self._ids.get(name, name)
+            # What is called so now may be another stage than what was called so then.
+            of = gone if name not in self._ids and name in self._new_ids else before
+            of[given] = digest
         for name, given in _renamed(before, after).items():
             before[given] = before.pop(name)
         for name, digest in after.items():
@@ -93,18 +104,25 @@ class Comparison:
                 continue  # in an argument that is ignored
             if name not in before:
                 seen = True
-                yield Reason("result", name, None, digest, f"upstream {name} is new")
+                said = f"upstream {self._said(name)} is new"
+                yield Reason("result", name, None, digest, said)
             elif before[name] != digest:
                 seen = True
-                what = f"{name}, which is not cached," if name in self._uncached else name
+                what = self._said(name)
+                what += ", which is not cached," if name in self._uncached else ""
                 said = f"upstream {what} gave another result"
                 yield Reason("result", name, before[name], digest, said)
-        for name, digest in before.items():
-            if name not in after and digest in old:
+        gone.update({name: digest for name, digest in before.items() if name not in after})
+        for name, digest in gone.items():
+            if digest in old:
                 seen = True
                 yield Reason("result", name, digest, None, f"upstream {name} is gone")
         if not seen:
             yield Reason("result", None, None, None, "an upstream result is another")
+
+    def _said(self, name: str) -> str:
+        """Return what people call a stage: one that takes an item by that of the item."""
+        return self._items.get(name) or name
 
     def _code_reasons(self, before: str, after: str) -> list[Reason]:
         if before == after:
@@ -185,6 +203,13 @@ def file_reason(name: str, before: str | None, after: str | None) -> Reason:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _item(stage: Mapping[str, Any]) -> str:
+    """Return ``fit#2[0]`` of a stage that takes that, whatever its own id is; else nothing."""
+    upstream = next(iter(_inputs(stage)), "")
+    _, bracket, index = text(stage.get("name")).rpartition("[")
+    return f"{upstream}{bracket}{index}" if upstream and bracket else ""
 
 
 def _changed(before: object, after: object) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vcat._looking.ending import say_end
+from vcat.errors import VcatError
 from vcat.records import TERMINAL_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vcat._keeping.archive import JobArchive
     from vcat._looking.deployment import Deployment
     from vcat.records import StageRecord
 
@@ -23,13 +25,32 @@ def values_in(events: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     return {each["number"]: each for each in told if isinstance(each.get("number"), int)}
 
 
-def read_value(archive: JobArchive, kept: dict[str, Any]) -> Any:
-    """Return a value that is *kept* as an event, or the outcome, has it.
+def read_value(job: Deployment, kept: dict[str, Any]) -> Any:
+    """Return a value of a job that is *kept* as an event, or the outcome, has it.
 
     Raises:
         FormatError: It is damaged, or not there any more.
+        VcatError: It cannot be loaded here; what was raised is chained.
     """
-    return archive.fetch_value(kept["number"], kept["digest"], kept.get("first"))
+    number = kept["number"]
+    try:
+        return job.place.archive.fetch_value(number, kept["digest"], kept.get("first"))
+    except VcatError:
+        raise
+    except (Exception, SystemExit) as error:  # the modules of its classes may raise anything
+        said = f": {error}" if str(error) else ""
+        raise VcatError(
+            f"the value of {_labelled(job, number)} cannot be loaded here: {type(error).__name__}"
+            f"{said}; load it where what it is made of can be imported as in the job, whose code"
+            f" job.source() has (this is {sys.executable})"
+        ) from error
+
+
+def _labelled(job: Deployment, number: int) -> str:
+    name = f"of job {job.job_name}"
+    with suppress(VcatError, LookupError):  # a record more that cannot be read
+        return f"stage {job.stages()[number].id!r} {name}"
+    return f"stage {number} {name}"
 
 
 def value_of(job: Deployment, number: int) -> Any:
@@ -38,23 +59,24 @@ def value_of(job: Deployment, number: int) -> Any:
     Raises:
         LookupError: It is not kept; the message says why, and what to do.
         FormatError: It is damaged, or not there any more.
+        VcatError: It cannot be loaded here.
     """
-    archive, kept = job.place.archive, values_in(job.feed.read())
+    kept = values_in(job.feed.read())
     if number in kept:
-        return read_value(archive, kept[number])
+        return read_value(job, kept[number])
     records = job.stages()
     kept = values_in(job.feed.read())  # later than the records: what they say ended has its event
     if number in kept:
-        return read_value(archive, kept[number])
+        return read_value(job, kept[number])
     record = records[number]
     whole = None if record.item_of is None else kept.get(record.item_of)
     if whole is not None:  # of a last stage only the list is kept, and by earlier versions of all
         items = [each.number for each in records if each.item_of == record.item_of]
-        return read_value(archive, whole)[items.index(number)]
+        return read_value(job, whole)[items.index(number)]
     outcome = job.place.outcome() or {}
     for each in outcome.get("values", ()):
         if each["number"] == number:  # the archive has lost the events
-            return read_value(archive, each)
+            return read_value(job, each)
     raise LookupError(_Absence(job, record, records).explain())
 
 
@@ -95,12 +117,14 @@ class _Absence:
         return self._to_come("is running" if status == "running" else "has not run so far")
 
     def _failed(self) -> str:
+        from shlex import quote  # for shells the brackets of items are patterns
+
         record, name = self._record, self._job.job_name
         place = "" if record.file is None else f" ({record.file}:{record.line})"
         how = "was cut short" if record.cut_short else "failed"
         return (
             f"stage {record.id!r}{place} of job {name} {how} and has no value: {record.error};"
-            f" `vcat logs {name} --stage {record.id}` has more{self._items()}"
+            f" `vcat logs {name} --stage {quote(record.id)}` has more{self._items()}"
         )
 
     def _to_come(self, so_far: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vcat._keeping.event import to_json
 from vcat._looking.history import DEPTH, History, is_item, items_in, stages_of
 from vcat._looking.jobs import find
-from vcat._looking.pair import pairs
+from vcat._looking.pair import Pairs
 from vcat._looking.patience import Patience
 from vcat._looking.reason import Comparison, Reason, file_reason, mapping, text, texts
 from vcat._plugins.configuration import load
@@ -132,11 +132,15 @@ def explain(document: Mapping[str, Any], history: History) -> list[Explanation]:
     causes = {number: _cause(each) for number, each in enumerate(stages) if _ran(each)}
     unknown = {number for number, cause in causes.items() if cause is None}
     found: dict[int, tuple[str, list[Reason]]] = {}
+    pairs = Pairs(stages)
     for job_name, then, earlier in history.jobs():
         if not unknown:
             break
-        comparison = Comparison(document, then)
-        for number, last in pairs(stages, unknown, earlier).items():
+        paired = pairs.of(unknown, earlier)
+        ids = {text(earlier[e]["id"]): text(stages[n]["id"]) for n, e in paired.items()}
+        comparison = Comparison(document, then, ids)
+        for number in sorted(unknown & paired.keys()):
+            last = earlier[paired[number]]
             if _is_bare(last) and last["key"] != stages[number].get("key"):
                 found.setdefault(number, (job_name, [_another_key(last, stages[number])]))
                 continue  # an older job may tell more of what has changed

@@ -21,7 +21,7 @@ from vcat.abc import (
     ExecutorBackend,
     ListingBackend,
 )
-from vcat.errors import FormatError
+from vcat.errors import ConfigError, FormatError, VcatError
 
 if TYPE_CHECKING:
     from vcat._plugins.registry import Registry
@@ -42,9 +42,30 @@ class _Backends:
         for other, backend in self._built:
             if other == binding:
                 return backend
-        backend = self._bindings[slot].build()
+        try:
+            backend = self._bindings[slot].build()
+        except ConfigError as error:
+            lines = self._problems(error)
+            if len(lines) == 1:
+                raise
+            raise ConfigError("\n".join(lines)) from error.__cause__
         self._built.append((binding, backend))
         return backend
+
+    def _problems(self, first: ConfigError) -> list[str]:
+        """Return why backends cannot be built, of all of them: who mends one mends the others."""
+        lines = {str(first): None}
+        for binding in self._bindings.values():
+            try:
+                binding.build()
+            except VcatError as error:
+                lines[str(error)] = None
+        return sorted(lines, key=_place_in)
+
+
+def _place_in(line: str) -> tuple[str, int]:
+    file, number, *_ = [*line.split(":", 2), ""]
+    return file, int(number) if number.isdigit() else 0
 
 
 class Archives:

@@ -38,6 +38,11 @@ def inherited(directory: str) -> Mapping[str, Any] | None:
     """
     if _frozen is not None:
         return _frozen
+    return inherited_document("config", directory)
+
+
+def inherited_document(name: str, directory: str) -> Mapping[str, Any] | None:
+    """Return what the job has been sent under *name*, if *directory* lies in its copy."""
     job = os.environ.get(VARIABLE)
     if not job:
         return None
@@ -45,8 +50,8 @@ def inherited(directory: str) -> Mapping[str, Any] | None:
     if not (os.path.realpath(directory) + os.sep).startswith(copy + os.sep):
         return None
     try:
-        with open(os.path.join(job, "job", "config.json"), "rb") as file:
-            frozen: Mapping[str, Any] = json.load(file)
+        with open(os.path.join(job, "job", f"{name}.json"), "rb") as file:
+            document: Mapping[str, Any] = json.load(file)
     except (OSError, ValueError):  # its directory has been cleared
         return None
-    return frozen
+    return document

@@ -5,9 +5,11 @@ from __future__ import annotations
 from os import getpid
 from typing import TYPE_CHECKING, Any
 
+from vcat._authoring.permission import begin_call, end_call
 from vcat._running.process import seed as seeding
 from vcat._running.process.interruption import check_interruption, is_interrupted, is_job
 from vcat._running.result import check_result
+from vcat.errors import GraphError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
 
 #: Called when a stage has been left that no other stage runs, by whoever minds the process.
 after_call: list[Callable[[], None]] = []
-
-#: How many stages are being called: one, and one more for each pipeline that a stage runs.
-_depth = 0
 
 
 def attempt(
@@ -47,11 +46,10 @@ def attempt(
         GraphError: It returned what no stage can.
         CancelledError: The job was asked to end, whatever the function made of it.
     """
-    global _depth
     check_interruption()
     timeout, pid = stage.options.timeout, getpid()
     before = seeding.begin(seed)
-    _depth += 1
+    begin_call()
     try:
         if timeout is None:
             value = stage.function(*args, **kwargs)
@@ -72,9 +70,9 @@ def attempt(
 
             leave_child(stage.label)
     finally:
-        _depth -= 1
+        is_last = end_call()
         seeding.end(before)
-        if not _depth:
+        if is_last:
             for each in after_call:
                 each()
     check_interruption()
@@ -84,9 +82,10 @@ def attempt(
 def is_worth_another(error: BaseException, options: StageOptions, attempts: int) -> bool:
     """Return whether a stage that failed is called again; *attempts* counts the calls so far.
 
-    What is no :class:`Exception`, as ``SystemExit`` and ``KeyboardInterrupt``, never is; nor is
-    anything in a job that has been asked to end.
+    What is no :class:`Exception`, as ``SystemExit`` and ``KeyboardInterrupt``, never is; nor is a
+    mistake of the script's, as a stage that returns one, or anything in a job that has been asked
+    to end.
     """
-    if attempts > options.retries or is_interrupted():
+    if attempts > options.retries or is_interrupted() or isinstance(error, GraphError):
         return False
     return isinstance(error, options.retry_on)

@@ -9,10 +9,11 @@ import time
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
-from vcat._authoring.graph import Graph, fill
+from vcat._authoring.graph import Graph
 from vcat._authoring.reporting import listen
 from vcat._authoring.stage import Stage
 from vcat._keeping.digest import digest_parts
+from vcat._running.argument import Arguments
 from vcat._running.attempt import attempt, is_worth_another
 from vcat._running.holding import Held, Values
 from vcat._running.mapping import MapSteps, StageFailure
@@ -63,6 +64,7 @@ class Engine(MapSteps, RecoverySteps):
         self._cached_by_default = cached_by_default
         self._observer = observer
         self._values = Values(len(graph.stages), cache, self._warn_of_change)
+        self._arguments = Arguments(parameters, self._filled)
         self._schedule = Schedule(graph.upstream, graph.zipped())
         self._maps = {}
         self._failures = []
@@ -78,6 +80,7 @@ class Engine(MapSteps, RecoverySteps):
         stages, schedule = self._graph.stages, self._schedule
         if self._cache is not None:
             self._cache.prepare(stages)
+        self._arguments.prepare(stages)
         while (number := schedule.take()) is not None:
             stage, whole = stages[number], schedule.whole(number)
             is_new = whole is None and schedule.items(number) is None
@@ -224,9 +227,7 @@ class Engine(MapSteps, RecoverySteps):
             attempts += 1
             before = listen(reports or Reports.nowhere)
             try:
-                args = tuple([fill(each, self._filled) for each in stage.args])
-                kwargs = stage.kwargs
-                kwargs = {k: fill(v, self._filled) for k, v in kwargs.items()} if kwargs else {}
+                args, kwargs = self._arguments.of(stage)
                 value = attempt(stage, args, kwargs, seed)
             except BaseException as error:
                 if is_request(error):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vcat._running.results.caching import ResultCache
 
 #: Types whose values no stage can change in place.
-UNCHANGING = frozenset({int, float, bool, complex, str, bytes, type(None), range})
+UNCHANGING: frozenset[type] = frozenset({int, float, bool, complex, str, bytes, type(None), range})
 
 
 class LostValueError(Exception):
@@ -110,6 +110,12 @@ class Values:
         """Let go of a value in memory that the cache can give back."""
         held = self._held.get(number)
         if held is not None and held.entry.value.data is None:
+            self._values[number] = _GONE
+            self._trusted.discard(number)
+
+    def give_away(self, number: int) -> None:
+        """Let go of a value whose items stages have for themselves: who reads it has it loaded."""
+        if number in self._held:
             self._values[number] = _GONE
             self._trusted.discard(number)
 

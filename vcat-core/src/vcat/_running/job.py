@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.graph import Graph
+from vcat._authoring.permission import bind
 from vcat._authoring.reporting import SPOOL
 from vcat._keeping.archive import JobArchive, format_document, parse_document
 from vcat._keeping.definition import restore_graph
@@ -57,6 +58,7 @@ def run_job(directory: str) -> int:
     standard error are the job's log.
     """
     os.environ.pop(SPOOL, None)  # that of a command which has submitted this job
+    bind()
     # What has been imported stays; while it was, no garbage was looked for, to start sooner.
     gc.freeze()
     gc.enable()
@@ -180,7 +182,7 @@ class _RunningJob:
         try:
             add_paths(self.definition["paths"], self.places.here)
             graph, parameters = self._restore()
-            self.journal.label = graph.label
+            graph.called, self.journal.label = self.ids, graph.label
             self.table = StageTable(graph, self.ids, self.places)
             self.environment = describe_environment()
             self._archive_provenance(complete=False)

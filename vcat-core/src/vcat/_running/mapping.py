@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vcat._keeping.entry import Entry
     from vcat._keeping.layout import Serialized
     from vcat._keys.recipe import Key
+    from vcat._running.argument import Arguments
     from vcat._running.holding import Values
     from vcat._running.report import StageObserver
     from vcat._running.results.caching import ResultCache
@@ -131,6 +132,7 @@ class MapSteps:
 
     _graph: Graph
     _schedule: Schedule
+    _arguments: Arguments
     _values: Values
     _cache: ResultCache | None
     _observer: StageObserver | None
@@ -146,11 +148,15 @@ class MapSteps:
         if observer is not None:
             observer.stage_started(number)
         upstream = [graph.number[id(each)] for each in stage.args if type(each) is Stage]
-        self._load([each for each in upstream if each not in graph.items])
+        upstream = [each for each in upstream if each not in graph.items]
+        self._load(upstream)
         try:
             items = graph.expand(number, self._filled)
         except GraphError as error:
             raise self._failed(number, stage, error, 0, None) from error
+        if self._arguments.expand(stage, graph.stages[items.start : items.stop]):
+            for each in upstream:
+                self._values.give_away(each)
         released = self._schedule.expand(number, len(items))
         self._values.grow(len(items))
         self._maps[number] = Mapping(items)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from vcat import run_command, stage
 from vcat._authoring.duration import is_duration
 from vcat._authoring.graph import Graph
-from vcat._keeping.command import show_command
+from vcat._authoring.permission import check_permission
+from vcat._keeping.command import interpreted, show_command
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
 from vcat._shipping.handover import Submission, choose_name, hand_over
@@ -22,6 +23,9 @@ from vcat.errors import CommandError, GraphError
 if TYPE_CHECKING:
     from vcat._plugins.configuration import Configuration
 
+#: So many bytes of a file tell whether it is a text.
+_LOOKED_AT = 64
+
 _INTERPRETERS = ("python", "python3")
 
 
@@ -29,12 +33,15 @@ def submit_command(
     argv: Sequence[str], job_name: str | None, params: dict[str, Any], timeout: float | None
 ) -> Submission:
     """Bundle the working directory with a command, and hand the job over."""
+    check_permission("submit_command")
     words = _checked(argv, timeout)
     project = os.getcwd()
     configuration = load(project)
     call(configuration.deployment, "check")
     name = choose_name("submit_command", job_name, _stem(words), configuration)
-    if os.sep not in words[0] and words[0] not in _INTERPRETERS:
+    if os.sep in words[0]:
+        _check_file(words[0])
+    elif words[0] not in _INTERPRETERS:
         _check_command(words[0], configuration)
     command = stage(run_command, name="command", cache=False)
     graph = Graph.ending_in(command(words) if timeout is None else command(words, timeout))
@@ -50,8 +57,12 @@ def _checked(argv: Sequence[str], timeout: float | None) -> list[str]:
             f"submit_command(): argv is the text {argv!r}; give the words of the command as a list"
         )
     words: list[Any] = list(argv)
-    if not words or not words[0]:
+    if not words:
         raise GraphError("submit_command(): there is no command; argv begins with its name")
+    if words[0] == "":
+        raise GraphError(
+            "submit_command(): the name of the command is empty; begin with that of a command"
+        )
     for each in words:
         if not isinstance(each, str) or "\0" in each:
             raise GraphError(
@@ -63,6 +74,33 @@ def _checked(argv: Sequence[str], timeout: float | None) -> list[str]:
             f"submit_command(): timeout {timeout!r} is not a number of seconds above 0, up to 1e9"
         )
     return words
+
+
+def _check_file(name: str) -> None:
+    """Refuse a file that the project has not, or that cannot be run.
+
+    Raises:
+        CommandError: It is such a one.
+    """
+    if os.path.isabs(name):  # of the machine that runs the job
+        return
+    if not os.path.isfile(name):
+        what = "a directory" if os.path.isdir(name) else "not there"
+        raise CommandError(
+            f"there is no command {name!r} in the project, {os.getcwd()}: it is {what};"
+            " correct the name"
+        )
+    if not os.access(name, os.X_OK):
+        remedy = f"make it so, `{show_command(['chmod', '+x', name])}`, or submit"
+        raise CommandError(f"the file {name!r} is not executable; {remedy} {interpreted(name)}")
+    with open(name, "rb") as file:
+        start = file.read(_LOOKED_AT)
+    is_text = start.isascii() and "".join(start.decode().split()).isprintable()
+    if is_text and not start.startswith(b"#!"):
+        raise CommandError(
+            f"the file {name!r} does not say what runs it; begin it with #! and that, or submit"
+            f" {interpreted(name)}"
+        )
 
 
 def _check_command(name: str, configuration: Configuration) -> None:
@@ -98,5 +136,4 @@ def _stem(words: list[str]) -> str:
     if named in _INTERPRETERS:
         rest = words[2:] if words[1:2] == ["-m"] else words[1:]
         named = next((each for each in rest[:1] if not each.startswith("-")), named)
-    stem = os.path.splitext(os.path.basename(named))[0]
-    return stem.encode("ascii", "ignore").decode() or "command"
+    return os.path.splitext(os.path.basename(named))[0] or "command"

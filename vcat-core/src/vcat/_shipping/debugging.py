@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vcat._keeping.archive import JobArchive, format_document
 from vcat._plugins.configuration import load
 from vcat._shipping.source import unpack_source
+from vcat._shipping.workbench import workbench
 from vcat.errors import UnknownJobError, VcatError
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def debug_stage(job: Deployment, stage: str, way: str, *, compute: bool) -> int:
             " vcat submitted it, or the archive has lost them; run its script again"
         )
     request = _request(job, stage, way, configuration, compute=compute)
-    with _leaving_when_ended(), tempfile.TemporaryDirectory(prefix="vcat-debug-") as made:
-        directory = os.path.realpath(made)
+    with _leaving_when_ended(), workbench() as (directory, lock):
         unpack_source(source, directory, job.job_name)
         for name, data in {
             "values.bin": pickles,
@@ -76,7 +75,7 @@ def debug_stage(job: Deployment, stage: str, way: str, *, compute: bool) -> int:
         }.items():
             with open(os.path.join(directory, name), "xb", opener=_private) as file:
                 file.write(data)
-        return _started(directory, os.environ | configuration.environment)
+        return _started(directory, os.environ | configuration.environment, lock)
 
 
 def _request(
@@ -95,10 +94,12 @@ def _request(
             if "output" in each:
                 filed[number] = [each["key"], each["output"]]
     stages = sorted(job.stages(), key=lambda each: each.number)
+    number = _number_of(job, stage, stages)
     return {
         "job_name": job.job_name,
         "ids": [each.id for each in stages],
-        "stage": _number_of(job, stage, stages),
+        "stage": number,
+        "failure": stages[number].error or "",
         "keys": list(keys.items()),
         "mapped": list(mapped.items()),
         "way": way,
@@ -155,8 +156,8 @@ def _leaving_when_ended() -> Iterator[None]:
             signal.signal(each, signal.SIG_DFL)
 
 
-def _started(directory: str, environment: dict[str, str]) -> int:
-    """Run the process, which has the terminal, and return its exit code."""
+def _started(directory: str, environment: dict[str, str], lock: int) -> int:
+    """Run the process, which has the terminal and holds its directory; return its exit code."""
     # Ctrl-C is for the debugger. A handler, unlike SIG_IGN, is not inherited.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
@@ -164,6 +165,7 @@ def _started(directory: str, environment: dict[str, str]) -> int:
             [sys.executable, "-c", _PROGRAM, directory],
             cwd=os.path.join(directory, "project"),
             env=environment,
+            pass_fds=(lock,),
         )
         try:
             code = child.wait()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import vcat
+from vcat._authoring.permission import check_permission
 from vcat._keeping.archive import JobArchive
 from vcat._keeping.digest import matches
 from vcat._keeping.event import to_json
@@ -18,6 +19,8 @@ from vcat._keeping.guard import call
 from vcat._keeping.literal import literal_node
 from vcat._plugins.configuration import Configuration, load
 from vcat._shipping.handover import DEFAULT_BUNDLE_NAME, Job, Submission, choose_name, hand_over
+from vcat._shipping.mapped import unmappable
+from vcat._shipping.parent import find_parent
 from vcat._shipping.submission import python_version
 from vcat.errors import FormatError, GraphError, UnknownJobError, VcatError
 from vcat.records import JobRecord
@@ -34,9 +37,11 @@ def resubmit(earlier: str, given: Mapping[str, Any], job_name: str | None) -> Su
     Raises:
         UnknownJobError: The job has left no definition.
         VcatError: What it was made of is not archived, or another Python reads it.
-        GraphError: A parameter is not one of the job's, or has a value that is not plain.
+        GraphError: A parameter is not one of the job's, or has a value that is not plain, or none
+            that the job can map over.
         FormatError: What is archived is damaged.
     """
+    check_permission("rerun_job")
     configuration = load(os.getcwd())
     call(configuration.deployment, "check")
     archive = JobArchive(configuration.archives, earlier)
@@ -52,17 +57,19 @@ def resubmit(earlier: str, given: Mapping[str, Any], job_name: str | None) -> Su
             f"job {earlier} cannot be run again: it ended before it had archived its source;"
             " run its script again"
         )
+    parent = find_parent(os.getcwd())
     record = JobRecord(
         job_name=choose_name("rerun_job", job_name, _stem(earlier), configuration),
         state="queued",
         submitted_at=time.time(),
-        project=definition["project"],
+        project=definition["listed"]["project"],
         script=definition["submitted"]["script"],
         stages=len(definition["stages"]),
         parameters=shown,
         deployment_type=configuration.type_string("deployment"),
         vcat_version=vcat.__version__,
         rerun_of=earlier,
+        submitted_by=None if parent is None else parent.job_name,
     )
     submitted = {"at": record.submitted_at, "host": os.uname().nodename, "rerun_of": earlier}
     changed = {
@@ -104,6 +111,7 @@ def _replaced(
             )
         else:
             nodes[name], shown[name] = node, to_json(value)
+    problems = problems or unmappable(definition, given, shown)
     if problems:
         raise GraphError("\n".join(problems))
     return nodes, shown

@@ -13,7 +13,9 @@ from vcat._keeping.definition import describe_graph
 from vcat._keeping.event import to_json
 from vcat._keeping.guard import call
 from vcat._plugins.configuration import Configuration, load
+from vcat._shipping.bundling.editable import find_editable_paths
 from vcat._shipping.handover import DEFAULT_BUNDLE_NAME, Job, Submission, choose_name, hand_over
+from vcat._shipping.parent import find_parent
 from vcat._shipping.repository import describe_repository
 from vcat.records import JobRecord
 
@@ -58,15 +60,17 @@ def new_record(
     name: str, configuration: Configuration, *, script: str, parameters: dict[str, Any]
 ) -> JobRecord:
     """Return the record of a job that is submitted now, from the working directory."""
+    parent = find_parent(os.getcwd())
     return JobRecord(
         job_name=name,
         state="queued",
         submitted_at=time.time(),
-        project=os.getcwd(),
+        project=os.getcwd() if parent is None else parent.project,
         script=script,
         parameters={key: to_json(value) for key, value in parameters.items()},
         deployment_type=configuration.type_string("deployment"),
         vcat_version=vcat.__version__,
+        submitted_by=None if parent is None else parent.job_name,
     )
 
 
@@ -89,7 +93,8 @@ def define(
         paths: Where modules of the project are imported from, relative to it.
         package: The package of the script.
     """
-    project = record.project
+    project = os.getcwd()
+    parent = find_parent(project)
     record = record._replace(stages=len(graph.stages))
     description, pickles = describe_graph(graph, parameters, project)
     definition = {
@@ -97,6 +102,7 @@ def define(
         "project": project,
         "python": python_version(),
         "paths": paths,
+        "editable": find_editable_paths(project),
         "package": package,
         "bundle_name": configuration.bundle_name or DEFAULT_BUNDLE_NAME,
         "listed": record.to_json(),
@@ -105,9 +111,9 @@ def define(
         "submitted": {
             "at": record.submitted_at,
             "script": record.script,
-            "project": project,
+            "project": record.project,
             "host": os.uname().nodename,
-            "repository": describe_repository(project),
+            "repository": describe_repository(project) if parent is None else parent.repository,
         },
         **description,
     }

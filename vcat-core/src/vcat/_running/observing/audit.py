@@ -11,13 +11,16 @@ import sys
 from _thread import get_ident
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vcat._keeping.guard import at_work
 from vcat.abc import unobserved
 
 if TYPE_CHECKING:
     from vcat._running.observing.observation import Observation
+    from vcat._running.observing.overlap import Overlap
+
+    Watcher: TypeAlias = Observation | Overlap
 
 #: What an import opens, and what shows lines of source in warnings and tracebacks.
 _SOURCES = (".py", ".pyc", ".so", ".pyd", ".dylib")
@@ -25,11 +28,11 @@ _IMPORTING = frozenset({"importlib._bootstrap_external", "_frozen_importlib_exte
 _LISTING = _IMPORTING | {"importlib.metadata", "importlib_metadata"}
 
 #: What is told, and in which thread its stage runs.
-_watching: list[tuple[int, Observation]] = []
+_watching: list[tuple[int, Watcher]] = []
 _hooked = False
 
 
-def watch(observation: Observation) -> None:
+def watch(observation: Watcher) -> None:
     """Tell *observation* what happens from now on."""
     global _hooked
     if not _hooked:
@@ -41,7 +44,7 @@ def watch(observation: Observation) -> None:
     _watching.append((get_ident(), observation))
 
 
-def unwatch(observation: Observation) -> None:
+def unwatch(observation: Watcher) -> None:
     """Tell *observation* nothing more."""
     with suppress(ValueError):  # in a process that was forked meanwhile
         _watching.remove((get_ident(), observation))
@@ -88,11 +91,11 @@ def met(project: str, record: Mapping[str, Any], files: Iterable[str]) -> None:
                     _tell(thread, _told("read"), (os.path.join(directory, name),))
 
 
-def _met_mark(observation: Observation, mark: str) -> None:
+def _met_mark(observation: Watcher, mark: str) -> None:
     observation.mark(mark)
 
 
-def _tell(thread: int, tell: Callable[[Observation, Any], None], about: Any) -> None:
+def _tell(thread: int, tell: Callable[[Watcher, Any], None], about: Any) -> None:
     """Tell the observations of stages in *thread*; all of them if that is of none of the stages."""
     watching = tuple(_watching)
     own = [each for of, each in watching if of == thread]
@@ -107,7 +110,7 @@ def _tell(thread: int, tell: Callable[[Observation, Any], None], about: Any) -> 
             each.fail(error)
 
 
-def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
+def _opened(observation: Watcher, arguments: tuple[Any, ...]) -> None:
     name, mode, flags = arguments
     if isinstance(name, int):
         return  # open already, and seen then
@@ -124,6 +127,8 @@ def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
         observation.create(_path(name))
     elif flags & os.O_RDWR:
         observation.update(_path(name))
+    elif flags & os.O_APPEND:
+        observation.append(_path(name))
     else:
         observation.patch(_path(name))
 
@@ -131,7 +136,7 @@ def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
 _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 
 
-def _connected_to_database(observation: Observation, arguments: tuple[Any, ...]) -> None:
+def _connected_to_database(observation: Watcher, arguments: tuple[Any, ...]) -> None:
     name = os.fsdecode(arguments[0])
     if name.startswith("file:"):
         from urllib.parse import unquote  # few databases are named so
@@ -143,17 +148,17 @@ def _connected_to_database(observation: Observation, arguments: tuple[Any, ...])
     if name and name != ":memory:":
         path = _path(name)
         for suffix in ("-wal", "-journal"):  # what is committed may be there still
-            observation.update(path + suffix)
-        observation.update(path)
+            observation.connect(path + suffix)
+        observation.connect(path)
 
 
-def _loaded(observation: Observation, arguments: tuple[Any, ...]) -> None:
+def _loaded(observation: Watcher, arguments: tuple[Any, ...]) -> None:
     name = arguments[0]
     if name and os.sep in os.fsdecode(name):  # else the system searches its own places
         observation.read(_path(name))
 
 
-def _listed(observation: Observation, arguments: tuple[Any, ...]) -> None:
+def _listed(observation: Watcher, arguments: tuple[Any, ...]) -> None:
     if not _LISTING.issuperset(_callers(4)[:1]):
         observation.scan(_path(arguments[0]))
 
@@ -177,10 +182,10 @@ def _callers(depth: int) -> list[str | None]:
     return found
 
 
-def _told(method: str) -> Callable[[Observation, tuple[Any, ...]], None]:
+def _told(method: str) -> Callable[[Watcher, tuple[Any, ...]], None]:
     """Return what tells *method* of an observation the path that an event begins with."""
 
-    def tell(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    def tell(observation: Watcher, arguments: tuple[Any, ...]) -> None:
         # Of these events a directory that the path is relative to comes last, -1 for none.
         base = arguments[-1] if len(arguments) > 1 else -1
         getattr(observation, method)(_path(arguments[0], base))
@@ -188,34 +193,34 @@ def _told(method: str) -> Callable[[Observation, tuple[Any, ...]], None]:
     return tell
 
 
-def _renamed(observation: Observation, arguments: tuple[Any, ...]) -> None:
+def _renamed(observation: Watcher, arguments: tuple[Any, ...]) -> None:
     source, target, source_base, target_base = arguments
     observation.move(_path(source, source_base), _path(target, target_base))
 
 
-def _linked(observation: Observation, arguments: tuple[Any, ...]) -> None:
+def _linked(observation: Watcher, arguments: tuple[Any, ...]) -> None:
     source, target, source_base, target_base = arguments
     observation.link(_path(source, source_base), _path(target, target_base))
 
 
-def _symlinked(observation: Observation, arguments: tuple[Any, ...]) -> None:
+def _symlinked(observation: Watcher, arguments: tuple[Any, ...]) -> None:
     observation.symlink(_path(arguments[1], arguments[2]))
 
 
-def _truncated(observation: Observation, arguments: tuple[Any, ...]) -> None:
+def _truncated(observation: Watcher, arguments: tuple[Any, ...]) -> None:
     if not isinstance(arguments[0], int):
         observation.patch(_path(arguments[0]))
 
 
-def _reached(observation: Observation, arguments: tuple[Any, ...]) -> None:  # noqa: ARG001  # that it happened is all
+def _reached(observation: Watcher, arguments: tuple[Any, ...]) -> None:  # noqa: ARG001  # that it happened is all
     observation.mark("network")
 
 
-def _started(observation: Observation, arguments: tuple[Any, ...]) -> None:  # noqa: ARG001  # that it happened is all
+def _started(observation: Watcher, arguments: tuple[Any, ...]) -> None:  # noqa: ARG001  # that it happened is all
     observation.mark("process")
 
 
-_TOLD: dict[str, Callable[[Observation, tuple[Any, ...]], None]] = {
+_TOLD: dict[str, Callable[[Watcher, tuple[Any, ...]], None]] = {
     "open": _opened,
     "sqlite3.connect": _connected_to_database,
     "ctypes.dlopen": _loaded,

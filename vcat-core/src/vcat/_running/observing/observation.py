@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from contextlib import suppress
 from errno import ENAMETOOLONG
 from functools import cache
 from time import time
@@ -21,6 +22,7 @@ from vcat._keys.identity import Identity, identity, is_racy
 from vcat._keys.unhashable import Unhashable
 from vcat._running.observing.audit import unwatch, watch
 from vcat._running.observing.listing import digest_listing
+from vcat._running.observing.overlap import Overlap, current
 from vcat._running.observing.project import Project
 
 
@@ -38,6 +40,7 @@ class Observation:
         self._project = _project(project)
         self._pending: dict[str, Identity] = {}
         self._places: dict[tuple[int, int], str] = {}  # of what is pending, by device and inode
+        self._young: dict[str, Identity] = {}  # of what was digested when it was read
         self._files: dict[str, str] = {}
         self._absent: dict[str, None] = {}
         self._directories: dict[str, str] = {}
@@ -81,6 +84,10 @@ class Observation:
             return {}
         for path in list(self._pending):
             self._settle(path)
+        overlap = current()
+        if overlap is not None:
+            for path, before in self._young.items():
+                self._check(path, before, overlap)
         if self._failure is not None:
             raise self._failure
         name = self._project.name
@@ -118,6 +125,8 @@ class Observation:
             self._places[status.st_dev, status.st_ino] = path
             if is_racy(status, time()):
                 self._settle(path)
+                if path in self._files:
+                    self._young[path] = identity(status)
         elif not stat.S_ISDIR(status.st_mode):
             self._refuse(path, "is neither a file nor a directory; pass what is read from it")
 
@@ -126,7 +135,10 @@ class Observation:
         path = self._followed(path)
         self.read(path)
         self._settle(path)
+        self._young.pop(path, None)
         self._note_own(path)
+
+    connect = update  # to a database, in a file
 
     def replace(self, path: str) -> None:
         """Take a file that is opened to be written anew."""
@@ -155,6 +167,8 @@ class Observation:
         else:
             self._note_own(path)
 
+    append = patch
+
     def remove(self, path: str) -> None:
         """Take a file that is removed."""
         self._before_change(path)
@@ -182,6 +196,7 @@ class Observation:
         """Take a file that gets one more name."""
         self.read(source)
         self._settle(source)
+        self._young.pop(source, None)  # it has one more name now, which is a change of its own
         self._note_own(target)
 
     def symlink(self, path: str) -> None:
@@ -255,12 +270,16 @@ class Observation:
         """Digest what was read and is about to be another."""
         if path in self._pending:
             self._settle(path)
-        elif self._pending:
+        elif path in self._young:
+            del self._young[path]
+        elif self._pending or self._young:
             try:
                 status = os.stat(path)
             except (OSError, ValueError):
                 return
-            self._settle(self._places.get((status.st_dev, status.st_ino), ""))
+            place = self._places.get((status.st_dev, status.st_ino), "")
+            self._settle(place)
+            self._young.pop(place, None)
 
     def _settle(self, path: str) -> None:
         """Digest a file that was read, if it is as it was then."""
@@ -272,12 +291,27 @@ class Observation:
             if identity(os.stat(path)) == before:
                 self._files[path] = digest
             else:
-                self._refuse(path, _CHANGED)
+                self._refuse_changed(path)
         except OSError:
-            self._refuse(path, _CHANGED)
+            self._refuse_changed(path)
         except Unhashable as error:
             self._refuse(path, error.reason)
         self._pending.pop(path, None)
+
+    def _check(self, path: str, before: Identity, overlap: Overlap) -> None:
+        """Refuse a file that another stage has written since it was digested, maybe amid reading.
+
+        Who else did so has changed no more than what the next run finds changed.
+        """
+        with suppress(OSError):
+            if identity(os.stat(path)) == before:
+                return
+        if reason := overlap.changed_by(path):
+            self._refuse(path, reason)
+
+    def _refuse_changed(self, path: str) -> None:
+        overlap = current()
+        self._refuse(path, (overlap and overlap.changed_by(path)) or _CHANGED)
 
     def _refuse(self, path: str, reason: str) -> None:
         if self._failure is None:

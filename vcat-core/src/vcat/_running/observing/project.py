@@ -105,6 +105,13 @@ class Project:
             return False
         return name in _PASSING or name.endswith(_PASSING_SUFFIXES)
 
+    def is_left_behind(self, path: str) -> bool:
+        """Return whether a file is what a tool leaves behind, or in such a directory."""
+        if path.startswith(self._prefix):
+            parts = path[len(self._prefix) :].split(os.sep)
+            return not _PASSING.isdisjoint(parts) or path.endswith(_PASSING_SUFFIXES)
+        return f"{os.sep}__pycache__{os.sep}" in path
+
     def _entry(self, path: str) -> str | None:
         """Return the entry of ``sys.path`` that *path* is in, if it is not in the project."""
         if path.startswith(self._prefix):

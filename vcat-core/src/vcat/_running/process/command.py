@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from errno import ENOEXEC
 from threading import get_ident, main_thread
 from typing import TYPE_CHECKING, Any
 
 import vcat
 from vcat._authoring.duration import is_duration
-from vcat._keeping.command import show_command
+from vcat._keeping.command import interpreted, show_command
 from vcat._running.record.log import flush_streams
 from vcat.errors import CommandError
 
@@ -66,11 +67,15 @@ def _start(words: list[str], argv: Sequence[str], environment: dict[str, str]) -
     from subprocess import Popen
 
     try:
-        return Popen(words, env=environment)  # noqa: S603  # the user's command is what this runs
+        # No shell has said where this process stands; its variable is of where the job began.
+        variables = environment | {"PWD": os.getcwd()}
+        return Popen(words, env=variables)  # noqa: S603  # the user's command is what this runs
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         if isinstance(error, FileNotFoundError):
             reason = f"there is no command {argv[0]!r}"
+        elif error.errno == ENOEXEC:
+            reason += f"; begin it with #! and what runs it, or submit {interpreted(argv[0])}"
         raise CommandError(f"{show_command(argv)}: it cannot be run: {reason}") from None
 
 
@@ -111,8 +116,10 @@ def _wait(child: Popen[bytes], argv: Sequence[str], timeout: float | None, held:
     except TimeoutExpired as expired:
         from vcat._running.process.timeout import said_of
 
-        _end(child)
-        error = CommandError(f"{show_command(argv)}: {said_of(expired.timeout)}")
+        said = said_of(expired.timeout)
+        if not _end(child):
+            said += ", and killed, for SIGTERM did not end it"
+        error = CommandError(f"{show_command(argv)}: {said}")
         error.timed_out = True
         raise error from None
     except BaseException:
@@ -125,7 +132,8 @@ def _wait(child: Popen[bytes], argv: Sequence[str], timeout: float | None, held:
         raise
 
 
-def _end(child: Popen[bytes]) -> None:
+def _end(child: Popen[bytes]) -> bool:
+    """End the command and return whether asking for it was enough."""
     from subprocess import TimeoutExpired
 
     child.terminate()
@@ -134,6 +142,8 @@ def _end(child: Popen[bytes]) -> None:
     except TimeoutExpired:
         child.kill()
         child.wait()
+        return False
+    return True
 
 
 def _signalled(number: int) -> str:

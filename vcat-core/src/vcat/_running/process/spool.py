@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import vcat
 from vcat._authoring.reporting import SPOOL, is_heard
+from vcat._keeping.archive import parse_document
 from vcat._keeping.event import EventLog, number_from_json, read_events
 from vcat._running.report import Reports
 from vcat.errors import VcatError
@@ -83,9 +84,10 @@ class Spool:
         if self._directory is not None:
             environment[SPOOL] = self._directory
             modules = os.path.join(self._directory, "import")
-            if os.path.isdir(modules):
-                before = environment.get("PYTHONPATH")
-                environment["PYTHONPATH"] = f"{before}{os.pathsep}{modules}" if before else modules
+            paths = [*_copied(), environment.get("PYTHONPATH", "")]
+            paths += [modules] * os.path.isdir(modules)
+            if any(paths):
+                environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         return environment
 
     def __enter__(self) -> Spool:
@@ -189,6 +191,25 @@ class Sender(Reports):
     def _take(self, event: dict[str, Any]) -> None:
         fields = dict(event)
         self._log.append(fields.pop("event"), **fields)
+
+
+def _copied() -> list[str]:
+    """Return where the job's copy of the project has the packages that are installed from it.
+
+    An installation in editable mode leads a command to the project, which may have changed since.
+    """
+    from vcat._running.process.command import unpacked_from
+
+    job = unpacked_from()
+    if job is None:
+        return []
+    try:
+        with open(os.path.join(job, "job", "definition.json"), "rb") as file:
+            definition = parse_document(file.read(), "definition", "job/definition.json")
+    except (OSError, VcatError):  # a stage may have deleted it
+        return []
+    places = [os.path.join(job, "project", each) for each in definition.get("editable", ())]
+    return [os.path.normpath(each) for each in places if os.path.isdir(each)]
 
 
 def _write_stand_in(directory: str, job: str) -> None:

@@ -43,7 +43,7 @@ class Tracebacks:
         more = len(left) - len(shown)
         if more:
             parts.append(
-                f"vcat: {more:,} more failed; `vcat show {job_name}` names them, `vcat logs"
-                f" {job_name} --stage ID` has the traceback of each\n"
+                f"vcat: {more:,} more failed; `vcat show {job_name} --json` names them all, `vcat"
+                f" logs {job_name} --stage ID` has the traceback of each\n"
             )
         return "".join(parts)

@@ -12,6 +12,7 @@ from vcat._keeping.digest import digest_parts
 from vcat._keeping.entry import ARTIFACT, PRINTED
 from vcat._keeping.guard import ask
 from vcat._running.holding import Held
+from vcat._running.observing.overlap import current
 from vcat._running.results.printed import STDERR, Printed, print_again
 from vcat.errors import VcatError
 
@@ -94,8 +95,12 @@ class Filing:
     def observing(self) -> Iterator[None]:
         """Take note of what the stage reads and prints in the block."""
         self._observation = self._cache.observation()
+        overlap = current()
+        before = 0 if overlap is None else overlap.meetings
         with self._observation, self.printed:
             yield
+        if overlap is not None and (reason := overlap.tell(before)):
+            self.refuse(reason)
 
     def observed(self) -> Mapping[str, Any] | None:
         """Return what was read, as the entry has it; ``None`` where none was made."""

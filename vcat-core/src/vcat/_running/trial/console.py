@@ -26,6 +26,9 @@ _OWN = os.path.dirname(os.path.abspath(vcat.__file__))
 
 _LONGEST = 1_000
 
+#: The exit code of a process that Ctrl-C has ended.
+INTERRUPTED = 130
+
 
 def say(text: str) -> None:
     """Say *text* beside what the stage prints."""
@@ -41,6 +44,7 @@ class Call(NamedTuple):
         args: What it is given.
         kwargs: What it is given by name.
         seed: What its random numbers start from.
+        failure: What it failed of in the job; empty where it did not.
     """
 
     id: str
@@ -48,6 +52,7 @@ class Call(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     seed: int | None
+    failure: str = ""
 
     @property
     def label(self) -> str:
@@ -69,16 +74,17 @@ class Call(NamedTuple):
 
 
 def run(call: Call) -> int:
-    """Call the function, print what it returns and how long it took; return 1 where it raises."""
+    """Call the function, print what it returns and how long it took; return the exit code."""
     began = time.perf_counter()
     try:
         value = check_result(call.make(), call.stage)
     except BaseException as error:  # noqa: BLE001  # the function may raise anything
         print_traceback(error)
-        return 1
+        return exit_code(error)
     took = time.perf_counter() - began
     print(_shown(value, longest=None), flush=True)  # noqa: T201  # what was asked for
     say(f"stage {call.id!r} returned {type(value).__name__} after {took:.3g} s")
+    _say_failure(call)
     return 0
 
 
@@ -96,6 +102,7 @@ def debug(call: Call) -> int:
         return 0
     if not debugger.has_quit:
         say(f"stage {call.id!r} returned {_shown(value)}")
+        _say_failure(call)
     return 0
 
 
@@ -107,6 +114,7 @@ def examine(call: Call) -> int:
         _examine(error)
         return 0
     say(f"stage {call.id!r} did not raise; it returned {_shown(value)}")
+    _say_failure(call)
     return 0
 
 
@@ -114,7 +122,7 @@ def open_shell(call: Call) -> int:
     """Open an interactive shell that has the function, its globals and its arguments by name."""
     from importlib.util import find_spec
 
-    _, stage, args, kwargs, seed = call
+    _, stage, args, kwargs, seed, _ = call
     name = name_of(stage.function)
     arguments = _by_name(stage.function, args, kwargs)
     namespace = dict(getattr(stage.function, "__globals__", {}))
@@ -135,6 +143,17 @@ def open_shell(call: Call) -> int:
         seeding.end(seeded)
         listen(before)
     return 0
+
+
+def exit_code(error: BaseException) -> int:
+    """Return with which code a process ends that *error* has ended."""
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _say_failure(call: Call) -> None:
+    """Say what the stage failed of in the job: here its result was sent nowhere, for one."""
+    if call.failure:
+        say(f"in the job it failed: {call.failure}")
 
 
 def print_traceback(error: BaseException) -> None:

@@ -6,12 +6,13 @@ import os
 import sys
 from typing import Any, NamedTuple
 
+from vcat._authoring.permission import bind, unbind
 from vcat._keeping.archive import JobArchive, parse_document
 from vcat._plugins.configuration import thaw
 from vcat._plugins.inheritance import inherit
 from vcat._running.process.import_hook import ImportHook
 from vcat._running.process.seed import Seeds, actions_on_import
-from vcat._running.trial.console import WAYS, Call, print_traceback, say
+from vcat._running.trial.console import INTERRUPTED, WAYS, Call, exit_code, print_traceback, say
 from vcat._running.trial.restoring import Inputs, move_code, restore
 from vcat.errors import VcatError
 
@@ -30,6 +31,8 @@ def debug(directory: str) -> int:
         for line in str(error).split("\n"):
             say(line)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _debug(directory: str) -> int:
@@ -39,6 +42,7 @@ def _debug(directory: str) -> int:
     )
     configuration = thaw(request["configuration"])
     inherit(request["configuration"])  # of what the stage submits
+    bind()
     number, job_name = request["stage"], request["job_name"]
     here = os.path.join(directory, "project")
     try:
@@ -69,6 +73,7 @@ def _debug(directory: str) -> int:
         return Call(ids[number], stage, args, kwargs, seeds.of(number, stage, key))  # type: ignore[arg-type]  # as much of a key as it takes
 
     inputs.find(number)
+    unbind()  # what is called from now on is the function, or what a person types
     move_code(definition["project"], here)
     if inputs.missing and not request["compute"] and not _agreed(inputs, ids, ids[number]):
         return 1
@@ -77,8 +82,8 @@ def _debug(directory: str) -> int:
     except BaseException as error:  # noqa: BLE001  # the functions may raise anything
         print_traceback(error)
         say(f"an input of {ids[number]} could not be computed again")
-        return 1
-    called = call(number, *inputs.arguments(number))
+        return exit_code(error)
+    called = call(number, *inputs.arguments(number))._replace(failure=request["failure"])
     say(f"{called.label} of job {job_name}{_origins(number, inputs, ids)}")
     return WAYS[request["way"]](called)
 
@@ -109,7 +114,7 @@ def _agreed(inputs: Inputs, ids: list[str], wanted: str) -> bool:
         say(each)
     try:
         answer = input(f"vcat: compute {names} again? [y/N] ")
-    except (EOFError, KeyboardInterrupt):
+    except EOFError:
         return False
     return answer.strip().lower() in ("y", "yes")
 

@@ -19,13 +19,14 @@ from vcat._keeping.codec import loads
 from vcat._keeping.definition import restore_graph
 from vcat._keeping.entry import unpack
 from vcat._keeping.guard import ask
+from vcat._running.argument import Arguments
 from vcat._running.result import check_result
 from vcat._running.script import add_paths, stand_in
 from vcat.abc import SupportsBlobs
 from vcat.errors import FormatError, VcatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vcat._keeping.archive import JobArchive
     from vcat.abc import CacheBackend
@@ -105,6 +106,8 @@ class Inputs:
         self._stages = dict(enumerate(graph.stages))
         self._number = dict(graph.number)
         self._parameters = parameters
+        self._arguments = Arguments(parameters, self._filled)
+        self._arguments.prepare(graph.stages)
         self._archive = archive
         self._cache = cache
         self._kept = kept
@@ -159,22 +162,27 @@ class Inputs:
                 first, count = self._mapped[number]
                 self._values[number] = [self._values[first + each] for each in range(count)]
                 continue
-            args, kwargs = self.arguments(number)
             if number not in self.missing:
-                self._values[number] = getitem(*args)
+                self._values[number] = getitem(*self.arguments(number)[0])
                 continue
             if stage.is_map:
-                value = [check_result(call(number, e, kwargs), stage) for e in zip(*args)]  # noqa: B905  # of one length, as the job would have said
+                value = [check_result(call(number, *each), stage) for each in self._items(stage)]
             else:
-                value = check_result(call(number, args, kwargs), stage)
+                value = check_result(call(number, *self.arguments(number)), stage)
             self._values[number] = value
             self.origins[number] = "computed again"
 
     def arguments(self, number: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return what stage *number* is called with, once all of it is at hand."""
-        stage = self.stage(number)
-        args = tuple(fill(each, self._filled) for each in stage.args)
-        return args, {name: fill(each, self._filled) for name, each in (stage.kwargs or {}).items()}
+        return self._arguments.of(self.stage(number))
+
+    def _items(self, whole: Stage) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+        """Return what each call of a map is given."""
+        function, fixed, options = whole.function, whole.kwargs, whole.options
+        sequences = [fill(each, self._filled) for each in whole.args]
+        items = [Stage(function, each, fixed, options) for each in zip(*sequences)]  # noqa: B905  # of one length, as the job would have said
+        self._arguments.expand(whole, items)
+        return map(self._arguments.of, items)
 
     def _inputs(self, number: int) -> list[int] | None:
         """Return what has to be had to make a value; ``None`` where it is at hand."""

@@ -49,9 +49,18 @@ def try_job(directory: str) -> None:
                 import_module(name)
             except BaseException as error:  # noqa: BLE001  # as above
                 failed.append(_described(error, here) | {"module": name})
-    answer = {"backends": backends, "missing": missing, "failed": failed}
+    own = set(wanted["own"])
+    lacked = dict.fromkeys(each if each in own else _lacked_part(each) for each in missing)
+    answer = {"backends": backends, "missing": list(lacked), "failed": failed}
     with open(os.path.join(directory, "tried.json"), "x", encoding="utf-8") as file:
         json.dump(answer, file)
+
+
+def _lacked_part(module: str) -> str:
+    """Return the package for want of which a module is not there, or the module itself."""
+    parts = module.split(".")
+    packages = (".".join(parts[:count]) for count in range(1, len(parts)))
+    return next((each for each in packages if find_module(each) is None), module)
 
 
 class _RunsAPipelineError(Exception):

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, suppress
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
+from vcat._authoring.permission import bind
 from vcat._authoring.reporting import listen
 from vcat._authoring.stage import Stage
 from vcat._keeping.archive import JobArchive
@@ -21,6 +22,8 @@ from vcat._plugins.inheritance import inherit
 from vcat._running.attempt import attempt, is_worth_another
 from vcat._running.failure import Places, describe_failure, first_line, traceback_of
 from vcat._running.holding import LostValueError
+from vcat._running.observing.ledger import Ledger
+from vcat._running.observing.overlap import Overlap
 from vcat._running.process.import_hook import ImportHook
 from vcat._running.process.interruption import Interruption
 from vcat._running.process.seed import actions_on_import
@@ -64,6 +67,7 @@ class Worker:
     def __init__(self, beginning: bytes) -> None:
         global is_worker  # what a process is it stays
         is_worker = True
+        bind()
         self._told = Beginning(*json.loads(beginning))
         os.chdir(self._told.project)
         sys.path[:] = self._told.paths
@@ -72,6 +76,7 @@ class Worker:
         self._stages: dict[str, Stage] = {}
         self._warnings: list[str] = []
         self._cache: ResultCache | None = None
+        self._ledger = Ledger(os.path.join(self._told.scratch, "written"))
         self._intake = Intake(self._result_cache)
         stand_in(self._told.main, self._told.package)
         if self._told.main:
@@ -216,6 +221,7 @@ class Worker:
         before = listen(reports)
         try:
             with ExitStack() as stack:
+                stack.enter_context(self._beside_others(stage))
                 if filing is not None:
                     stack.enter_context(filing.observing())
                 try:
@@ -243,6 +249,9 @@ class Worker:
             link = exchange.link_path(self._told.scratch, str(task.number), data)
             held = filing.file(value, data, reports, link)
         return self._result(task, stage, value, data, filing, held, cache)
+
+    def _beside_others(self, stage: Stage) -> Overlap:
+        return Overlap(self._ledger, self._told.project, stage.label, self._warnings.append)
 
     def _result(
         self,

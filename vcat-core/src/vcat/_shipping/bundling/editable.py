@@ -1,7 +1,7 @@
-"""Packages of the user's own that are installed in editable mode and that the script has imported.
+"""Packages of the user's own that are installed in editable mode.
 
-They lie neither in the project nor in any environment a job could have, so they travel. Metadata is
-looked at only where such a module may be loaded at all.
+Those that the script has imported and that lie outside of the project are in no environment a job
+could have, so they travel. Metadata is looked at only where such a module may be loaded at all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
-from vcat._plugins.inheritance import VARIABLE
+from vcat._plugins.inheritance import VARIABLE, inherited_document
 
 _INSTALLED = ("site-packages", "dist-packages")
 
@@ -44,6 +44,55 @@ def find_editable_modules(project: str, shipped: Collection[str]) -> dict[str, s
         for name, place in sorted(candidates.items())
         if any(place.startswith(each + os.sep) for each in directories)
     }
+
+
+def find_editable_paths(project: str) -> list[str]:
+    """Return where packages that lie in *project* are imported from, relative to it.
+
+    Python has such places from the ``.pth`` files beside installed packages, or from a finder that
+    one of these installs, as setuptools has it.
+    """
+    parent = inherited_document("definition", project)
+    if parent is not None:  # a copy, which no installation leads to
+        return list(parent.get("editable", ()))
+    top = os.path.realpath(project)
+    places: list[str] = []
+    for each in sys.path:
+        if os.path.basename(each) in _INSTALLED:
+            places += _places_of_files(each)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("__editable___"):
+            places += _places_of_finder(getattr(module, "MAPPING", {}))
+    found = [os.path.realpath(each) for each in places]
+    inside = [each for each in found if (each + os.sep).startswith(top + os.sep)]
+    return list(dict.fromkeys(os.path.relpath(each, top) for each in inside))
+
+
+def _places_of_files(site: str) -> Sequence[str]:
+    found = []
+    try:
+        names = sorted(each for each in os.listdir(site) if each.endswith(".pth"))
+    except OSError:
+        return ()
+    for name in names:
+        try:
+            with open(os.path.join(site, name), encoding="utf-8-sig", errors="ignore") as file:
+                lines = [each.strip() for each in file]
+        except OSError:
+            continue
+        # As Python reads them: other lines are code, comments, or relative to the file.
+        found += [each for each in lines if os.path.isabs(each)]
+    return found
+
+
+def _places_of_finder(mapping: dict[str, str]) -> Sequence[str]:
+    found = []
+    for name, place in mapping.items():
+        tail = os.sep + name.replace(".", os.sep)
+        bare = place.removesuffix(".py")
+        if bare.endswith(tail):  # else it has another name there than that by which it is imported
+            found.append(bare[: -len(tail)])
+    return found
 
 
 def _place(module: object) -> str | None:

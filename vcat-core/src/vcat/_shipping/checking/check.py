@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from vcat._authoring.calls import calling
 from vcat._authoring.graph import Graph
 from vcat._keeping.definition import describe_graph
 from vcat._keeping.guard import call
@@ -23,7 +24,7 @@ from vcat._shipping.checking.trial import Answer, interpreter_of, try_bundle
 from vcat._shipping.choosing.tree import scan
 from vcat._shipping.handover import choose_name, pack, stores_in
 from vcat._shipping.submission import make_job, stem
-from vcat.errors import BundleError, UnpicklableError, VcatError
+from vcat.errors import BundleError, GraphError, UnpicklableError, VcatError
 
 if TYPE_CHECKING:
     from vcat import Stage
@@ -50,17 +51,18 @@ def check(
         calls: Where it calls its stage functions.
         known: What was found of earlier pipelines of the script, which is a part of the whole.
     """
-    checking = _Checking(script, _line_of(script), calls)
+    checking = _Checking(script, calls)
     checking.check(end, given, job_name)
     return arranged([*known, *checking.found])
 
 
 class _Checking:
-    def __init__(self, script: str, line: int, calls: Calls) -> None:
+    def __init__(self, script: str, calls: Calls) -> None:
         self.found: list[Finding] = []
         self._project = os.getcwd()
         self._script = script
-        self._line = line
+        self._line = _line_of(script)
+        self._caller = self._shown(*calling())  # of run()
         self._calls = calls
         self._refused = ""  # what the deployment refuses
 
@@ -107,9 +109,11 @@ class _Checking:
             self._add(error)
         try:
             return configuration, choose_name("run", job_name, stem(), configuration)
+        except GraphError as error:
+            self.found.append(Finding(self._caller, str(error)))
         except VcatError as error:
             self._add(error)
-            return configuration, choose_name("run", None, stem(), configuration)
+        return configuration, choose_name("run", None, stem(), configuration)
 
     def _check_pickles(self, graph: _Sendable, parameters: dict[str, Any]) -> None:
         """Find every function and argument that cannot be sent, and put nothing in its place."""
@@ -235,7 +239,8 @@ class _Checking:
         }
         calls |= {f"{each.label}: ": self._call(each) for each in graph.stages if each.is_map}
         for line in str(error).split("\n"):
-            place = next((calls[each] for each in calls if line.startswith(each)), "")
+            elsewhere = self._caller if line.startswith("run(): ") else ""
+            place = next((calls[each] for each in calls if line.startswith(each)), elsewhere)
             self.found.append(Finding(place, line))
 
     def _add(self, error: VcatError) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcat._keeping.module import find_module
 from vcat._shipping.checking.finding import Finding
+from vcat._shipping.checking.reach import places_of
 
 if TYPE_CHECKING:
     from vcat._shipping.checking.absence import Absence
@@ -69,7 +70,7 @@ class Explanation:
             if not self._is_told(name, told):
                 told.add(name)
                 is_sure = self._needs.is_sure(name) or self._is_told(name, lacked)
-                yield self._missing(name, self._needs.places[name], is_sure=is_sure)
+                yield self._missing(name, self._places_of(name), is_sure=is_sure)
         texts: set[str] = set()
         for each in failed:
             if each["text"] in texts or each.get("absent") in told:
@@ -108,6 +109,12 @@ class Explanation:
     def _is_told(name: str, told: set[str]) -> bool:
         parts = name.split(".")
         return any(".".join(parts[:count]) in told for count in range(1, len(parts) + 1))
+
+    def _places_of(self, module: str) -> list[str]:
+        """Return the places of the project that name a module or, where none does, one in it."""
+        named = self._needs.places
+        places = named.get(module) or sorted(places_of(module, named))
+        return [each for each in places if not os.path.isabs(each)] or [""]
 
     def _missing(self, name: str, places: list[str], *, is_sure: bool) -> Finding:
         first, *others = places

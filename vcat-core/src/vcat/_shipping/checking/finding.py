@@ -25,7 +25,8 @@ class Finding(NamedTuple):
 def arranged(found: Iterable[Finding]) -> list[Finding]:
     """Return each thing that was found once, with all its places.
 
-    Warnings come last; both are in the order of files and lines, and then what has no place.
+    What is a problem in a place is no warning there as well. Warnings come last; both are in the
+    order of files and lines, and then what has no place.
     """
     places: dict[tuple[str, bool], dict[str, None]] = {}
     for each in found:
@@ -33,8 +34,11 @@ def arranged(found: Iterable[Finding]) -> list[Finding]:
         known |= dict.fromkeys((each.place, *each.others))
     whole = []
     for (text, is_warning), of_it in places.items():
-        first, *others = sorted(of_it, key=_order)
-        whole.append(Finding(first, text, is_warning, tuple(each for each in others if each)))
+        of_problem = places.get((text, False), {}) if is_warning else {}
+        left = sorted((each for each in of_it if each not in of_problem), key=_order)
+        if left:
+            others = tuple(each for each in left[1:] if each)
+            whole.append(Finding(left[0], text, is_warning, others))
     return sorted(whole, key=lambda each: (each.is_warning, _order(each.place)))
 
 

@@ -332,7 +332,8 @@ def _link_reason(error: OSError) -> str:
 
 
 def _largest(entries: list[Entry]) -> str:
-    largest = sorted(entries, key=lambda each: (-each.size, each.path))[:10]
+    files = (each for each in entries if not each.directory)
+    largest = sorted(files, key=lambda each: (-each.size, each.path))[:10]
     return "\n".join(f"  {each.size:>14,}  {shown(each.path)}" for each in largest)
 
 

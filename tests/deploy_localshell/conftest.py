@@ -60,6 +60,10 @@ class Jobs:
             python=sys.executable,
         )
 
+    def start(self, body: str, **environment: str) -> str:
+        """Start a job with further variables."""
+        return self.deployment.submit(self.bundle(body, **environment))
+
     def submit(self, body: str, name: str | None = None, **options: object) -> str:
         """Start a job, by a deployment with *options* if any are given."""
         if options:

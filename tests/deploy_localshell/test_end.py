@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from vcat_deploy_localshell import reason
+
 
 def test_exit_code_0_is_completed(jobs):
     """A job that ends with exit code 0 is completed, and its record says who says so."""
@@ -166,7 +168,8 @@ def test_a_job_without_supervisor_ends_with_its_main_process(jobs, start):
     jobs.deployment.cancel(job)
     assert jobs.living() == []
     status = jobs.ended(job)
-    assert (status.state, status.exit_code, status.reason) == ("completed", 0, None)
+    assert (status.state, status.exit_code) == ("completed", 0)
+    assert status.reason == "left behind and killed: sleep"
     assert jobs.record(job, "end.json")["left_behind"] == ["sleep"]
     assert status.ended_at == (jobs.path / job / "exit.json").stat().st_mtime
 
@@ -275,7 +278,26 @@ def test_what_a_job_leaves_behind_is_told_and_killed(jobs, start):
     job = jobs.submit(f"{start}\nexit 0")
     status = jobs.ended(job)
     assert (status.state, status.exit_code) == ("completed", 0)
+    assert status.reason == "left behind and killed: sleep"
     assert jobs.record(job, "end.json")["left_behind"] == ["sleep"]
+    assert jobs.deployment.read(job, "output.log") == b"vcat: left behind and killed: sleep\n"
+
+
+def test_why_a_job_failed_counts_more_than_what_it_left_behind(jobs):
+    """Which is in its log."""
+    job = jobs.submit("sleep 600 & exit 3")
+    assert jobs.ended(job).reason == "exit code 3"
+    assert jobs.deployment.read(job, "output.log") == b"vcat: left behind and killed: sleep\n"
+
+
+def test_many_commands_that_were_left_behind_are_counted():
+    """Each name once, and nothing in a name harms a line."""
+    names = ["b", "a", "b", "new\nline"]
+    assert reason.left_behind([]) is None
+    assert reason.left_behind(names) == "left behind and killed: a, b, new?line"
+    assert (
+        reason.left_behind([*names, *"cdef"]) == "left behind and killed: a, b, c, d, e and 2 more"
+    )
 
 
 def test_children_that_follow_the_job_are_not_told(jobs):

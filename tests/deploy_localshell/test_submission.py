@@ -69,7 +69,8 @@ def forged(jobs, **submitter):
         (control / name).unlink()
     path = control / "job.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | submitter))
-    (jobs.path / job / "exit.json").unlink()
+    for name in ("exit.json", "bootstrap.error"):
+        (jobs.path / job / name).unlink()
     return job
 
 

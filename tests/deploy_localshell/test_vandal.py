@@ -1,9 +1,14 @@
 """Jobs that destroy what is theirs, and what is not: none of them ends as completed wrongly."""
 
 import os
+import shutil
 import signal
+import time
 
 import pytest
+
+from vcat_deploy_localshell import remnant
+from vcat_deploy_localshell.place import Place
 
 
 @pytest.mark.parametrize(
@@ -35,6 +40,74 @@ def test_a_job_whose_records_were_deleted_is_known_again(jobs):
     assert jobs.deployment.status(job).state == "running"
     jobs.deployment.cancel(job)
     assert jobs.deployment.status(job).state == "cancelled"
+
+
+WITHOUT = {
+    "its records": ".supervised/job",
+    "all records": ".supervised",
+    "all there is": ".",
+}
+
+
+@pytest.mark.parametrize("removed", WITHOUT.values(), ids=WITHOUT.keys())
+@pytest.mark.parametrize("alive", ["supervisor", "job"])
+def test_a_job_without_records_runs_and_can_be_cancelled(jobs, monkeypatch, removed, alive):
+    """The process table knows its supervisor, and its shell where that was killed as well."""
+    monkeypatch.setattr(remnant, "_LASTS", 0)
+    job = jobs.submit("reach begun; await never", name="job", grace=30)
+    jobs.await_file("begun")
+    supervisor = jobs.supervisor(job)
+    os.kill(supervisor, signal.SIGSTOP)  # it does not get to put back anything itself
+    shutil.rmtree(jobs.path / removed)
+    if alive == "job":
+        os.kill(supervisor, signal.SIGKILL)
+        os.waitpid(supervisor, 0)
+    assert jobs.deployment.find(job) == job
+    status = jobs.deployment.status(job)
+    reason = None if alive == "supervisor" else "its supervisor was killed; it goes on without one"
+    assert (status.state, status.reason) == ("running", reason)
+    assert abs(status.started_at - time.time()) < 600
+    jobs.deployment.cancel(job)
+    assert jobs.deployment.status(job).state == "cancelled"
+    assert jobs.living() == []
+
+
+def test_cancel_without_records_gives_the_grace_that_the_job_was_started_with(jobs, monkeypatch):
+    """The supervisor is not killed while it waits for what it has asked."""
+    monkeypatch.setattr(remnant, "_LASTS", 0)
+    job = jobs.submit("reach begun; await never", grace=7)
+    jobs.await_file("begun")
+    supervisor = jobs.supervisor(job)
+    shutil.rmtree(jobs.control(job))
+    found = remnant.find(Place(str(jobs.path), job))
+    assert found is not None
+    assert (found.grace, found.supervisor.pid) == (7, supervisor)
+    jobs.deployment.cancel(job)
+
+
+def test_records_that_are_put_back_are_the_users_own(jobs):
+    """Whatever the umask of the submitter was."""
+    before = os.umask(0)
+    try:
+        job = jobs.submit('rm -rf "${PWD%/*}"; reach begun; await never')
+    finally:
+        os.umask(before)
+    jobs.await_file("begun")
+    jobs.await_that((jobs.control(job) / "supervisor.json").exists, "the record")
+    places = [jobs.path, jobs.path / ".supervised", jobs.control(job)]
+    assert [oct(each.stat().st_mode & 0o777) for each in places] == ["0o700"] * 3
+    jobs.deployment.cancel(job)
+
+
+def test_nobody_else_reads_the_exit_code(jobs):
+    """Whatever the umask of the job was."""
+    before = os.umask(0)
+    try:
+        job = jobs.submit("exit 3")
+    finally:
+        os.umask(before)
+    jobs.ended(job)
+    assert (jobs.path / job / "exit.json").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("code", [3, 0])

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,10 +58,16 @@ BODIES = {
     "it deletes its directory": "shutil.rmtree(os.path.dirname(os.getcwd())); return number",
     "its bundle is damaged on the way": "return number",
     "its results cannot be archived": 'open("{values}", "w").close(); return number',
+    "all stages return, and a process that one has started goes on": (
+        "os.fork() or time.sleep(600); return number"
+    ),
     "it cannot be handed over": "return number",
     "who submits it is killed when it has handed it over": "return number",
     "`cancel()`, but the stage makes `sys.exit(0)` of SIGTERM": (
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); " + WAITING
+    ),
+    "`cancel()`, but the stage calls `os._exit(3)` of SIGTERM": (
+        "signal.signal(signal.SIGTERM, lambda *_: os._exit(3)); " + WAITING
     ),
     "`cancel()`, but the stage has a handler for SIGTERM and returns": (
         "signal.signal(signal.SIGTERM, lambda *_: None); "
@@ -106,6 +113,12 @@ class KilledWhile(LocalShellJobDeployment):
         submission._start = die
         return super().submit(bundle)
 
+class Slow(LocalShellJobDeployment):
+    def submit(self, bundle):
+        wait = "while not os.path.exists(sys.argv[3][8:] + '/cancel'): time.sleep(0.01)\\n"
+        submission._CODE = "import os, sys, time\\n" + wait + submission._CODE
+        return super().submit(bundle)
+
 class KilledAfter(LocalShellJobDeployment):
     def submit(self, bundle):
         super().submit(bundle)
@@ -133,6 +146,10 @@ CONFIGURED = {
     "who submits it is killed before it hands it over": ("deployments:KilledBefore", ""),
     "who submits it is killed while it hands it over": ("deployments:KilledWhile", ""),
     "who submits it is killed when it has handed it over": ("deployments:KilledAfter", ""),
+    "its `python` is none, but `ls`": (
+        *("vcat.LocalShellJobDeployment", f", python: {shutil.which('ls')}"),
+    ),
+    "`cancel()`, before it began": ("deployments:Slow", ""),
     "it takes longer than its `timeout`": ("vcat.LocalShellJobDeployment", ", timeout: 1"),
     # Long enough for a busy machine to come to where it ignores the signal.
     "the same, but it ignores SIGTERM": ("vcat.LocalShellJobDeployment", ", timeout: 5"),
@@ -192,7 +209,7 @@ def test_a_job_that_ends_so_is_recorded_so(project, how, state, exit_code, reaso
 def harm(project, how):
     """Do to the waiting job what the row says."""
     if how == "`cancel()`" or how.startswith("`cancel()`,"):
-        process = processes(project)[0]
+        process = 0 if how.endswith("before it began") else processes(project)[0]
         if how.endswith("SIGSTOP"):
             os.kill(process, signal.SIGSTOP)
         project.ask("get_job('job').cancel(); print(0)")

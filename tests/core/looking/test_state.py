@@ -58,6 +58,11 @@ def outcome(state, *, result=RESULT, error=None):
         ),
         # It ended before it could write down anything.
         (("cancelled", 143), None, ("cancelled", 143, "ended by signal 15 (SIGTERM)")),
+        (
+            ("cancelled", 0),
+            None,
+            ("cancelled", 0, "it ended with exit code 0 when it was asked to"),
+        ),
         (("cancelled", 137, "killed"), None, ("cancelled", 137, "killed")),
         (("cancelled", 143, "killed"), None, ("cancelled", 143, "killed")),
         (

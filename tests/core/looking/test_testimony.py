@@ -149,6 +149,17 @@ def test_what_could_not_be_written_is_said(events, log, expected):
     )
 
 
+def test_cancelled_job_that_could_not_write_its_records_says_so():
+    """That it was asked to end does not explain this exit code."""
+    reason = "it ended with exit code 74 when it was asked to"
+    status = DeploymentStatus("cancelled", 74, reason, 100.0, 103.0)
+    said = b"its records cannot be written: no room"
+    found = named(status, Feed(), unwritten_error=said, started=b"")
+    assert found == said.decode()
+    assert named(status._replace(reason=found), Feed(), unwritten_error=said) == found
+    assert named(status, Feed(), started=b"") == reason
+
+
 def test_a_stage_may_end_with_the_exit_code_of_what_cannot_be_written():
     """What the job itself says of it is in a file or in an event, and not in what is printed."""
     status = failed("exit code 74")._replace(exit_code=74)
@@ -159,6 +170,9 @@ def test_a_stage_may_end_with_the_exit_code_of_what_cannot_be_written():
     assert named(status, Feed([0], ended), log=log, started=b"") == ended["reason"]
 
 
+NO_PYTHON = (
+    "what the deployment names as Python did not begin the job: /bin/ls ended with exit code 2"
+)
 REFUSED = b"vcat: bundle refused: the part 'job' is damaged\n"
 
 
@@ -171,6 +185,11 @@ REFUSED = b"vcat: bundle refused: the part 'job' is damaged\n"
         (75, {"bootstrap_error": b"", "log": b"x\n" + REFUSED}, REFUSED[6:-1].decode()),
         (78, {"bootstrap_error": b"vcat: bundle refused: Python"}, "bundle refused: Python"),
         (127, {"log": b"vcat: no Python at a; set it\n"}, "no Python at a; set it"),
+        (
+            2,
+            {"bootstrap_error": b"vcat: " + NO_PYTHON.encode() + b"\n"},
+            NO_PYTHON,
+        ),
         (75, {}, "exit code 75"),
         (75, {"log": b"vcat: bundle\nbundle refused: no\n"}, "exit code 75"),
     ],

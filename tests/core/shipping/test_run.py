@@ -121,6 +121,27 @@ def test_a_python_that_is_not_there(forge, start, tmp_path):
     assert json.loads((directory / "exit.json").read_text())["exit_code"] == 127
 
 
+@pytest.mark.parametrize(("name", "code"), [("true", 0), ("false", 1)])
+def test_what_is_no_python_did_not_begin_the_job(forge, start, tmp_path, name, code):
+    """Which program that was, and how it ended, is where a refused bundle says why."""
+    directory = forge.write(tmp_path / "run")
+    done = start(directory, VCAT_PYTHON=shutil.which(name))
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+    assert (directory / "bootstrap.error").read_text() == (
+        "vcat: what the deployment names as Python did not begin the job:"
+        f" {shutil.which(name)} ended with exit code {code}\n"
+    )
+
+
+def test_python_that_was_killed_says_so_itself(forge, start, tmp_path):
+    """It may have been one, and the job cancelled."""
+    directory = forge.write(tmp_path / "run")
+    (tmp_path / "python").write_text("#!/bin/sh\nkill -TERM $$\n")
+    (tmp_path / "python").chmod(0o755)
+    assert start(directory, VCAT_PYTHON=str(tmp_path / "python")).returncode == 143
+    assert not (directory / "bootstrap.error").exists()
+
+
 @pytest.mark.parametrize("name", ["python3", "python"])
 def test_without_a_choice_it_is_the_python_on_the_path(forge, start, tmp_path, name):
     """python3, and where there is none, python."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from vcat.errors import BackendError
 from vcat.records import TERMINAL_STATES
-from vcat_deploy_localshell import process, reason, record, state, tree
+from vcat_deploy_localshell import process, reason, record, remnant, state, tree
 from vcat_deploy_localshell.place import Place
 from vcat_deploy_localshell.process import Process
 
@@ -48,6 +48,8 @@ def _end(place: Place, claim: dict[str, Any], deadline: float) -> None:
     job = state.job_tree(claim)
     if not job.living():
         return
+    shell = state.read_json(place.record(record.SHELL))
+    job.shell = 0 if shell is None else shell["pid"]
     # Who kills it has killed the supervisor first; to be asked once more, it might say so itself.
     at_once = os.path.exists(place.record(record.KILL))
     job.end(0.0 if at_once else max(0.0, deadline - time.monotonic()))
@@ -68,4 +70,7 @@ def _ask(supervisor: Process, patience: float) -> None:
 
 def _grace(place: Place) -> float:
     job: dict[str, Any] | None = state.read_json(place.record(record.JOB))
-    return float(job["grace"]) if job is not None else 0.0
+    if job is not None:
+        return float(job["grace"])
+    found = remnant.find(place)  # it was removed while the job ran
+    return 0.0 if found is None else found.grace

@@ -49,6 +49,14 @@ class CappedLog:
         self._size = size
         return max(soonest, (self._limit + self._slack - kept) / _FASTEST)
 
+    def say(self, text: str | None) -> None:
+        """Add a line of vcat's own, if there is anything to say and room for it."""
+        if text is not None:
+            try:  # noqa: SIM105  # contextlib is not worth its import to a supervisor
+                os.write(self._descriptor, f"vcat: {text}\n".encode("utf-8", "replace"))
+            except OSError:
+                pass
+
     def finish(self) -> None:
         """Cut the log for the last time."""
         self._slack = 0

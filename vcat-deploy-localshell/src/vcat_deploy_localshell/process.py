@@ -74,7 +74,7 @@ def boot_id() -> str:
             return file.read().strip()
     except OSError:
         # Not kern.boottime, which changes whenever the clock is set.
-        return _run("sysctl", "-n", "kern.bootsessionuuid")
+        return run("sysctl", "-n", "kern.bootsessionuuid")
 
 
 def namespace() -> str:
@@ -120,7 +120,7 @@ def table() -> list[Process]:
     if _LINUX:
         rows = [_read(int(name)) for name in os.listdir("/proc") if name.isdigit()]
         return [each for each in rows if each is not None and not each.has_ended()]
-    listing = _run("ps", "-axo", "pid=,ppid=,pgid=,stat=,lstart=,ucomm=")
+    listing = run("ps", "-axo", "pid=,ppid=,pgid=,stat=,lstart=,ucomm=")
     rows = [_parse(line) for line in listing.splitlines()]
     return [each for each in rows if each is not None and not each.has_ended()]
 
@@ -267,7 +267,8 @@ def _parse(line: str) -> Process | None:
     )
 
 
-def _run(*command: str) -> str:
+def run(*command: str) -> str:
+    """Return what a command prints."""
     import subprocess
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # constant commands

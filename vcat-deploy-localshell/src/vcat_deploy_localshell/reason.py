@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # signal takes longer to import than all else
 
+TYPE_CHECKING = False  # typing is not worth its import to a supervisor
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: So many commands are named.
+_NAMED = 5
+
 _NAMES: dict[int, str] = {}
 for _name in sorted(dir(_signal)):
     if _name.startswith("SIG") and _name[3:4] != "_" and isinstance(getattr(_signal, _name), int):
         _NAMES.setdefault(getattr(_signal, _name), _name)
-
-#: The exit code of a shell whose command was killed by SIGKILL.
-KILLED_CODE = 128 + int(_signal.SIGKILL)
 
 RESTARTED = "the machine was started again while it ran"
 KILLED = "its supervisor was killed, and its processes are gone and left no exit code"
@@ -43,11 +47,31 @@ def explain(code: int, memory: str = "") -> str:
     return f"killed by {signalled(number)}" + (memory if number == _signal.SIGKILL else "")
 
 
+def killed(code: int | None) -> str | None:
+    """Return what the exit code of a job that was cancelled says, if it was none of its own."""
+    number = None if code is None else signal_of(code)
+    asked = _signal.SIGTERM, _signal.SIGINT
+    return None if code is None or number in (None, *asked) else explain(code)
+
+
 def forced(grace: float, number: int = _signal.SIGTERM) -> str:
     """Return the reason of a job that had to be killed, where it was asked to end by a signal."""
     if not grace:
         return f"killed by {signalled(_signal.SIGKILL)}"
     return f"did not end within {spelt(grace)} of {_NAMES[number]} and was killed"
+
+
+def left_behind(names: Sequence[str]) -> str | None:
+    """Return what is to be said of a job that was not all there was to end.
+
+    Args:
+        names: The commands of the processes that went on and were killed.
+    """
+    if not names:
+        return None
+    shown = sorted({"".join(c if c.isprintable() else "?" for c in each) for each in names})
+    more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
+    return f"left behind and killed: {', '.join(shown[:_NAMED])}{more}"
 
 
 def overdue(seconds: float) -> str:

@@ -76,6 +76,17 @@ def remove(path: str) -> None:
         pass
 
 
+def make_directory(path: str) -> None:
+    """Make a directory of this user's alone, in others of the same kind, where there is none."""
+    if os.path.isdir(path):
+        return
+    make_directory(os.path.dirname(path))
+    try:  # noqa: SIM105  # contextlib is not worth its import to a supervisor
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+
+
 def synchronize(directory: str) -> None:
     """Have the names in *directory* survive a crash of the machine."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcat.errors import BackendError
 from vcat.records import DeploymentStatus
-from vcat_deploy_localshell import process, reason, record, tree
+from vcat_deploy_localshell import process, reason, record, remnant, tree
 from vcat_deploy_localshell.place import Place
 from vcat_deploy_localshell.process import Process
 from vcat_deploy_localshell.tree import Tree
@@ -91,23 +91,42 @@ def look(place: Place) -> DeploymentStatus:
     if not life.same_boot and not life.restarted:  # nothing to be written down for ever
         ended_at = max(started, time.time() - life.silent)
         return DeploymentStatus("lost", None, _elsewhere(claim, life), started, ended_at)
-    return settle(place, claim, *_judge(place, life), left)
+    state, code, why = _judge(place, life)
+    why = reason.left_behind(left) if state == "completed" else why
+    return settle(place, claim, state, code, why, left)
 
 
 def is_known(place: Place) -> bool:
     """Return whether there is such a job, from the first thing on that its submission makes."""
-    return any(read_json(place.record(each)) is not None for each in (record.CLAIM, record.JOB))
+    records = record.CLAIM, record.JOB
+    return any(read_json(place.record(each)) is not None for each in records) or _restore(place)
 
 
 def _look_unclaimed(place: Place) -> DeploymentStatus:
     """The state of a job that no supervisor has taken on, or of one that nobody knows."""
     job = read_json(place.record(record.JOB))
-    if job is None:
-        raise LookupError(f"no job {place.job_id!r} in {place.path}")
-    if is_submitted(place.control, job):
+    if job is not None and is_submitted(place.control, job):
         return DeploymentStatus("queued", reason="it is being handed over")
-    abandon(place)
+    if not _restore(place):
+        if job is None:
+            raise LookupError(f"no job {place.job_id!r} in {place.path}")
+        abandon(place)
     return look(place)
+
+
+def _restore(place: Place) -> bool:
+    """Write down again who supervises a job that runs without records; return whether one does.
+
+    Its supervisor will do so as well, but only its end is proof that it has not yet.
+    """
+    found = remnant.find(place)
+    if found is None:
+        return False
+    claim = describe(found.supervisor, found.started_at, found.mark)
+    with suppress(OSError):
+        record.make_directory(place.control)
+        record.write_once(place.record(record.CLAIM), record.encode(claim))
+    return read_claim(place) is not None
 
 
 def is_submitted(control: str, job: dict[str, Any]) -> bool:
@@ -198,16 +217,24 @@ def _judge(place: Place, life: Life) -> tuple[str, int | None, str | None]:
     code = record.read_exit_code(place.directory)
     if os.path.exists(place.record(record.CANCEL)):
         at_once = os.path.exists(place.record(record.KILL))
+        if code is None and _never_began(place):
+            return "cancelled", None, reason.UNBEGUN
         if code is None:
             return "cancelled", None, reason.forced(0) if at_once else reason.KILLED
         # What ended by itself says why; what was killed before its shell was cannot.
-        return "cancelled", code, reason.explain(code) if code == reason.KILLED_CODE else None
+        return "cancelled", code, reason.killed(code)
     ending = read_json(place.record(record.ENDING))
     if ending is not None:  # the supervisor has begun to end it
         return ending["state"], code, ending["reason"]
     if code is not None:
         return ("completed", 0, None) if code == 0 else ("failed", code, reason.explain(code))
     return "lost", None, reason.RESTARTED if life.restarted else reason.KILLED
+
+
+def _never_began(place: Place) -> bool:
+    """Return whether a supervisor came to its end before it could start the job."""
+    begun = os.path.exists(place.record(record.BEAT))
+    return not begun and os.path.exists(place.record(record.JOB))  # nobody has removed the records
 
 
 def settle(

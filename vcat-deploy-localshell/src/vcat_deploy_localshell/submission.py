@@ -208,6 +208,7 @@ def _start(
                 (os.POSIX_SPAWN_DUP2, log, 2),
             ],
             setsid=True,
+            setsigmask=tree.ASKED,  # it says itself that it was asked to end, however early
         )
     finally:
         os.close(log)

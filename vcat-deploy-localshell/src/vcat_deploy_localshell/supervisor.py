@@ -25,9 +25,8 @@ BEAT = 5.0
 #: Seconds between two looks at anything that does not announce itself.
 LOOK = 1.0
 
-_ASKED = _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT
 _TOLD = _signal.SIGUSR1, _signal.SIGUSR2  # what they mean is a matter of the job's
-_AWAITED = (*_ASKED, *_TOLD, _signal.SIGCHLD, _signal.SIGALRM)
+_AWAITED = (*tree.ASKED, *_TOLD, _signal.SIGCHLD, _signal.SIGALRM)
 _INHERITABLE = (*_AWAITED, _signal.SIGPIPE, _signal.SIGXFSZ)
 
 
@@ -50,7 +49,7 @@ def main(arguments: list[str]) -> NoReturn:
 
 
 class StartError(Exception):
-    """The job could not even be started."""
+    """The job was not even started: in which state it is therefore, and why."""
 
 
 class Supervisor:
@@ -129,10 +128,12 @@ class Supervisor:
             if state is None:
                 left = self._clear()
                 state, why = self._judge()
+                if state == "completed":
+                    why = reason.left_behind(left)
             else:
                 left = self.survivors
         except StartError as error:
-            state, why, left = "failed", str(error), []
+            (state, why), left = error.args, []
         except BaseException as error:  # noqa: BLE001  # it has to say that it failed as well
             state, why = "failed", f"its supervisor failed: {type(error).__name__}: {error}"
             self._announce(state, why)
@@ -156,6 +157,8 @@ class Supervisor:
         os.chdir("/")  # what this one was started in may be removed
 
     def _start(self) -> None:
+        if os.path.exists(self._path(record.CANCEL)):
+            raise StartError("cancelled", reason.UNBEGUN)
         descriptor = os.open(self._path("output.log"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         # `-p` keeps bash from importing functions and options out of the environment.
@@ -174,7 +177,9 @@ class Supervisor:
                 setsigdef=_INHERITABLE,
             )
         except OSError as error:
-            raise StartError(f"{self.bash} cannot be started: {error.strerror}") from error
+            why = f"{self.bash} cannot be started: {error.strerror}"
+            raise StartError("failed", why) from error
+        self.tree.shell = self.shell
         os.close(descriptor)
         os.close(null)
         self._name_shell()
@@ -208,9 +213,9 @@ class Supervisor:
             number = self._pause(pause)
             if number in _TOLD and self.status is None:
                 tree.signal_children(self.shell, number)
-            if number in _ASKED and self.status is None:
+            if number in tree.ASKED and self.status is None:
                 if os.path.exists(self._path(record.CANCEL)):
-                    return "cancelled", self._end()
+                    return "cancelled", self._end() or reason.killed(self._exit_code())
                 why = f"ended by {reason.signalled(number)}"
                 self._announce("failed", why)
                 return "failed", self._end(number) or why
@@ -218,6 +223,7 @@ class Supervisor:
             if now - measured >= LOOK and self.status is None:
                 measured = now
                 self._measure()
+                self._restore()
             pause = LOOK if self.log is None else min(LOOK, self.log.cut())
         return None, None
 
@@ -243,7 +249,10 @@ class Supervisor:
             self._announce(*self._judge())
             self._end()
             return self.survivors
-        return tree.names(self.tree.clear(self._pause))
+        left = tree.names(self.tree.clear(self._pause))
+        if self.log is not None:
+            self.log.say(reason.left_behind(left))
+        return left
 
     def _judge(self) -> tuple[str, str | None]:
         """Return the state of a job that has ended by itself, and why."""
@@ -299,10 +308,7 @@ class Supervisor:
             "log": None if self.log is None else self.log.problem,
         }
         data = record.encode(document)
-        try:  # noqa: SIM105  # contextlib is not worth its import here
-            self._restore()
-        except OSError:  # what matters more may still be possible
-            pass
+        self._restore()
         try:
             # Only bytes that were on the disk change: there is room, and one flush is enough.
             os.pwrite(self.reserve, data.rstrip().ljust(record.RESERVED - 1) + b"\n", 0)
@@ -313,17 +319,21 @@ class Supervisor:
             record.replace(self._path(record.END), data)
 
     def _show_life(self) -> None:
-        try:
+        try:  # noqa: SIM105  # contextlib is not worth its import here
             os.utime(self.beat)
-            self._restore()
-        except OSError:  # the disk is full or gone, which is no reason to end the job
+        except OSError:  # the disk is gone, which is no reason to end the job
             pass
+        self._restore()
 
     def _restore(self) -> None:
         """Put back what is known of the job where the job, or somebody else, has deleted it."""
-        if not os.path.exists(self._path(record.CLAIM)):
-            os.makedirs(self.control, mode=0o700, exist_ok=True)
+        if os.path.exists(self._path(record.CLAIM)):
+            return
+        try:
+            record.make_directory(self.control)
             record.write_once(self._path(record.CLAIM), self.claimed)
+        except OSError:  # the disk is full or gone, which is no reason to end the job
+            pass
 
     def _measure(self) -> None:
         used, self.total = memory.measure()

@@ -12,6 +12,9 @@ TYPE_CHECKING = False  # typing is not worth its import to a supervisor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+#: What a job is asked to end by.
+ASKED = _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT
+
 #: Seconds until a killed process has to be gone.
 KILLED = 1.5
 
@@ -23,6 +26,10 @@ SETTLE = 0.25
 
 #: How many processes that a job has left behind are named.
 NAMED = 20
+
+#: Seconds between two looks for processes that have to be asked as well, at the least; and how much
+#: longer than a look takes that is.
+_SEARCH, _SHARE = 0.05, 10
 
 # One that is started while the table is read, by one that ends then, is not in it.
 _SEARCHES = 50
@@ -39,12 +46,17 @@ class Tree:
         mark: The job's mark.
         session: The session of its supervisor, whose number the supervisor has.
         supervisor: The supervisor itself, while it lives. All orphans are its children then.
+
+    Attributes:
+        shell: The process that runs ``run.sh``, if it is known: it starts the job, and nothing to
+            clean up.
     """
 
     def __init__(self, mark: str, session: int, supervisor: int | None = None) -> None:
         self.mark = mark
         self.session = session
         self.supervisor = supervisor
+        self.shell = 0
 
     def living(self) -> set[Process]:
         """Return the job's processes that have not ended, without its supervisor."""
@@ -100,12 +112,21 @@ class Tree:
         left = self.living()
         if left and grace > 0:
             signal(left, number)
-            deadline = time.monotonic() + grace
-            nap = 0.002
+            asked = {each: each.name for each in left}
+            searched = time.monotonic()
+            deadline = searched + grace
+            nap, rest = 0.002, _SEARCH
             while left and (now := time.monotonic()) < deadline:
                 pause(min(nap, deadline - now))
                 nap = min(nap * 2, 0.03)
-                left = {each for each in left if process.is_alive(each)} or self.living()
+                left = {each for each in left if process.is_alive(each)}
+                if not left or now - searched >= rest:
+                    left = self.living()
+                    new = self._unasked(left, asked)
+                    signal(new, number)
+                    asked |= {each: each.name for each in new}
+                    searched = time.monotonic()
+                    rest = max(_SEARCH, (searched - now) * _SHARE)
         met: set[Process] = set()
         now = time.monotonic()
         deadline, last = now + KILLED, now + HUNTED
@@ -118,6 +139,30 @@ class Tree:
             pause(0.002)
             left = self.living()
         return left
+
+    def _unasked(self, left: set[Process], asked: dict[Process, str]) -> set[Process]:
+        """Return the processes that nobody has asked to end, and nobody will.
+
+        What one that was asked has started since is part of its cleaning up, and has the grace for
+        that. But one that was started just before its parent was asked is in no table read before.
+        ``run.sh`` may start the job even after that; and what it has forked and has not become
+        another program yet forgets a signal in becoming it.
+
+        Args:
+            left: The processes that live.
+            asked: Those that were asked, with the names that their commands had then.
+        """
+        names = {each.pid: each.name for each in left}
+        shell = names.pop(self.shell, None)
+        found = set()
+        for each in left:
+            if each.parent in names:
+                continue
+            name = asked.get(each)
+            becoming = each.parent == self.shell and name == shell != each.name
+            if name is None or becoming:
+                found.add(each)
+        return found
 
     def clear(self, pause: Callable[[float], object] = time.sleep) -> set[Process]:
         """Kill what a job that has ended does not take with it, and return that.

@@ -36,8 +36,10 @@ def judge(
     if deployed is None:
         return _unknown(outcome, row)
     if outcome is None:
-        if deployed.state == "cancelled" and deployed.exit_code in _ASKED_TO_END:
-            return deployed._replace(reason=deployed.reason or _ASKED_TO_END[deployed.exit_code])
+        if deployed.state == "cancelled" and deployed.exit_code is not None:
+            code = deployed.exit_code
+            how = _ASKED_TO_END.get(code, f"it ended with exit code {code} when it was asked to")
+            return deployed._replace(reason=deployed.reason or how)
         if deployed.state != "completed":
             return deployed
         reason = "it ended with exit code 0 but left no result"

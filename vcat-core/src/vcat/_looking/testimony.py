@@ -35,7 +35,10 @@ _UNARCHIVED, _READ = 74, 8192
 #: What the launcher leaves of a job that it did not start, where it marks those that it did, and
 #: how it says why. It knows nothing of vcat, and vcat nothing of it.
 _REFUSAL, _STARTED = "bootstrap.error", "started"
-_REFUSED = ("bundle refused: ", "no Python at ")
+_REFUSED = (
+    *("bundle refused: ", "no Python at "),
+    "what the deployment names as Python did not begin the job: ",
+)
 
 _WHILE, _RAN = " while stage", " ran"
 
@@ -57,7 +60,10 @@ def complete_reason(
         feed: What it has told.
     """
     reason = status.reason
-    if outcome is not None or status.state != "failed" or reason is None:
+    if outcome is not None or reason is None:
+        return status
+    # Of one that was cancelled no more has to be said than what it says itself.
+    if status.state != "failed" and (status.state, status.exit_code) != ("cancelled", _UNARCHIVED):
         return status
     # A row of the listing has it already.
     if any(each in reason for each in (DID_NOT_END, _WHILE, UNWRITTEN, *_REFUSED)):
@@ -81,7 +87,7 @@ def complete_reason(
         for each in records
         if each.status == "running" and each.again_at is None and each.waiting_since is None
     ]
-    if not names:
+    if not names or status.state != "failed":
         return status
     more = len(names) - _NAMED
     said = ", ".join(names[:_NAMED]) + (f" and {say_count(more, 'other')}" if more > 0 else "")

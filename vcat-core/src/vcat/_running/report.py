@@ -132,7 +132,7 @@ class Reports:
         if not isinstance(path, (str, bytes, os.PathLike)):
             raise TypeError(f"log_artifact(): {path!r} is not a path; save it to a file first")
         called = name if name is not None else os.path.basename(os.fsdecode(path))
-        if {".", ".."} & set(called.split("/")):
+        if not os.path.isdir(path) and {".", ".."} & set(called.split("/")):
             raise VcatError(
                 f"artifact {called!r}: a name leads to no other directory; leave '.' and '..' out"
             )

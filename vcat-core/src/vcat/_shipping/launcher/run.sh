@@ -45,15 +45,25 @@ elif command -v -- "$python" > /dev/null; then
     "$python" main.py "$token" 2>&3 3>&-
     code=$?
   } 3>&2 2> /dev/null
+  # A program that is no Python, or a broken one, has not begun. Who was killed says so itself.
+  case $code in 73 | 75 | 78) ;; *)
+    if [ "$code" -lt 128 ] && [ -e main.py ] && ! [ -e started ]; then
+      printf 'vcat: what the deployment names as Python did not begin the job: %s ended with exit code %s\n' \
+        "$python" "$code" > bootstrap.error
+    fi
+  esac
 else
   printf 'vcat: no Python at %s; set VCAT_PYTHON to one\n' "$python" >&2
   code=127
 fi
 
+umask 077
 # Another start may have been quicker while this one was unpacking: then the job is not ours.
 if [ -e started ]; then
   IFS= read -r owner < started
   [ "$owner" = "$token" ] || exit 73
 fi
+# It is over. Who ends what is left of the job does not end this, and nobody else reads it.
+trap '' HUP INT TERM
 printf '{"format":1,"exit_code":%d}\n' "$code" > "exit.json.$token" && mv -f -- "exit.json.$token" exit.json
 exit "$code"

@@ -298,6 +298,111 @@ def test_generic_classes_of_a_script_travel(tmp_path):
     ) == [3, "~T", True, "+B", "(__main__.Box[int],)", True]
 
 
+@pytest.mark.parametrize("job", [False, True])
+def test_an_instance_that_its_class_keeps_finds_the_attributes_it_is_rebuilt_with(tmp_path, job):
+    """Those without the class are there first; ``__new__`` is done without where it needs more."""
+    assert sent(
+        tmp_path,
+        """
+        class Other:
+            salt = 7
+        class Hashed:
+            known = set()
+            salt = 7
+            other = Other()
+            def __init__(self, number): self.number = number
+            def __hash__(self): return self.number * self.salt * self.other.salt
+            def __eq__(self, other): return self.number == other.number
+        Hashed.known.add(Hashed(1))
+        class Single:
+            inst = None
+            def __new__(cls):
+                if cls.inst is None: cls.inst = super().__new__(cls)
+                return cls.inst
+        class Shared(int):
+            pool = {}
+            def __new__(cls, number, *, name="it"):
+                if number not in cls.pool: cls.pool[number] = super().__new__(cls, number)
+                cls.pool[number].name = name
+                return cls.pool[number]
+            def __getnewargs_ex__(self): return (int(self),), {"name": self.name}
+        class Named:
+            pool = {}
+            def __new__(cls, name):
+                if name not in cls.pool:
+                    cls.pool[name] = super().__new__(cls)
+                    cls.pool[name].name = name
+                return cls.pool[name]
+            def __getnewargs__(self): return (self.name,)
+        value = [Hashed(1), Single(), Named("a"), Shared(3, name="three")]
+        """,
+        """
+        hashed, single, named, shared = value
+        print(json.dumps([hashed in hashed.known, hash(hashed), type(single)() is single,
+                          type(named)("a") is named, named.name, shared.name,
+                          type(shared)(3) is shared, shared + 1]))
+        """,
+        job=job,
+    ) == [True, 49, True, True, "a", "three", True, 4]
+
+
+def test_a_load_that_fails_leaves_no_class_without_its_attributes(tmp_path):
+    """The next load makes it again, and not what is left of it."""
+    assert sent(
+        tmp_path,
+        """
+        from vcat._keeping.codec import dumps
+        class Par:
+            def __setstate__(self, state):
+                import sys
+                if not hasattr(sys, "has_failed"):
+                    sys.has_failed = True
+                    raise ValueError("once")
+        Par.me = Par()
+        Par.me.number = 1
+        value = dumps(Par)
+        """,
+        """
+        failed = ""
+        try:
+            loads(value, digest(value))
+        except ValueError as error:
+            failed = str(error)
+        left = "Par" in globals()
+        Par = loads(value, digest(value))
+        print(json.dumps([failed, left, isinstance(Par.me, Par)]))
+        """,
+        job=True,
+    ) == ["once", False, True]
+
+
+def test_a_generic_class_is_one_class_in_a_job(tmp_path):
+    """Each value brings it."""
+    assert sent(
+        tmp_path,
+        """
+        import typing
+        from dataclasses import dataclass
+        from typing import Generic, TypeVar
+        T = TypeVar("T")
+        class Box(Generic[T]): pass
+        class Small(Box[int]): pass
+        class Rows(typing.List["Rows"]): pass
+        class Bad(Exception, Generic[T]): pass
+        @dataclass
+        class Point(Generic[T]):
+            x: int
+        value = [Box(), Small(), Rows([1]), Bad("x"), Point(2)]
+        """,
+        """
+        again = read()
+        print(json.dumps([[type(one) is type(two) for one, two in zip(value, again)],
+                          isinstance(again[1], type(value[0])), again[4].x]))
+        """,
+        job=True,
+    ) == [[True] * 5, True, 2]
+
+
 def test_a_class_that_only_its_metaclass_can_make_is_refused():
     """And not sent by a name that nothing has in a job."""
 

@@ -48,9 +48,43 @@ class _Pickler(_pickle.Pickler):
             if rebuild.importable(value):
                 return NotImplemented
             return rebuild.reduce_function(value)
-        if isinstance(value, type) and _is_by_value(value):
+        if isinstance(value, type) and rebuild.is_by_value(value):
             raise _NeedsDill
-        return _reduce(value)
+        return reduce_special(value)
+
+
+class _LeadsBack(Exception):  # noqa: N818  # as above
+    """What is pickled contains the class that was asked for."""
+
+
+class _Probe(_pickle.Pickler):
+    """Pickles to see what is met; what it writes nobody reads."""
+
+    kind: type
+
+    def reducer_override(self, value: Any) -> Any:
+        from vcat._keeping.kind import members_of, parts_of
+
+        if value is self.kind:
+            raise _LeadsBack
+        if type(value) is FunctionType and not rebuild.importable(value):
+            return rebuild.reduce_function(value)
+        if isinstance(value, (classmethod, staticmethod, property)):
+            return object, (), tuple(parts_of(value))
+        if isinstance(value, type) and rebuild.is_by_value(value):
+            return object, (), (type(value), value.__bases__, members_of(value))
+        return reduce_special(value)
+
+
+def leads_to(kind: type, value: object) -> bool:
+    """Return whether the pickle of *value* contains *kind*, or may."""
+    probe = _Probe(io.BytesIO(), PROTOCOL, buffer_callback=lambda _: False)
+    probe.kind = kind
+    try:
+        probe.dump(value)
+    except Exception:  # noqa: BLE001  # dill pickles more than this does
+        return True
+    return False
 
 
 def dumps(value: object) -> bytes:
@@ -124,6 +158,14 @@ def check_readable(serialized: Serialized) -> None:
 
 def _read(data: Bytes, told: int | None = None) -> Any:
     rebuild.begin()
+    try:
+        return _unpickled(data, told)
+    except BaseException:
+        rebuild.forget_unfinished()
+        raise
+
+
+def _unpickled(data: Bytes, told: int | None) -> Any:
     pickle, buffers = take_apart(data, told)
     if isinstance(pickle, memoryview) and len(pickle) >= _LARGE:
         from vcat._keeping.memory_file import MemoryFile  # a start does not pay for it
@@ -231,7 +273,12 @@ def _strict_pickler(dill: Any) -> Any:
     """
     from enum import EnumMeta as EnumType
 
-    from vcat._keeping.kind import is_own, makes_as_type_does, reduce_class
+    from vcat._keeping.kind import (
+        is_own,
+        makes_as_type_does,
+        reduce_class,
+        reduce_instance,
+    )
 
     refused = {type(each) for each in (_lock(), _rlock())} | {
         io.TextIOWrapper,
@@ -269,19 +316,25 @@ def _strict_pickler(dill: Any) -> Any:
                 return rebuild.reduce_cell(value)
             if type(value) is CodeType and not hasattr(CodeType, "co_lnotab"):
                 return rebuild.reduce_code(value)  # dill asks for it; there is none since 3.15
-            if _is_namedtuple(value) and _is_by_value(value):
+            if _is_namedtuple(value) and rebuild.is_by_value(value):
                 return rebuild.reduce_namedtuple(value)  # dill would drop its methods
-            if isinstance(value, EnumType) and _is_by_value(value):
+            if isinstance(value, EnumType) and rebuild.is_by_value(value):
                 return rebuild.reduce_enum(value)  # dill would send its name alone
-            if isinstance(value, type) and _is_by_value(value):
+            if isinstance(value, type) and rebuild.is_by_value(value):
                 return self._reduce_class(value)
-            return _reduce(value)
+            special = reduce_special(value)
+            if special is NotImplemented and self.in_two_steps:
+                return reduce_instance(value)
+            return special
 
         def _reduce_class(self, kind: type) -> Any:
-            if self.in_two_steps and makes_as_type_does(type(kind)):
+            can_be_made = makes_as_type_does(type(kind))
+            if self.in_two_steps and can_be_made:
                 return reduce_class(kind)
             is_recursive = id(kind) in self._postproc  # the classes that dill is sending
-            if not self.in_two_steps and (is_recursive or not is_own(kind)):
+            # Of a generic one dill names a call that says neither its module nor its attributes.
+            is_generic = can_be_made and hasattr(kind, "__orig_bases__")
+            if not self.in_two_steps and (is_recursive or is_generic or not is_own(kind)):
                 raise _NeedsTwoSteps
             if not is_recursive:
                 return NotImplemented
@@ -298,10 +351,6 @@ def _is_namedtuple(value: Any) -> bool:
     return isinstance(value, type) and value.__bases__ == (tuple,) and hasattr(value, "_fields")
 
 
-def _is_by_value(value: type) -> bool:
-    return value.__module__ == "__main__" or "<locals>" in value.__qualname__
-
-
 def _lock() -> Any:
     from _thread import allocate_lock
 
@@ -314,8 +363,8 @@ def _rlock() -> Any:
     return RLock()
 
 
-def _reduce(value: Any) -> Any:
-    """How both picklers send what neither sends by itself as a script means it."""
+def reduce_special(value: Any) -> Any:
+    """Return how to send what no pickler sends by itself as a script means it."""
     kind = type(value)
     if kind is StageFunction:
         return rebuild.reduce_stage_function(value)
@@ -336,20 +385,8 @@ def _reduce(value: Any) -> Any:
 
 class _Unpickler(_pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if module == "dill._dill" and name == "_create_type":
-            return _create_type
+        if (module, name) in {("dill._dill", "_create_type"), ("types", "new_class")}:
+            from vcat._keeping import kind
+
+            return kind.create_type if name == "_create_type" else kind.create_generic
         return super().find_class(module, name)
-
-
-def _create_type(kind: Any, *arguments: Any) -> Any:
-    """Rebuild a class of a script, or return the script's own where this process is the script.
-
-    So a result that the job made is an instance of the very class the script defines.
-    """
-    name, _, members = arguments[:3]
-    own = rebuild.own_class(members.get("__module__"), members.get("__qualname__", name))
-    if own is not None and type(own) is kind:
-        return own
-    from dill import _dill
-
-    return rebuild.settled(_dill._create_type(kind, *arguments))  # noqa: SLF001  # what the pickle itself names

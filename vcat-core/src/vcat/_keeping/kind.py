@@ -7,21 +7,31 @@ functions in :mod:`vcat._keeping.rebuild`; what pickles name of this module is p
 from __future__ import annotations
 
 import contextlib
+import copyreg
 from abc import ABCMeta
 from collections.abc import Iterable
 from types import (
+    BuiltinFunctionType,
     CellType,
     CodeType,
     FunctionType,
     GetSetDescriptorType,
     MemberDescriptorType,
     ModuleType,
+    new_class,
 )
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from vcat._keeping.digest import portable_digest
-from vcat._keeping.rebuild import REBUILT, found, importable, own_class, settled
+from vcat._keeping.rebuild import (
+    REBUILT,
+    found,
+    importable,
+    is_by_value,
+    own_class,
+    settled,
+)
 
 _MARK = "_vcat_mark_"
 
@@ -55,16 +65,22 @@ def makes_as_type_does(metaclass: type) -> bool:
 
 
 def reduce_class(kind: type) -> tuple[Any, ...]:
-    """Return how to rebuild *kind*: a class without attributes, its methods, then all the rest.
+    """Return how to rebuild *kind*: a class without attributes, which then come in three steps.
 
-    The rest may hold instances of it, which are rebuilt by its methods.
+    First those that do not lead back to it, then its methods, then the rest one by one: these may
+    hold instances of it, which are rebuilt by its methods, and these read its attributes.
     """
-    members = _members(kind)
+    from vcat._keeping.codec import leads_to  # which imports this module where it needs it
+
+    members = members_of(kind)
     if "__annotate_func__" in vars(kind):  # since Python 3.14, and closed over the whole class
         with contextlib.suppress(Exception):  # what it names may not be there
             members["__annotations__"] = kind.__annotations__
     methods = {name: each for name, each in members.items() if isinstance(each, _METHODS)}
     rest = {name: each for name, each in members.items() if name not in methods}
+    late = {name: each for name, each in rest.items() if leads_to(kind, each)}
+    early = {name: each for name, each in rest.items() if name not in late}
+    steps = [early, methods, *({name: each} for name, each in late.items())]
     build = (
         type(kind),
         kind.__name__,
@@ -74,19 +90,56 @@ def reduce_class(kind: type) -> tuple[Any, ...]:
         kind.__module__,
         mark_of(kind),
     )
-    state = (_Methods(kind, methods), rest, _registered(kind))
+    state: Any = (tuple(_Step(kind, each) for each in steps if each), {}, _registered(kind))
     return make_class, build, state, None, None, finish_class
 
 
-class _Methods:
-    """The methods of a class, which it has as soon as the unpickler has read them."""
+class _Step:
+    """Attributes of a class, which it has as soon as the unpickler has read them."""
 
-    def __init__(self, kind: type, methods: dict[str, Any]) -> None:
+    def __init__(self, kind: type, members: dict[str, Any]) -> None:
         self._kind = kind
-        self._methods = methods
+        self._members = members
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return set_methods, (self._kind, self._methods)
+        return set_methods, (self._kind, self._members)
+
+
+def reduce_instance(value: Any) -> Any:
+    """Return how to rebuild an instance of a class of the script that has a ``__new__``."""
+    kind: Any = type(value)
+    if (
+        not is_by_value(kind)
+        or not isinstance(kind.__new__, FunctionType)
+        or kind.__reduce_ex__ is not object.__reduce_ex__
+        or kind in copyreg.dispatch_table
+    ):
+        return NotImplemented
+    how = value.__reduce_ex__(5)
+    if not isinstance(how, tuple):
+        return how
+    if how[0] is copyreg.__newobj__:  # type: ignore[attr-defined]  # what pickle itself names
+        return make_instance, (how[1][0], how[1][1:], {}), *how[2:]
+    if how[0] is copyreg.__newobj_ex__:  # type: ignore[attr-defined]  # as above
+        return make_instance, how[1], *how[2:]
+    return how
+
+
+def make_instance(kind: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Return an instance as its class makes it.
+
+    That of a class not filled in yet, which keeps it, may need an attribute that only comes with
+    this instance: then it is made as without that ``__new__``, and gets its state as ever.
+    """
+    try:
+        return kind.__new__(kind, *positional, **named)
+    except Exception:
+        if not any(vars(each).get(REBUILT) is False for each in kind.__mro__):
+            raise
+    for base in kind.__mro__:
+        if isinstance(vars(base).get("__new__"), BuiltinFunctionType):
+            break
+    return object.__new__(kind) if base is object else base.__new__(kind, *positional)
 
 
 def make_class(  # what a pickle gives by position
@@ -154,10 +207,11 @@ def _sketch(value: Any, seen: dict[int, tuple[int, Any]]) -> Any:
     if id(value) in seen:
         return seen[id(value)][0]
     seen[id(value)] = len(seen), value
-    return (type(value).__name__, *(_sketch(each, seen) for each in _parts(value)))
+    return (type(value).__name__, *(_sketch(each, seen) for each in parts_of(value)))
 
 
-def _parts(value: Any) -> Iterable[Any]:
+def parts_of(value: Any) -> Iterable[Any]:
+    """Return what *value* is made of and does something with."""
     if isinstance(value, CodeType):
         return value.co_code, value.co_names, value.co_consts
     if isinstance(value, FunctionType) and not importable(value):
@@ -168,7 +222,7 @@ def _parts(value: Any) -> Iterable[Any]:
     if isinstance(value, property):
         return value.fget, value.fset, value.fdel
     if isinstance(value, type) and not is_own(value):
-        members = {name: each for name, each in _members(value).items() if name not in _OF_PLACES}
+        members = {name: each for name, each in members_of(value).items() if name not in _OF_PLACES}
         return value.__qualname__, value.__bases__, members
     if isinstance(value, (type, FunctionType, ModuleType)):
         return getattr(value, "__module__", ""), getattr(value, "__qualname__", value.__name__)
@@ -197,7 +251,7 @@ def _is_full(cell: CellType) -> bool:
 
 
 def set_methods(kind: type, methods: dict[str, Any]) -> None:
-    """Give a class its methods, unless it has been filled in before or is the script's own."""
+    """Give a class methods or others, unless it was filled in before or is the script's own."""
     if vars(kind).get(REBUILT) is False:
         for name, value in methods.items():
             type.__setattr__(kind, name, value)
@@ -216,6 +270,27 @@ def finish_class(kind: Any, state: tuple[Any, dict[str, Any], tuple[type, ...]])
     for each in registered:
         ABCMeta.register(kind, each)
     type.__setattr__(kind, REBUILT, True)
+
+
+def create_type(kind: Any, *arguments: Any) -> Any:
+    """Rebuild a class of a script, or return the script's own where this process is the script.
+
+    So a result that the job made is an instance of the very class the script defines.
+    """
+    name, _, members = arguments[:3]
+    own = own_class(members.get("__module__"), members.get("__qualname__", name))
+    if own is not None and type(own) is kind:
+        return own
+    return settled(kind(*arguments))
+
+
+def create_generic(name: str, bases: Any, options: Any = None, fill: Any = None) -> Any:
+    """Do as :func:`create_type` does, where dill sends a class with a call of another form."""
+    members = getattr(fill, "keywords", {}).get("source", {})
+    own = own_class(members.get("__module__"), members.get("__qualname__", name))
+    if own is not None and type(own) is (options or {}).get("metaclass"):
+        return own
+    return settled(new_class(name, bases, options, fill))
 
 
 def reduce_type_variable(variable: Any) -> Any:
@@ -256,7 +331,8 @@ def _deaf(base: type) -> type:
     return made
 
 
-def _members(kind: type) -> dict[str, Any]:
+def members_of(kind: type) -> dict[str, Any]:
+    """Return the attributes of *kind* that a class does not have by itself."""
     return {
         name: value
         for name, value in vars(kind).items()

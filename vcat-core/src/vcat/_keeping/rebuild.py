@@ -48,9 +48,22 @@ def begin() -> None:
         _namespaces.clear()
 
 
+def forget_unfinished() -> None:
+    """Forget the classes that a failed load has left without some of their attributes."""
+    main = _namespaces.get("__main__", {})
+    for name, value in [*main.items()]:
+        if isinstance(value, type) and vars(value).get(REBUILT) is False:
+            del main[name]
+
+
 def importable(value: Any) -> bool:
     """Return whether another process finds *value* under its module and qualified name."""
     return found(value.__module__, value.__qualname__) is value
+
+
+def is_by_value(kind: type) -> bool:
+    """Return whether *kind* is a class of the script, or one that a function made."""
+    return kind.__module__ == "__main__" or "<locals>" in kind.__qualname__
 
 
 def found(module: str | None, qualname: str) -> Any:
@@ -241,7 +254,9 @@ def reduce_enum(kind: Any) -> tuple[Any, ...]:
         if name not in members and _is_own(value, kind.__module__)
     }
     own = {
-        name: {key: value for key, value in each.__dict__.items() if not _is_internal(key)}
+        name: {
+            key: value for key, value in each.__dict__.items() if not (key[:1] == key[-1:] == "_")
+        }
         for name, each in kind.__members__.items()
     }
     # Methods may name the enumeration itself, so they are filled in afterwards.
@@ -345,10 +360,6 @@ def _is_own(value: Any, module: str) -> bool:
     if isinstance(function, FunctionType):
         return function.__module__ == module
     return False
-
-
-def _is_internal(name: str) -> bool:
-    return name.startswith("_") and name.endswith("_")
 
 
 def attribute(module: str, qualname: str) -> Any:

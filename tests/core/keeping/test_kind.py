@@ -1,58 +1,15 @@
 """Classes of a script that refer to themselves travel by value as others do."""
 
-import json
-import subprocess
-import sys
-import textwrap
-
 import pytest
 
 from vcat._keeping.codec import dumps
 from vcat.errors import UnpicklableError
 
-WRITE = """
-import pathlib
-from vcat._keeping.codec import dumps
-pathlib.Path("value.bin").write_bytes(dumps(value))
-"""
-READ = """
-import json
-import pathlib
-import sys
-from vcat._keeping import rebuild
-from vcat._keeping.codec import loads
-from vcat._keeping.digest import digest
-if sys.argv[1:] == ["job"]:
-    rebuild.open_namespaces(vars(sys.modules["__main__"]))
-data = pathlib.Path("value.bin").read_bytes()
-def read(): return loads(data, digest(data))
-value = read()
-"""
-
-
-def sent(tmp_path, define, use, *, job=False):
-    """Return what *use* prints of the ``value`` that the script *define* has sent."""
-    printed = ""
-    for name, text in (("writer.py", define), ("reader.py", use)):
-        body = textwrap.dedent(text)
-        (tmp_path / name).write_text(body + WRITE if name == "writer.py" else READ + body)
-        done = subprocess.run(
-            [sys.executable, "-W", "error", name, *(["job"] if job else [])],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        printed = done.stdout
-    return json.loads(printed)
-
 
 @pytest.mark.parametrize("job", [False, True])
-def test_a_registry_of_subclasses_travels(tmp_path, job):
+def test_a_registry_of_subclasses_travels(sent, job):
     """With its subclasses, none of which it is told of a second time."""
     assert sent(
-        tmp_path,
         """
         class Reg:
             kinds = {}
@@ -75,37 +32,9 @@ def test_a_registry_of_subclasses_travels(tmp_path, job):
     ) == [["first", "second", "third"], "second, first", True, True]
 
 
-def test_an_instance_that_its_class_keeps_is_rebuilt_by_the_methods_of_the_class(tmp_path):
-    """They are there before it: ``__setstate__`` is called, ``__hash__`` counts."""
-    assert sent(
-        tmp_path,
-        """
-        class Single:
-            def __new__(cls, *numbers): return super().__new__(cls)
-            def __init__(self, number): self.number = number
-            def __getnewargs__(self): return (self.number,)
-            def __setstate__(self, state): self.number = state["number"] + 1
-            def __hash__(self): return 7
-            def __eq__(self, other): return self.number == other.number
-            @property
-            def twice(self): return 2 * self.number
-            @staticmethod
-            def get(): return Single.inst
-        Single.inst = Single(3)
-        Single.known = {Single.inst}
-        def value(): return Single.get()
-        """,
-        """
-        it = value()
-        print(json.dumps([it.number, it.twice, it in type(it).known, hash(it)]))
-        """,
-    ) == [4, 8, True, 7]
-
-
-def test_a_class_that_is_an_attribute_of_another_and_names_it_travels(tmp_path):
+def test_a_class_that_is_an_attribute_of_another_and_names_it_travels(sent):
     """Whatever its slots are, and whatever it and that other class are derived from."""
     assert sent(
-        tmp_path,
         """
         from typing import Generic, TypeVar
         from dataclasses import dataclass, field
@@ -146,10 +75,9 @@ def test_a_class_that_is_an_attribute_of_another_and_names_it_travels(tmp_path):
     ]
 
 
-def test_a_metaclass_that_lists_its_classes_travels(tmp_path):
+def test_a_metaclass_that_lists_its_classes_travels(sent):
     """Nothing is added to the list where they are rebuilt; abstract classes stay abstract."""
     assert sent(
-        tmp_path,
         """
         import abc
         class Meta(abc.ABCMeta):
@@ -182,10 +110,9 @@ def test_a_metaclass_that_lists_its_classes_travels(tmp_path):
     ) == [["Shape", "Square"], 2, "TypeError", 4, True, False]
 
 
-def test_what_a_job_has_changed_in_a_class_is_not_undone_by_another_value(tmp_path):
+def test_what_a_job_has_changed_in_a_class_is_not_undone_by_another_value(sent):
     """Each value of a job brings the class; the job has it once."""
     assert sent(
-        tmp_path,
         """
         class Par:
             count = 0
@@ -201,10 +128,9 @@ def test_what_a_job_has_changed_in_a_class_is_not_undone_by_another_value(tmp_pa
     ) == [True, 5, True]
 
 
-def test_the_scripts_own_class_stays_as_it_is(tmp_path):
+def test_the_scripts_own_class_stays_as_it_is(sent):
     """A result that the job made is an instance of the class of the script that reads it."""
     assert sent(
-        tmp_path,
         """
         class Par:
             count = 1
@@ -239,10 +165,9 @@ FACTORY = """
 
 
 @pytest.mark.parametrize("job", [False, True])
-def test_classes_of_a_factory_are_several(tmp_path, job):
+def test_classes_of_a_factory_are_several(sent, job):
     """All of one name, of which none becomes another; their methods share what they close over."""
     assert sent(
-        tmp_path,
         FACTORY
         + """
         value = [First, Second, Second()]
@@ -260,7 +185,7 @@ def test_classes_of_a_factory_are_several(tmp_path, job):
 
 
 @pytest.mark.parametrize("seeds", [("1", "2")])
-def test_a_class_of_a_factory_is_the_same_in_every_process(tmp_path, monkeypatch, seeds):
+def test_a_class_of_a_factory_is_the_same_in_every_process(sent, monkeypatch, seeds):
     """A result of an earlier job is an instance of the class of this one."""
     marks = []
     for seed in seeds:
@@ -269,16 +194,15 @@ def test_a_class_of_a_factory_is_the_same_in_every_process(tmp_path, monkeypatch
         from vcat._keeping.kind import mark_of
         print(json.dumps([*map(mark_of, value)]))
         """
-        marks.append(sent(tmp_path, FACTORY + "        value = [First, Second, Again]\n", use))
+        marks.append(sent(FACTORY + "        value = [First, Second, Again]\n", use))
     first, second, again = marks[0]
     assert marks[1] == marks[0]
     assert first != second == again
 
 
-def test_generic_classes_of_a_script_travel(tmp_path):
+def test_generic_classes_of_a_script_travel(sent):
     """Their type variables are the script's as well."""
     assert sent(
-        tmp_path,
         """
         from typing import Generic, TypeVar
         T = TypeVar("T", int, str)
@@ -298,88 +222,9 @@ def test_generic_classes_of_a_script_travel(tmp_path):
     ) == [3, "~T", True, "+B", "(__main__.Box[int],)", True]
 
 
-@pytest.mark.parametrize("job", [False, True])
-def test_an_instance_that_its_class_keeps_finds_the_attributes_it_is_rebuilt_with(tmp_path, job):
-    """Those without the class are there first; ``__new__`` is done without where it needs more."""
-    assert sent(
-        tmp_path,
-        """
-        class Other:
-            salt = 7
-        class Hashed:
-            known = set()
-            salt = 7
-            other = Other()
-            def __init__(self, number): self.number = number
-            def __hash__(self): return self.number * self.salt * self.other.salt
-            def __eq__(self, other): return self.number == other.number
-        Hashed.known.add(Hashed(1))
-        class Single:
-            inst = None
-            def __new__(cls):
-                if cls.inst is None: cls.inst = super().__new__(cls)
-                return cls.inst
-        class Shared(int):
-            pool = {}
-            def __new__(cls, number, *, name="it"):
-                if number not in cls.pool: cls.pool[number] = super().__new__(cls, number)
-                cls.pool[number].name = name
-                return cls.pool[number]
-            def __getnewargs_ex__(self): return (int(self),), {"name": self.name}
-        class Named:
-            pool = {}
-            def __new__(cls, name):
-                if name not in cls.pool:
-                    cls.pool[name] = super().__new__(cls)
-                    cls.pool[name].name = name
-                return cls.pool[name]
-            def __getnewargs__(self): return (self.name,)
-        value = [Hashed(1), Single(), Named("a"), Shared(3, name="three")]
-        """,
-        """
-        hashed, single, named, shared = value
-        print(json.dumps([hashed in hashed.known, hash(hashed), type(single)() is single,
-                          type(named)("a") is named, named.name, shared.name,
-                          type(shared)(3) is shared, shared + 1]))
-        """,
-        job=job,
-    ) == [True, 49, True, True, "a", "three", True, 4]
-
-
-def test_a_load_that_fails_leaves_no_class_without_its_attributes(tmp_path):
-    """The next load makes it again, and not what is left of it."""
-    assert sent(
-        tmp_path,
-        """
-        from vcat._keeping.codec import dumps
-        class Par:
-            def __setstate__(self, state):
-                import sys
-                if not hasattr(sys, "has_failed"):
-                    sys.has_failed = True
-                    raise ValueError("once")
-        Par.me = Par()
-        Par.me.number = 1
-        value = dumps(Par)
-        """,
-        """
-        failed = ""
-        try:
-            loads(value, digest(value))
-        except ValueError as error:
-            failed = str(error)
-        left = "Par" in globals()
-        Par = loads(value, digest(value))
-        print(json.dumps([failed, left, isinstance(Par.me, Par)]))
-        """,
-        job=True,
-    ) == ["once", False, True]
-
-
-def test_a_generic_class_is_one_class_in_a_job(tmp_path):
+def test_a_generic_class_is_one_class_in_a_job(sent):
     """Each value brings it."""
     assert sent(
-        tmp_path,
         """
         import typing
         from dataclasses import dataclass

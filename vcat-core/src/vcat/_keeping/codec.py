@@ -135,6 +135,7 @@ def loads(data: Bytes, expected: str, told: int | None = None) -> Any:
 
     Raises:
         FormatError: The bytes are not those that were stored; nothing was unpickled.
+        UnpicklableError: An instance that its class keeps needs what comes with it.
     """
     checked = data if told is None or told == len(data) else memoryview(data)[:told]
     if not matches(checked, expected):
@@ -160,8 +161,13 @@ def _read(data: Bytes, told: int | None = None) -> Any:
     rebuild.begin()
     try:
         return _unpickled(data, told)
-    except BaseException:
+    except BaseException as error:
+        from vcat._keeping.kind import explain
+
+        said = explain(error)
         rebuild.forget_unfinished()
+        if said:
+            raise UnpicklableError(said) from error
         raise
 
 

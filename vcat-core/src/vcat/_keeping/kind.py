@@ -293,6 +293,20 @@ def create_generic(name: str, bases: Any, options: Any = None, fill: Any = None)
     return settled(new_class(name, bases, options, fill))
 
 
+def explain(error: BaseException) -> str:
+    """Return why a class could not be rebuilt, if that is what *error* comes from, or nothing."""
+    if not isinstance(error, AttributeError):
+        return ""
+    kind = error.obj if isinstance(error.obj, type) else type(error.obj)
+    if not any(vars(each).get(REBUILT) is False for each in kind.__mro__):
+        return ""
+    return (
+        f"cannot rebuild the class {kind.__qualname__!r}: an instance that it keeps needs its"
+        f" attribute {error.name!r}, which is there only after its instances; move the class to a"
+        " module of the project"
+    )
+
+
 def reduce_type_variable(variable: Any) -> Any:
     """Return how to rebuild a type variable, which generic classes of the script name."""
     if found(variable.__module__, variable.__name__) is variable:

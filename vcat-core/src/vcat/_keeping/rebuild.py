@@ -254,9 +254,7 @@ def reduce_enum(kind: Any) -> tuple[Any, ...]:
         if name not in members and _is_own(value, kind.__module__)
     }
     own = {
-        name: {
-            key: value for key, value in each.__dict__.items() if not (key[:1] == key[-1:] == "_")
-        }
+        name: {key: it for key, it in vars(each).items() if not key[:1] == key[-1:] == "_"}
         for name, each in kind.__members__.items()
     }
     # Methods may name the enumeration itself, so they are filled in afterwards.

@@ -390,5 +390,6 @@ def test_one_function_writes():
     assert writers == {
         ("draft.py", "_open", "_CREATE"),
         ("draft.py", "_rename", "rename"),
+        ("draft.py", "link", "link"),
         ("directory.py", "open_shared", "_CREATE_SHARED"),
     }

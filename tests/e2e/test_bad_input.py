@@ -237,3 +237,49 @@ def test_a_full_disk(project):
         assert project.ask("print(json.dumps(len(list_jobs())))", cwd=small / "project") == 0
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+FILLING = """
+    from vcat import *
+
+    @stage(cache=False)
+    def fill():
+        try:
+            with open("filling", "wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+        except OSError:
+            return "full"
+
+    job = fill().run()
+    job.wait_for_deployment_to_complete()
+    status = job.status()
+    print(status.state, status.exit_code, status.reason, job.fetch_job_results())
+    """
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("mount"), reason="mounting a small disk needs root"
+)
+def test_a_job_that_has_filled_its_disk_may_have_completed(project):
+    """Room for its exit code was kept; what it returned is archived elsewhere."""
+    small = project.parent / "small"
+    small.mkdir()
+    project.write("train.py", FILLING)
+    project.write(
+        "small.config.yaml",
+        f"""
+        deployment_implementation:
+          deployment_type: vcat.LocalShellJobDeployment
+          constructor_keyword_arguments: {{path: {small}/jobs}}
+        """,
+    )
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(small)], check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk is not allowed here")
+    try:
+        assert project.run("train.py").stdout == "completed 0 None full\n"
+    finally:
+        subprocess.run(["umount", "--lazy", str(small)], check=True)

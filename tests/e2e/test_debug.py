@@ -127,12 +127,16 @@ def in_terminal(project, words, answers):
     )
     os.close(sub)
     shown, place, deadline = "", 0, time.monotonic() + 60
-    waiting = list(answers)
+    waiting, pressed = list(answers), deadline
     while time.monotonic() < deadline:
+        if time.monotonic() > pressed + 5:  # what comes just before input() waits does not end it
+            pressed = time.monotonic()
+            os.write(main, CTRL_C.encode())
         if waiting and waiting[0][0] in shown[place:]:
             place = shown.index(waiting[0][0], place) + len(waiting[0][0])
             answer = waiting.pop(0)[1]
             os.write(main, (answer if answer == CTRL_C else f"{answer}\n").encode())
+            pressed = time.monotonic() if answer == CTRL_C else deadline
         if select.select([main], [], [], 0.05)[0]:
             try:
                 piece = os.read(main, 65536)

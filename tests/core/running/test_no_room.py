@@ -94,7 +94,7 @@ def test_a_message_that_cannot_be_written_is_said_with_its_place(tmp_path):
         pack(bytes(40_000), str(tmp_path / "gone"))
     assert str(caught.value) == (
         f"{size} bytes for another process cannot be written into {tmp_path}/gone (no such file or"
-        " directory); there has to be room for them"
+        " directory); it was removed"
     )
     assert os.listdir(tmp_path) == ["two.config.yaml"]
 

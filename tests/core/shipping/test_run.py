@@ -75,7 +75,7 @@ def test_the_exit_code_is_kept_and_reported_again(forge, start, tmp_path, code):
     """A second start runs nothing and ends as the first did."""
     directory = forge.write(tmp_path / "run")
     assert start(directory, STUB_CODE=str(code)).returncode == code
-    assert (directory / "exit.json").read_text() == f'{{"format":1,"exit_code":{code}}}\n'
+    assert (directory / "exit.json").read_text().rstrip() == f'{{"format":1,"exit_code":{code}}}'
     (directory / "seen.json").unlink()
     done = start(directory)
     assert (done.returncode, done.stdout, done.stderr) == (

@@ -50,10 +50,11 @@ def execute(arguments: Namespace) -> int:
         _check_stage(job, arguments.stage, follow=arguments.follow)
     waits = arguments.follow and arguments.stage is None and not job.is_job_complete()
     _show(job, arguments)
+    code = tell_silence(job)
     # Asked after the log has been shown: what a job could not archive itself is archived now.
     if job.is_job_complete() and waits:
         job.watcher.say_end()
-    return tell_silence(job)
+    return code
 
 
 def _show(job: Deployment, arguments: Namespace) -> None:

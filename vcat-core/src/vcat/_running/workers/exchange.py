@@ -5,6 +5,7 @@ Small ones are part of the message that tells of them, large ones are in files t
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -133,9 +134,12 @@ def write(directory: str, name: str, data: Serialized, *, whole: bool = False) -
         return _written(path, data, whole=whole)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
+        advice = "; it was removed" if error.errno == errno.ENOENT else ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            advice = "; there has to be room for them"
         raise UnsentError(
             f"{say_count(data.size, 'byte')} for another process cannot be written into"
-            f" {directory} ({reason}); there has to be room for them"
+            f" {directory} ({reason}){advice}"
         ) from None
 
 

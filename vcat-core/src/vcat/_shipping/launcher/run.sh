@@ -65,5 +65,6 @@ if [ -e started ]; then
 fi
 # It is over. Who ends what is left of the job does not end this, and nobody else reads it.
 trap '' HUP INT TERM
-printf '{"format":1,"exit_code":%d}\n' "$code" > "exit.json.$token" && mv -f -- "exit.json.$token" exit.json
+# Not longer than what main.py has put there in advance, and so on a full disk as well.
+printf '{"format":1,"exit_code":%d}\n' "$code" 1<> "exit.json.$token" && mv -f -- "exit.json.$token" exit.json
 exit "$code"

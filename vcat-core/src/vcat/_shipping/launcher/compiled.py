@@ -159,7 +159,10 @@ def _has(path: str, content: bytes) -> bool:
 
 
 def _write(path: str, content: bytes) -> None:
-    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    directory = os.path.dirname(path)
+    os.makedirs(directory, 0o700, exist_ok=True)
+    if path.endswith(".py"):  # else made by the first that imports it, and the directory has changed
+        os.makedirs(os.path.join(directory, "__pycache__"), 0o700, exist_ok=True)
     aside = f"{HERE}.{os.urandom(8).hex()}"
     try:
         with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

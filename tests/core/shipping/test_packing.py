@@ -213,7 +213,7 @@ def test_what_is_unpacked_is_what_was_packed(add, place, packed):
 
 
 def test_what_is_unpacked_is_not_written_again(add, place):
-    """What was made of the files counts as long as they, and their directories, are as they were."""
+    """What was made of the files counts as long as these and their directories do not change."""
     files, _, _ = add("vcat-core")
     runtime, start = place(files)
 

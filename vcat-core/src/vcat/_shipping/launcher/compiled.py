@@ -161,7 +161,7 @@ def _has(path: str, content: bytes) -> bool:
 def _write(path: str, content: bytes) -> None:
     directory = os.path.dirname(path)
     os.makedirs(directory, 0o700, exist_ok=True)
-    if path.endswith(".py"):  # else made by the first that imports it, and the directory has changed
+    if path.endswith(".py"):  # else whoever imports it first changes the directory
         os.makedirs(os.path.join(directory, "__pycache__"), 0o700, exist_ok=True)
     aside = f"{HERE}.{os.urandom(8).hex()}"
     try:

@@ -225,3 +225,32 @@ def test_what_a_command_submits_is_compared_with_what_its_script_does_elsewhere(
         "print(json.dumps([row.job_name, row.submitted_by, row.rerun_of, row.project]))"
     )
     assert rows == ["again", None, "outer-2", str(project.directory)]
+
+
+SIDE_BY_SIDE = """
+    import sys
+    from vcat import *
+
+    @stage
+    def inner(x):
+        return x * 10
+
+    @stage
+    def outer(x, round):
+        first = inner(x).run()
+        return inner(x + 100).run().fetch_job_results() + first.fetch_job_results()
+
+    if __name__ == "__main__":
+        job = outer.map([1, 2, 3], round=sys.argv[1]).run()
+        print(job.fetch_job_results(), "warning" in job.logs())
+"""
+
+
+def test_stages_that_run_side_by_side_submit_jobs(project):
+    """What one prepares for that is nothing that another stumbles over, or is warned of."""
+    project.use_workers(3)
+    project.write("train.py", SIDE_BY_SIDE)
+    for each in "12":
+        assert project.run("train.py", each).stdout == "[1020, 1040, 1060] False\n"
+    assert "3 of 3 stages cached" in project.run("train.py", "1").stderr
+    assert not [*project.directory.glob(".vcat/jobs/*/runtime.*")]

@@ -146,3 +146,39 @@ def test_a_process_of_multiprocessing_does_not_run_the_script_anew(project):
     where = "in a process that multiprocessing has started"
     log = project.ask(f"print(json.dumps(get_job({name!r}).logs()))")
     assert refused("run", "train.py:12", where, "every one") in log
+
+
+POOLS = {
+    "ProcessPoolExecutor(1, mp_context=multiprocessing.get_context('spawn'))": (
+        "BrokenProcessPool: A process in the process pool was terminated abruptly"
+    ),
+    "multiprocessing.get_context('spawn').Pool(1)": "TimeoutError: timed out after 3 seconds",
+}
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_what_becomes_of_that_is_up_to_the_pool(project, pool):
+    """One fails, one starts process after process until time is up; the log says why."""
+    project.write(
+        "train.py",
+        f"""\
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+        import vcat
+
+        @vcat.stage(timeout=3)
+        def spawn():
+            with {pool} as pool:
+                return list(pool.map(abs, [-1]))
+
+        if len(vcat.list_jobs()) < 3:
+            spawn().run().wait_for_deployment_to_complete()
+        """,
+    )
+    project.run("train.py")
+    (name, state, reason), *others = rows(project)
+    assert (state, others) == ("failed", [])
+    assert reason.startswith(POOLS[pool])
+    where = "in a process that multiprocessing has started"
+    log = project.ask(f"print(json.dumps(get_job({name!r}).logs()))")
+    assert refused("run", "train.py:11", where, "every one") in log

@@ -1,6 +1,7 @@
 """Maps as a script builds them: what they take, what they refuse, what can be done with them."""
 
 import json
+import pickle
 from types import MappingProxyType
 
 import pytest
@@ -118,13 +119,18 @@ def test_a_table_is_not_mapped_over_its_columns():
     pandas, polars, pyarrow = map(pytest.importorskip, ("pandas", "polars", "pyarrow"))
     columns = {"a": [1, 2], "b": [3, 4]}
     for table, instead in (
-        (pandas.DataFrame(columns), "list(frame.itertuples(index=False)) gives its rows"),
+        (
+            pandas.DataFrame(columns),
+            "list(frame.itertuples(index=False, name=None)) gives its rows",
+        ),
         (polars.DataFrame(columns), "frame.rows() gives its rows"),
         (pyarrow.table(columns), "table.to_pylist() gives its rows"),
     ):
         assert refused(table) == (
             f"{WHERE}: map(...): type {type(table).__name__} has no items in an order; {instead}"
         )
+    rows = list(pandas.DataFrame(columns).itertuples(index=False, name=None))
+    assert pickle.loads(pickle.dumps(rows)) == [(1, 3), (2, 4)]
     assert fit.map(pandas.Series([1, 2])).count == fit.map(polars.Series([1, 2])).count == 2
     assert fit.map(pandas.DataFrame(columns)["a"]).count == 2
 

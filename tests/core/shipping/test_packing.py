@@ -212,6 +212,27 @@ def test_what_is_unpacked_is_what_was_packed(add, place, packed):
     assert after == before | set(sources)
 
 
+def test_what_is_unpacked_is_not_written_again(add, place):
+    """What was made of the files counts as long as these and their directories do not change."""
+    files, _, _ = add("vcat-core")
+    runtime, start = place(files)
+
+    def unpacked():
+        code = f"{start}{UNPACK}del sys.modules['vcat_compiled']; import vcat._keeping.guard"
+        environment = {"PATH": os.environ["PATH"]}
+        subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, env=environment)
+        found = [runtime, *(each for each in runtime.rglob("*") if "__pycache__" not in str(each))]
+        return {str(each): each.stat().st_mtime_ns for each in found}
+
+    once = unpacked()
+    assert list((runtime / "vcat/_keeping/__pycache__").iterdir())
+    assert unpacked() == once
+    (runtime / "vcat/_keeping/guard.py").unlink()
+    again = unpacked()
+    changed = {each for each in once if again[each] != once[each]}
+    assert changed == {str(runtime / "vcat/_keeping"), str(runtime / "vcat/_keeping/guard.py")}
+
+
 def test_a_package_leads_elsewhere_until_all_of_it_is_there(add, place):
     """Killed while it unpacks, a job leaves a vcat that can be imported."""
     runtime, start = place(add("vcat-core")[0])

@@ -18,7 +18,7 @@ _NO_SEQUENCES = (str, bytes, bytearray, dict, set, frozenset)
 
 #: How tables of libraries give their rows; what iterates over them is given their columns.
 _ROWS = {
-    "itertuples": "list(frame.itertuples(index=False)) gives its rows",
+    "itertuples": "list(frame.itertuples(index=False, name=None)) gives its rows",
     "rows": "frame.rows() gives its rows",
     "to_pylist": "table.to_pylist() gives its rows",
 }

@@ -17,6 +17,7 @@ from vcat._shipping.bundling.compression import choose_compression, no_compressi
 from vcat._shipping.bundling.output import Output
 from vcat._shipping.bundling.part import PartWriter
 from vcat._shipping.bundling.shelf import Placed, Shelf, Slot
+from vcat.abc import unobserved
 
 _RUNTIMES_KEPT = 4
 _RECIPE = 8  # changes whenever the same distributions give other bytes than before
@@ -62,7 +63,8 @@ def add_runtime(distributions: Sequence[str], output: Output) -> Runtime:
             placed.append(Placed(info, start))
             start += info.size
     else:
-        made_from, placed = _write(distributions, output)
+        with unobserved():  # what it reads, a stage that finds it on the shelf would not have read
+            made_from, placed = _write(distributions, output)
         shelf.put(key, made_from, placed, output)
     unpacking = a2b_base64(made_from["unpacking"])
     return Runtime(placed, list(made_from["modules"]), list(made_from["provides"]), unpacking)
@@ -72,7 +74,8 @@ def unpack_own() -> None:
     """See that vcat's own files are there: in a job they are packed until it submits another."""
     compiled = sys.modules.get("vcat_compiled")
     if compiled is not None:
-        compiled.unpack()
+        with unobserved():  # what a stage has submitted does not make it the author of vcat
+            compiled.unpack()
 
 
 def _is_current(slot: Slot) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from vcat._shipping.bundling.compression import choose_compression, no_compression
 from vcat._shipping.bundling.output import Output
 from vcat._shipping.bundling.part import PartInfo
+from vcat.abc import unobserved
 from vcat.errors import BundleError
 
 #: The version of the index; a shelf with another one counts as empty.
@@ -65,6 +66,7 @@ class Shelf:
         self._path = os.path.join(self._root, kind) if self._root else ""
         self._capacity = capacity
 
+    @unobserved()
     def look(self, key: str) -> Slot | None:
         """Return what lies under *key*, unless it is damaged or not the user's own."""
         if not self._path:
@@ -81,6 +83,7 @@ class Shelf:
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
+    @unobserved()
     def copy(self, slot: Slot, output: Output) -> bool:
         """Append the parts in *slot* to *output*, or leave it as it is and return ``False``."""
         mark = output.size
@@ -90,6 +93,7 @@ class Shelf:
                 return False
         return True
 
+    @unobserved()
     def put(
         self, key: str, made_from: Mapping[str, Any], parts: Sequence[Placed], source: Output
     ) -> None:
@@ -115,6 +119,7 @@ class Shelf:
         except OSError:  # a BundleError of the disk being full is one too
             return
 
+    @unobserved()
     def note(
         self,
         key: str,

@@ -4,6 +4,8 @@ A bundle is written beside the project. As long as it is there it has a second n
 directory, with a record of who made it. So a later submission can prove of what a killed one left
 that vcat made it and that nobody needs it any more. What has no second name is never removed: a
 copy of a bundle, made by the user, is another file.
+
+None of it is what a stage that submits the job has read or written: the next finds other names.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 
 from vcat._keeping.submitter import describe_submitter, has_ended
 from vcat._shipping.bundling.output import Output
+from vcat.abc import unobserved
 
 #: The version of the record.
 FORMAT = 1
@@ -42,6 +45,7 @@ class Staging:
         path: Where it is.
     """
 
+    @unobserved()
     def __init__(
         self, parent: str, names: Mapping[str, str], submitter: Mapping[str, Any] | None
     ) -> None:
@@ -71,6 +75,7 @@ class Staging:
         """Return the path of the file whose second name is *name*."""
         return os.path.normpath(os.path.join(self.path, self._names[name]))
 
+    @unobserved()
     def create(self, name: str, needed: int = 0) -> Output:
         """Create the file whose second name is *name*, at once under both.
 
@@ -97,6 +102,7 @@ class Staging:
         output.path = path
         return output
 
+    @unobserved()
     def discard(self, name: str) -> None:
         """Remove the file whose second name is *name*, if it is still in its place."""
         with contextlib.suppress(OSError):
@@ -105,6 +111,7 @@ class Staging:
             else:
                 _remove_file(os.path.join(self.path, name), self.place(name))
 
+    @unobserved()
     def remove(self) -> None:
         """Remove the directory, and the files that are still in their places."""
         for name in self._names:
@@ -125,6 +132,7 @@ class Staging:
         os.write(self._lock, json.dumps(record).encode() + b"\n")
 
 
+@unobserved()
 def sweep(parent: str) -> None:
     """Remove what submissions that were killed left by directories in *parent*, if that is sure.
 

@@ -11,13 +11,14 @@ import gc
 import marshal
 import os
 import sys
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from zipimport import zipimporter
 
 TYPE_CHECKING = False  # typing is not worth its import here
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -98,18 +99,20 @@ def stand_in(package: str) -> None:
 
 
 def unpack() -> None:
-    """Write the files that travel packed to where they belong, for a job that submits another."""
+    """Write the files that travel packed to where they belong, for a job that submits another.
+
+    What is there stays as it is, and nobody finds anything else there meanwhile: other processes
+    of the job may be listing and reading the files for a job of theirs.
+    """
     import zipfile
 
-    with zipfile.ZipFile(SOURCES) as archive:
+    with _locked(SOURCES), zipfile.ZipFile(SOURCES) as archive:
         # The first of each package comes last: where it does not lead here, all else is there.
         for name in sorted(archive.namelist(), key=lambda name: name.count("/") == 1):
             path = os.path.join(HERE, name)
-            aside = f"{path}.{os.urandom(8).hex()}"
-            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(archive.read(name))
-            os.rename(aside, path)  # another process may be doing the same
+            content = archive.read(name)
+            if not _has(path, content):
+                _write(path, content)
 
 
 def begin(module: str, function: str, argument: bytes) -> None:
@@ -129,3 +132,43 @@ def _install() -> None:
     with open(CONTENT, "rb") as file:
         codes = marshal.load(file)  # noqa: S302  # the bundle has been verified
     sys.meta_path.insert(0, Finder(codes))
+
+
+@contextmanager
+def _locked(path: str) -> Iterator[None]:
+    """Let one process, and one thread, at a time do what is in the block."""
+    from fcntl import LOCK_EX, LOCK_UN, flock
+
+    with open(path, "rb") as file:
+        # Without locks, more than one writes: the same, and each file as a whole.
+        with suppress(OSError):
+            flock(file, LOCK_EX)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                flock(file, LOCK_UN)  # closed, it may be open still in a process forked meanwhile
+
+
+def _has(path: str, content: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read() == content
+    except OSError:
+        return False
+
+
+def _write(path: str, content: bytes) -> None:
+    directory = os.path.dirname(path)
+    os.makedirs(directory, 0o700, exist_ok=True)
+    if path.endswith(".py"):  # else whoever imports it first changes the directory
+        os.makedirs(os.path.join(directory, "__pycache__"), 0o700, exist_ok=True)
+    aside = f"{HERE}.{os.urandom(8).hex()}"
+    try:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        os.rename(aside, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(aside)
+        raise

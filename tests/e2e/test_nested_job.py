@@ -141,6 +141,40 @@ def test_it_is_stopped_from_the_project(project):
     assert states == ["running", "cancelled", "cancelled"]
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_it_goes_on_when_the_job_has_completed_whose_stage_has_submitted_it(project, workers):
+    """From a worker too, which ends with the processes that it has started."""
+    if workers:
+        project.use_workers(workers)
+    script = project.write(
+        "train.py",
+        """
+        import os
+        import time
+        from vcat import *
+
+        @stage(timeout=60)
+        def inner(end):
+            while not os.path.exists(end):
+                time.sleep(0.01)
+            return "ended"
+
+        @stage
+        def outer(end):
+            inner(end).run(job_name="inner")
+
+        if __name__ == "__main__":
+            outer(END).run(job_name="outer").wait_for_deployment_to_complete()
+        """,
+    )
+    end = project.parent / "end"
+    script.write_text(script.read_text().replace("END", repr(str(end))))
+    project.run("train.py")
+    assert project.ask("print(json.dumps(get_job('outer').get_job_status()))") == "completed"
+    end.touch()
+    assert project.ask("print(json.dumps(get_job('inner').fetch_job_results()))") == "ended"
+
+
 def test_elsewhere_a_process_has_the_files_that_are_there(project, tmp_path):
     """A project of its own that a job happens to work on keeps its own configuration."""
     other = tmp_path / "other"

@@ -28,6 +28,9 @@ _PATIENCE = 1.0
 #: a network file system inside the kernel takes as long as that.
 _LAST = 5.0
 
+#: The variable with the mark of a job that the local shell supervises, and the size of that.
+_MARK, _MARK_SIZE = b"VCAT_SUPERVISED", 32
+
 
 class ProcessPoolExecutor(Configured, ExecutorBackend):
     """Call each function in one of several worker processes.
@@ -285,14 +288,29 @@ def _kill_tree(pid: int) -> None:
 
 
 def _started_by(pid: int) -> list[int]:
-    """Return the processes that a process has started, and those that they have."""
-    found, pending = [], [pid]
+    """Return the processes that a process has started, and those that they have.
+
+    A job that a stage has submitted goes on: its supervisor, and what that has started, is none.
+    """
+    found: list[int] = []
+    pending = [pid]
     while pending:
         tasks = f"/proc/{pending.pop()}/task"
         with suppress(OSError):
             for each in os.listdir(tasks):
                 with open(f"{tasks}/{each}/children") as file:
                     children = [int(child) for child in file.read().split()]
+                children = [child for child in children if not _is_other_job(child)]
                 found += children
                 pending += children
     return found
+
+
+def _is_other_job(pid: int) -> bool:
+    """Return whether a process bears the mark of a job, and another than this process."""
+    with suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
+        for each in file.read().split(b"\0"):
+            name, _, mark = each.partition(b"=")
+            if name == _MARK and len(mark) == _MARK_SIZE:
+                return mark != os.environb.get(_MARK)
+    return False

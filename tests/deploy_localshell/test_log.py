@@ -111,5 +111,6 @@ with open("/proc/self/status") as file:
     )
     assert peak < 150e6
     assert int(reader.stdout) < 150e6
-    assert (jobs.control(job) / "output.log").stat().st_blocks * 512 < (64 << 20) + 8192
+    # The blocks that list the blocks of a file count too: the more, the more scattered it lies.
+    assert (jobs.control(job) / "output.log").stat().st_blocks * 512 < (64 << 20) + (1 << 20)
     print(f"supervisor {peak / 1e6:.0f} MB, reader {int(reader.stdout) / 1e6:.0f} MB")

@@ -116,9 +116,12 @@ def check(jobs, name: str):
     def left() -> list[int]:
         return [pid for pid in jobs.living() if mark.encode() in environment(pid)]
 
-    if jobs.record(name, "supervisor.json")["pid"] == 0:  # one that comes too late finds that out
+    if jobs.record(name, "supervisor.json")["pid"] == 0:
+        # One that comes too late, be it after this look, finds that out and supervises nothing.
         jobs.await_that(lambda: left() == [], "the end of a supervisor that starts nothing")
-    assert [(pid, *described(pid)) for pid in left()] == [], status
+        assert not (jobs.control(name) / "beat").exists()
+    else:
+        assert [(pid, *described(pid)) for pid in left()] == [], status
     came_to_its_end = (jobs.shared / f"done-{mark}").exists()
     if status.exit_code == 3:
         assert came_to_its_end

@@ -6,7 +6,7 @@ one argument are walked recursively, to a stated depth.
 
 from __future__ import annotations
 
-from vcat._authoring.mapping import count_of, differing, items_of
+from vcat._authoring.mapping import count_of, differing, items_of, mismatched
 from vcat._authoring.parameter import MISSING, Hyperparameter
 from vcat._authoring.stage import Stage, StageFunction
 from vcat.errors import GraphError
@@ -230,31 +230,19 @@ class Graph:
 
     def _unmappable(self, values: dict[str, Any]) -> list[str]:
         """Return what is wrong with maps over hyperparameters, which only now have values."""
-        problems: list[str] = []
-        counts: dict[int, int | None] = {}  # of the maps
-        for number, stage in enumerate(self.stages) if values else ():
-            if not stage.is_map:
-                continue
-            try:
-                known = [self._count(each, values, counts) for each in stage.args]
-            except GraphError as error:
-                problems.append(f"{stage.label}: {error}")
-                continue
-            lengths = [each for each in known if each is not None]
-            if lengths and min(lengths) != max(lengths):
-                problems.append(f"{stage.label}: {differing(lengths)}")
-            else:
-                counts[number] = lengths[0] if lengths else None
-        return problems
+        if not values:
+            return []
 
-    def _count(
-        self, sequence: Any, values: dict[str, Any], counts: dict[int, int | None]
-    ) -> int | None:
-        if type(sequence) is Stage:
-            return counts.get(self.number[id(sequence)])
-        if type(sequence) is Hyperparameter:
-            return count_of(sequence, values[sequence.name])
-        return len(sequence)
+        def count(sequence: Any, counts: dict[int, int | None]) -> int | None:
+            if type(sequence) is Stage:
+                return counts.get(self.number[id(sequence)])
+            if type(sequence) is Hyperparameter:
+                return count_of(sequence, values[sequence.name])
+            return len(sequence)
+
+        numbered = enumerate(self.stages)
+        maps = ((number, each.label, each.args) for number, each in numbered if each.is_map)
+        return mismatched(maps, count)
 
     def _unknown(self, name: str) -> str:
         if not self.parameters:

@@ -63,6 +63,35 @@ def sequences_of(label: str, given: Iterable[Any]) -> Sequences:
     return sequences
 
 
+def mismatched(
+    maps: Iterable[tuple[int, str, Iterable[Any]]],
+    count: Callable[[Any, dict[int, int | None]], int | None],
+) -> list[str]:
+    """Return what is wrong with maps whose lengths are known only now.
+
+    Args:
+        maps: The number of each, what messages call it, and what it goes over; each comes after
+            those that it goes over.
+        count: Gives the length of one thing that is gone over, ``None`` for what only the running
+            job will know; is given as well how many items each map before has. What it raises as
+            :class:`GraphError` is wrong with the map.
+    """
+    problems: list[str] = []
+    counts: dict[int, int | None] = {}
+    for number, label, sequences in maps:
+        try:
+            known = [count(each, counts) for each in sequences]
+        except GraphError as error:
+            problems.append(f"{label}: {error}")
+            continue
+        lengths = [each for each in known if each is not None]
+        if lengths and min(lengths) != max(lengths):
+            problems.append(f"{label}: {differing(lengths)}")
+        else:
+            counts[number] = lengths[0] if lengths else None
+    return problems
+
+
 def differing(lengths: Iterable[int]) -> str:
     """Return what is said of sequences that cannot be zipped."""
     counts = " and ".join(f"{each:,}" for each in lengths)

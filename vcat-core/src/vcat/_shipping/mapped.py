@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vcat._authoring.mapping import count_of, differing
+from vcat._authoring.mapping import count_of, mismatched
 from vcat._authoring.parameter import Hyperparameter
-from vcat.errors import GraphError
 
 
 def unmappable(
@@ -21,10 +20,13 @@ def unmappable(
         shown: All values, as its record has them. That of a list tells how long it is; of others
             only the job will know.
     """
-    problems: list[str] = []
-    counts: dict[int, int | None] = {}  # of the maps
+    if not given:
+        return []
 
-    def count(node: Mapping[str, Any], written: int | None) -> int | None:
+    def count(
+        sequence: tuple[Mapping[str, Any], int | None], counts: dict[int, int | None]
+    ) -> int | None:
+        node, written = sequence
         if "stage" in node:
             return counts.get(node["stage"])
         if "parameter" not in node:
@@ -34,20 +36,12 @@ def unmappable(
             return count_of(Hyperparameter(name), given[name])
         return len(shown[name]) if isinstance(shown.get(name), list) else None
 
-    for number, stage in enumerate(definition["stages"]) if given else ():
-        if not stage.get("map"):
-            continue
-        try:
-            lengths = [count(each, stage.get("items")) for each in stage["args"]]
-        except GraphError as error:
-            problems.append(f"{_label(stage)}: {error}")
-            continue
-        known = [each for each in lengths if each is not None]
-        if known and min(known) != max(known):
-            problems.append(f"{_label(stage)}: {differing(known)}")
-        else:
-            counts[number] = known[0] if known else None
-    return problems
+    maps = (
+        (number, _label(stage), [(each, stage.get("items")) for each in stage["args"]])
+        for number, stage in enumerate(definition["stages"])
+        if stage.get("map")
+    )
+    return mismatched(maps, count)
 
 
 def _label(stage: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from vcat._plugins.processor import available_processors
 from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
 from vcat._running.workers.capacity import Capacity, Need, needed
-from vcat._running.workers.exchange import Exchange, pack, unpack
+from vcat._running.workers.exchange import Exchange, new_path, pack, unpack
 from vcat._running.workers.hanging import overdue
 from vcat._running.workers.lack import Lack
 from vcat._running.workers.memory import find_groups, find_limit
@@ -299,7 +299,7 @@ class Crew:
         """Give a worker these tasks, or as many as there is room for; the rest waits again."""
         directory, file = self._exchange.directory, ""
         if len(calls) > 1:
-            file = os.path.join(directory, f"batch-{os.urandom(6).hex()}")
+            file = new_path(directory, "batch")
         try:
             message = pack((file, tasks), directory)
             batch = Batch(calls, file, time.monotonic())

@@ -12,7 +12,7 @@ from vcat_cli.parameter import add_params, once_each
 from vcat_cli.problem import DONE, FAILED, INTERRUPTED, report, say
 from vcat_cli.script import run_to_end
 from vcat_cli.submitted import tell
-from vcat_cli.termination import Termination
+from vcat_cli.termination import Termination, going_on
 from vcat_cli.text import display_lines
 from vcat_cli.usage import FILES, UsageError
 
@@ -161,7 +161,7 @@ def _show(lines: str) -> None:
 def _leave(jobs: list[Deployment]) -> None:
     for each in jobs:
         if not each.is_job_complete():
-            say(f"job {each.job_name} goes on; `vcat logs -f {each.job_name}` follows it")
+            say(going_on(each.job_name))
 
 
 def _cancel(jobs: list[Deployment], seen_to: Sequence[Deployment] = ()) -> int:

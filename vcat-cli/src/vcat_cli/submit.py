@@ -7,7 +7,7 @@ from vcat.errors import CommandError, GraphError
 from vcat_cli.parameter import add_params, once_each
 from vcat_cli.run import see_to_end
 from vcat_cli.submitted import add_following, check_following, wrong
-from vcat_cli.usage import FILES, UsageError
+from vcat_cli.usage import FILES, UsageError, positive_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=positive_seconds,
         help="after how many seconds the command is ended, and the job timed out",
     )
     # What follows -- never comes here; shells complete file names for it.
@@ -66,16 +66,3 @@ def execute(arguments: Namespace) -> int:
         raise UsageError(f"submit: {error}") from error
     except GraphError as error:
         raise wrong("submit", "submit_command", error) from error
-
-
-def _seconds(text: str) -> float:
-    import argparse
-    import math
-
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not (seconds > 0 and math.isfinite(seconds)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return seconds

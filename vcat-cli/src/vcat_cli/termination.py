@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0
 
 
+def going_on(job_name: str) -> str:
+    """Return the line that says that a job goes on though nobody waits for it any more."""
+    return f"job {job_name} goes on; `vcat logs -f {job_name}` follows it"
+
+
 class Termination:
     """What SIGTERM does while a command sees jobs to their end; it has its own way with others.
 
@@ -58,9 +63,7 @@ class Termination:
         try:
             for each in self._jobs:
                 if not each.is_job_complete():
-                    each.watcher.say(
-                        f"job {each.job_name} goes on; `vcat logs -f {each.job_name}` follows it"
-                    )
+                    each.watcher.say(going_on(each.job_name))
         except VcatError:
             pass  # what cannot be looked at is not known to go on
         finally:

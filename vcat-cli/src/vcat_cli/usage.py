@@ -10,6 +10,7 @@ from vcat_cli.text import terminal_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
 
@@ -82,6 +83,28 @@ def count(text: str) -> int:
 
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def positive_seconds(text: str) -> float:
+    """Return *text* as a number of seconds above 0, for an option that takes one."""
+    return _finite(text, "above 0", lambda number: number > 0)
+
+
+def any_seconds(text: str) -> float:
+    """Return *text* as a number of seconds from 0 on, for an option that takes one."""
+    return _finite(text, "from 0 on", lambda number: number >= 0)
+
+
+def _finite(text: str, wanted: str, is_wanted: Callable[[float], bool]) -> float:
+    import math
+
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (is_wanted(number) and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds {wanted}")
+    return number
 
 
 def seconds(text: str) -> float | None:

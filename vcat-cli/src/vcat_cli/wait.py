@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import math
 import time
 
 from vcat.errors import VcatError
 from vcat_cli.jobs import add_job, named_job
 from vcat_cli.problem import DONE, FAILED, INTERRUPTED, TIMED_OUT, report, say
 from vcat_cli.text import display, to_json
+from vcat_cli.usage import any_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import Namespace
     from typing import Any
 
     from vcat._looking.deployment import Deployment
@@ -34,13 +34,13 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=any_seconds,
         help=f"wait no longer than this; the exit code is {TIMED_OUT} where a job goes on then",
     )
     parser.add_argument("--json", action="store_true", help="as a JSON array, when all have ended")
 
 
-def execute(arguments: argparse.Namespace) -> int:
+def execute(arguments: Namespace) -> int:
     """Wait for jobs."""
     # All of them are known before the first is waited for.
     jobs = {job.job_name: job for job in map(named_job, arguments.jobs)}
@@ -78,13 +78,3 @@ def _wait(jobs: list[Deployment], timeout: float | None, *, as_json: bool) -> in
             report(error)
             code = code or FAILED
     return code
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 on")
-    return seconds

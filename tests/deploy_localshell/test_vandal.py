@@ -85,13 +85,18 @@ def test_cancel_without_records_gives_the_grace_that_the_job_was_started_with(jo
     jobs.deployment.cancel(job)
 
 
+@pytest.fixture
+def _no_mask():
+    """Let nothing be taken from the modes of new files, as the umask of a submitter may."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("_no_mask")
 def test_records_that_are_put_back_are_the_users_own(jobs):
     """Whatever the umask of the submitter was."""
-    before = os.umask(0)
-    try:
-        job = jobs.submit('rm -rf "${PWD%/*}"; reach begun; await never')
-    finally:
-        os.umask(before)
+    job = jobs.submit('rm -rf "${PWD%/*}"; reach begun; await never')
     jobs.await_file("begun")
     jobs.await_that((jobs.control(job) / "supervisor.json").exists, "the record")
     places = [jobs.path, jobs.path / ".supervised", jobs.control(job)]
@@ -99,13 +104,10 @@ def test_records_that_are_put_back_are_the_users_own(jobs):
     jobs.deployment.cancel(job)
 
 
+@pytest.mark.usefixtures("_no_mask")
 def test_nobody_else_reads_the_exit_code(jobs):
     """Whatever the umask of the job was."""
-    before = os.umask(0)
-    try:
-        job = jobs.submit("exit 3")
-    finally:
-        os.umask(before)
+    job = jobs.submit("exit 3")
     jobs.ended(job)
     assert (jobs.path / job / "exit.json").stat().st_mode & 0o777 == 0o600
 

@@ -42,6 +42,12 @@ def test_a_job_whose_records_were_deleted_is_known_again(jobs):
     assert jobs.deployment.status(job).state == "cancelled"
 
 
+def read_table_anew(monkeypatch):
+    """Have nobody remember what was in the process table before, other tests included."""
+    monkeypatch.setattr(remnant, "_LASTS", 0)
+    monkeypatch.setattr(remnant, "_found", (float("-inf"), {}))
+
+
 WITHOUT = {
     "its records": ".supervised/job",
     "all records": ".supervised",
@@ -53,7 +59,7 @@ WITHOUT = {
 @pytest.mark.parametrize("alive", ["supervisor", "job"])
 def test_a_job_without_records_runs_and_can_be_cancelled(jobs, monkeypatch, removed, alive):
     """The process table knows its supervisor, and its shell where that was killed as well."""
-    monkeypatch.setattr(remnant, "_LASTS", 0)
+    read_table_anew(monkeypatch)
     job = jobs.submit("reach begun; await never", name="job", grace=30)
     jobs.await_file("begun")
     supervisor = jobs.supervisor(job)
@@ -74,7 +80,7 @@ def test_a_job_without_records_runs_and_can_be_cancelled(jobs, monkeypatch, remo
 
 def test_cancel_without_records_gives_the_grace_that_the_job_was_started_with(jobs, monkeypatch):
     """The supervisor is not killed while it waits for what it has asked."""
-    monkeypatch.setattr(remnant, "_LASTS", 0)
+    read_table_anew(monkeypatch)
     job = jobs.submit("reach begun; await never", grace=7)
     jobs.await_file("begun")
     supervisor = jobs.supervisor(job)

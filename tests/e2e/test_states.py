@@ -54,7 +54,9 @@ BODIES = {
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32)); bytearray(1 << 33)"
     ),
     "a stage does not end when its `timeout` is over": "sum(itertools.repeat(0))",
-    "the same, when it has archived its result": "atexit.register(end); return number",
+    "its supervisor and all its processes are killed when it has archived its result": (
+        "atexit.register(end); return number"
+    ),
     "it deletes its directory": "shutil.rmtree(os.path.dirname(os.getcwd())); return number",
     "its bundle is damaged on the way": "return number",
     "its results cannot be archived": 'open("{values}", "w").close(); return number',
@@ -62,6 +64,9 @@ BODIES = {
         "os.fork() or time.sleep(600); return number"
     ),
     "it cannot be handed over": "return number",
+    "the same, but a process that a stage has started goes on": (
+        'os.posix_spawnp("sleep", ["sleep", "600"], os.environ); ' + WAITING
+    ),
     "who submits it is killed when it has handed it over": "return number",
     "`cancel()`, but the stage makes `sys.exit(0)` of SIGTERM": (
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); " + WAITING
@@ -222,7 +227,10 @@ def harm(project, how):
         os.kill(processes(project)[1], signal.SIGKILL)
     elif how == "somebody sends it SIGTERM":
         os.kill(processes(project)[0], signal.SIGTERM)
-    elif how == "its supervisor and all its processes are killed":
+    elif how in (
+        "its supervisor and all its processes are killed",
+        "the same, but a process that a stage has started goes on",
+    ):
         for pid in (supervisor(project)["pid"], *reversed(processes(project))):
             os.kill(pid, signal.SIGKILL)
     elif how == "the machine is started again":

@@ -182,6 +182,14 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
+def first_child(pid: int) -> Process | None:
+    """Return the oldest of the children that a process has, or ``None``."""
+    if os.path.exists(f"/proc/{pid}/task/{pid}/children"):
+        return next(filter(None, map(find, children_of(pid))), None)
+    found = [each for each in table() if each.parent == pid]
+    return min(found, key=lambda each: each.pid, default=None)
+
+
 def become_subreaper() -> bool:
     """Become the parent of all orphans below this one; return whether the system can do it."""
     try:

@@ -18,6 +18,7 @@ for _name in sorted(dir(_signal)):
 
 RESTARTED = "the machine was started again while it ran"
 KILLED = "its supervisor was killed, and its processes are gone and left no exit code"
+ORPHANED = "its supervisor was killed, and its main process is gone and left no exit code"
 ABANDONED = "the process that submitted it ended before it could be started"
 UNBEGUN = "it was cancelled before it began"
 UNSUPERVISED = "its supervisor was killed; it goes on without one"
@@ -72,6 +73,15 @@ def left_behind(names: Sequence[str]) -> str | None:
     shown = sorted({"".join(c if c.isprintable() else "?" for c in each) for each in names})
     more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
     return f"left behind and killed: {', '.join(shown[:_NAMED])}{more}"
+
+
+def lost(names: Sequence[str]) -> str:
+    """Return the reason of a job that nobody watched to its end.
+
+    Args:
+        names: The commands of the processes that went on all the same and were killed.
+    """
+    return f"{ORPHANED}; {left_behind(names)}" if names else KILLED
 
 
 def overdue(seconds: float) -> str:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from vcat_deploy_localshell.process import Process
+
 #: Their names, in the directory that the job does not know about.
 JOB, CLAIM, SHELL, ENDING, END, GAP = (
     *("job.json", "supervisor.json", "shell.json", "ending.json", "end.json", "gap.json"),
@@ -27,6 +29,14 @@ def encode(document: Mapping[str, Any]) -> bytes:
     """Return a flat document as JSON; json itself would double the start of a supervisor."""
     fields = (f"{_text(name)}: {_value(value)}" for name, value in document.items())
     return ("{" + ", ".join(fields) + "}\n").encode("utf-8", "replace")
+
+
+def describe_shell(shell: Process, main: Process | None) -> dict[str, object]:
+    """Return what says which process runs ``run.sh``, and which is the main one it has started."""
+    document: dict[str, object] = {"format": FORMAT, "pid": shell.pid, "started": shell.started}
+    if main is not None:
+        document |= {"main_pid": main.pid, "main_started": main.started}
+    return document
 
 
 def write_once(path: str, data: bytes, *, durable: bool = False) -> bool:

@@ -87,12 +87,13 @@ def look(place: Place) -> DeploymentStatus:
         left = tree.names(job_tree(claim).clear())
     elif life.same_boot and job_tree(claim).living():
         show_life(place)
+        if life.is_here:
+            _name_main(place)
         return DeploymentStatus("running", reason=reason.UNSUPERVISED, started_at=started)
     if not life.same_boot and not life.restarted:  # nothing to be written down for ever
         ended_at = max(started, time.time() - life.silent)
         return DeploymentStatus("lost", None, _elsewhere(claim, life), started, ended_at)
-    state, code, why = _judge(place, life)
-    why = reason.left_behind(left) if state == "completed" else why
+    state, code, why = _judge(place, life, left)
     return settle(place, claim, state, code, why, left)
 
 
@@ -200,20 +201,42 @@ def job_tree(claim: dict[str, Any]) -> Tree:
 
 
 def _is_over(place: Place, life: Life) -> bool:
-    """Return whether a job without a supervisor has ended itself, whatever it has left behind.
+    """Return whether a job without a supervisor has ended, whatever it has left behind.
 
-    ``run.sh`` writes down how, and ends: what says so while it lives is not from it.
+    ``run.sh`` writes down how, and ends: what says so while it lives is not from it. Where it was
+    killed, the job is the main process that it has started.
     """
     shell = read_json(place.record(record.SHELL)) if life.is_here else None
-    if shell is None or record.read_exit_code(place.directory) is None:
+    if shell is None or process.is_alive(Process(shell["pid"], started=shell["started"])):
         return False
     if os.path.exists(place.record(record.CANCEL)):  # who has cancelled it gives the rest its grace
         return False
-    return not process.is_alive(Process(shell["pid"], started=shell["started"]))
+    if "main_pid" not in shell:  # nobody has seen it
+        return record.read_exit_code(place.directory) is not None
+    return not process.is_alive(Process(shell["main_pid"], started=shell["main_started"]))
 
 
-def _judge(place: Place, life: Life) -> tuple[str, int | None, str | None]:
-    """What a job is that has no process and no record of its end: state, exit code, why."""
+def _name_main(place: Place) -> None:
+    """Write down which process ``run.sh`` has started, where its supervisor could not."""
+    shell = read_json(place.record(record.SHELL))
+    if shell is None or "main_pid" in shell:
+        return
+    own = Process(shell["pid"], started=shell["started"])
+    main = process.first_child(own.pid)
+    if main is not None and process.is_alive(own):  # it was alive, and the parent, all the time
+        with suppress(OSError):
+            document = record.describe_shell(own, main)
+            record.replace(place.record(record.SHELL), record.encode(document))
+
+
+def _judge(place: Place, life: Life, left: Sequence[str]) -> tuple[str, int | None, str | None]:
+    """What a job is that has no record of its end: state, exit code, why.
+
+    Args:
+        place: Where it was.
+        life: What is known of its supervisor.
+        left: The commands that it has left behind; nothing else of it is alive.
+    """
     code = record.read_exit_code(place.directory)
     if os.path.exists(place.record(record.CANCEL)):
         at_once = os.path.exists(place.record(record.KILL))
@@ -227,8 +250,9 @@ def _judge(place: Place, life: Life) -> tuple[str, int | None, str | None]:
     if ending is not None:  # the supervisor has begun to end it
         return ending["state"], code, ending["reason"]
     if code is not None:
-        return ("completed", 0, None) if code == 0 else ("failed", code, reason.explain(code))
-    return "lost", None, reason.RESTARTED if life.restarted else reason.KILLED
+        why = reason.explain(code) if code else reason.left_behind(left)
+        return "failed" if code else "completed", code, why
+    return "lost", None, reason.RESTARTED if life.restarted else reason.lost(left)
 
 
 def _never_began(place: Place) -> bool:

@@ -13,6 +13,7 @@ import sys
 import time
 
 from vcat_deploy_localshell import memory, process, reason, record, tree
+from vcat_deploy_localshell.ledger import Ledger
 from vcat_deploy_localshell.log import CappedLog
 
 TYPE_CHECKING = False  # typing is not worth its import here
@@ -24,6 +25,9 @@ BEAT = 5.0
 
 #: Seconds between two looks at anything that does not announce itself.
 LOOK = 1.0
+
+#: Seconds until a process that ``run.sh`` has just been told to start is looked for again.
+_SOON = 0.005
 
 _TOLD = _signal.SIGUSR1, _signal.SIGUSR2  # what they mean is a matter of the job's
 _AWAITED = (*tree.ASKED, *_TOLD, _signal.SIGCHLD, _signal.SIGALRM)
@@ -42,7 +46,7 @@ def main(arguments: list[str]) -> NoReturn:
         grace=float(given["grace"]),
         log_limit=int(given["log_limit"]),
     )
-    if supervisor.claim():
+    if supervisor.ledger.claim():
         supervisor.supervise()
     # Nothing is left to be done, and whoever waits for the job waits for this process.
     os._exit(0)
@@ -77,45 +81,22 @@ class Supervisor:
         log_limit: int,
     ) -> None:
         self.directory = directory
-        self.control = control
         self.bash = bash
-        self.mark = mark
         self.timeout = timeout
         self.grace = grace
         self.log_limit = log_limit
         self.started_at = time.time()
+        self.ledger = Ledger(control, mark, self.started_at)
         self.tree = tree.Tree(mark, os.getpid(), supervisor=os.getpid())
         self.shell = 0  # the process that runs run.sh
         self.status: int | None = None  # how it ended, once it has
         self.ended_at = 0.0
         self.beaten = time.monotonic()
         self.survivors: list[str] = []
-        self.beat = self.reserve = -1
+        self.beat = -1
         self.log: CappedLog | None = None
         self.is_reaper = False  # whether all orphans of the job become children of this process
         self.kills = self.most_used = self.total = 0
-
-    def claim(self) -> bool:
-        """Return whether this is the process that runs the job, as far as anybody will ever know.
-
-        The one that has started this one may have written it down already.
-        """
-        own = process.find(os.getpid()) or process.Process(os.getpid())
-        self.identity = process.describe(own)
-        self.claimed = record.encode(
-            {
-                "format": record.FORMAT,
-                **self.identity,
-                "started_at": self.started_at,
-                "mark": self.mark,
-            }
-        )
-        path = self._path(record.CLAIM)
-        if record.write_once(path, self.claimed):
-            return True
-        with open(path, "rb") as file:
-            found = file.read()
-        return b'"mark": "%b"' % self.mark.encode() in found and b'"pid": 0,' not in found
 
     def supervise(self) -> None:
         """Start the job, and return when it has ended and that is written down."""
@@ -136,7 +117,7 @@ class Supervisor:
             (state, why), left = error.args, []
         except BaseException as error:  # noqa: BLE001  # it has to say that it failed as well
             state, why = "failed", f"its supervisor failed: {type(error).__name__}: {error}"
-            self._announce(state, why)
+            self.ledger.announce(state, why)
             self._end()
             left = self.survivors
         self._write_end(state, why, left)
@@ -144,22 +125,23 @@ class Supervisor:
     def _prepare(self) -> None:
         """Get hold of all that the end will need, while it can be had."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self.beat = os.open(self._path(record.BEAT), flags, 0o600)
+        self.beat = os.open(self.ledger.path(record.BEAT), flags, 0o600)
         _lock(self.beat)
-        self.reserve = os.open(self._path(f".{record.END}"), flags, 0o600)
-        os.write(self.reserve, b" " * record.RESERVED)
+        self.ledger.reserve()
         self.log = CappedLog(
-            os.open(self._path("output.log"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC),
+            os.open(self.ledger.path("output.log"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC),
             self.log_limit,
-            self._path(record.GAP),
+            self.ledger.path(record.GAP),
         )
         self.is_reaper = process.become_subreaper()
         os.chdir("/")  # what this one was started in may be removed
 
     def _start(self) -> None:
-        if os.path.exists(self._path(record.CANCEL)):
+        if os.path.exists(self.ledger.path(record.CANCEL)):
             raise StartError("cancelled", reason.UNBEGUN)
-        descriptor = os.open(self._path("output.log"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        descriptor = os.open(
+            self.ledger.path("output.log"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        )
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         # `-p` keeps bash from importing functions and options out of the environment.
         try:
@@ -182,30 +164,20 @@ class Supervisor:
         self.tree.shell = self.shell
         os.close(descriptor)
         os.close(null)
-        self._name_shell()
-        # While the job begins: what is reserved has to be there after a crash of the machine, too.
-        os.fsync(self.reserve)
+        self.ledger.name_shell(self.shell)
+        self.ledger.secure()  # while the job begins
         self.kills = memory.count_kills()
         self._measure()
-
-    def _name_shell(self) -> None:
-        """Write down which process the job is: with that one of all that it starts it ends."""
-        shell = process.find(self.shell) or process.Process(self.shell)
-        document = {"format": record.FORMAT, "pid": shell.pid, "started": shell.started}
-        try:  # noqa: SIM105  # contextlib is not worth its import here
-            record.replace(self._path(record.SHELL), record.encode(document))
-        except OSError:  # the disk is full, and this process will most likely live to say the end
-            pass
 
     def _watch(self) -> tuple[str | None, str | None]:
         """Wait until ``run.sh`` has ended; return the state and why, if it was made to."""
         measured = began = time.monotonic()
-        pause = LOOK
+        pause, nap = 0.0, _SOON
         while self.status is None:
             now = time.monotonic()
             if self.timeout is not None and now - began >= self.timeout:
                 why = reason.overdue(self.timeout)
-                self._announce("timed out", why)
+                self.ledger.announce("timed out", why)
                 forced = self._end()
                 return "timed out", why if forced is None else f"{why}, {forced}"
             if self.timeout is not None:
@@ -214,26 +186,21 @@ class Supervisor:
             if number in _TOLD and self.status is None:
                 tree.signal_children(self.shell, number)
             if number in tree.ASKED and self.status is None:
-                if os.path.exists(self._path(record.CANCEL)):
+                if os.path.exists(self.ledger.path(record.CANCEL)):
                     return "cancelled", self._end() or reason.killed(self._exit_code())
                 why = f"ended by {reason.signalled(number)}"
-                self._announce("failed", why)
+                self.ledger.announce("failed", why)
                 return "failed", self._end(number) or why
             now = time.monotonic()
             if now - measured >= LOOK and self.status is None:
                 measured = now
                 self._measure()
-                self._restore()
+                self.ledger.restore()
             pause = LOOK if self.log is None else min(LOOK, self.log.cut())
+            if not self.ledger.has_main and self.status is None:
+                self.ledger.seek_main()
+                pause, nap = min(pause, nap), nap * 2
         return None, None
-
-    def _announce(self, state: str, why: str | None) -> None:
-        """Write down why the job is ended: what it then says itself is not all the truth."""
-        document = {"format": record.FORMAT, "state": state, "reason": why}
-        try:  # noqa: SIM105  # contextlib is not worth its import here
-            record.replace(self._path(record.ENDING), record.encode(document))
-        except OSError:  # the disk is full, and this process will most likely live to say it
-            pass
 
     def _end(self, number: int = _signal.SIGTERM) -> str | None:
         """End the job with all its processes; return that it had to be killed, if it had."""
@@ -246,7 +213,7 @@ class Supervisor:
         if self.is_reaper and not _has_children():
             return []
         if self._exit_code() is None:  # run.sh was killed: it is the job that it has left behind
-            self._announce(*self._judge())
+            self.ledger.announce(*self._judge())
             self._end()
             return self.survivors
         left = tree.names(self.tree.clear(self._pause))
@@ -278,7 +245,7 @@ class Supervisor:
 
     def _disk(self) -> str:
         try:
-            disk = os.statvfs(self.control)
+            disk = os.statvfs(self.ledger.control)
         except OSError:
             return ""
         full = disk.f_bavail * disk.f_frsize < 1 << 16
@@ -302,38 +269,19 @@ class Supervisor:
             "out_of_memory": why is not None and "probably out of memory" in why,
             "started_at": self.started_at,
             "ended_at": max(self.ended_at or time.time(), self.started_at),
-            **self.identity,
+            **self.ledger.identity,
             "shell": self.shell,
             "left_behind": left[: tree.NAMED],
             "log": None if self.log is None else self.log.problem,
         }
-        data = record.encode(document)
-        self._restore()
-        try:
-            # Only bytes that were on the disk change: there is room, and one flush is enough.
-            os.pwrite(self.reserve, data.rstrip().ljust(record.RESERVED - 1) + b"\n", 0)
-            _flush(self.reserve)
-            os.rename(self._path(f".{record.END}"), self._path(record.END))
-            record.synchronize(self.control)
-        except OSError:  # the job has deleted it
-            record.replace(self._path(record.END), data)
+        self.ledger.write_end(document)
 
     def _show_life(self) -> None:
         try:  # noqa: SIM105  # contextlib is not worth its import here
             os.utime(self.beat)
         except OSError:  # the disk is gone, which is no reason to end the job
             pass
-        self._restore()
-
-    def _restore(self) -> None:
-        """Put back what is known of the job where the job, or somebody else, has deleted it."""
-        if os.path.exists(self._path(record.CLAIM)):
-            return
-        try:
-            record.make_directory(self.control)
-            record.write_once(self._path(record.CLAIM), self.claimed)
-        except OSError:  # the disk is full or gone, which is no reason to end the job
-            pass
+        self.ledger.restore()
 
     def _measure(self) -> None:
         used, self.total = memory.measure()
@@ -365,13 +313,6 @@ class Supervisor:
                 # The most that any process of the job had, in kilobytes but for macOS.
                 unit = 1 if sys.platform == "darwin" else 1024
                 self.most_used = max(self.most_used, usage.ru_maxrss * unit)
-
-    def _path(self, name: str) -> str:
-        return os.path.join(self.control, name)
-
-
-def _flush(descriptor: int) -> None:
-    getattr(os, "fdatasync", os.fsync)(descriptor)  # macOS has but one of them
 
 
 def _has_children() -> bool:

@@ -176,14 +176,23 @@ def test_a_damaged_record_is_named(deployment, tmp_path):
     """Which file, and what is wrong with it; a version of another vcat is not guessed at."""
     job = deployment.submit(bundle(tmp_path, "true"))
     deployment.wait(job)
-    record = tmp_path / "jobs" / ".supervised" / job / "end.json"
-    record.write_text("{")
-    with pytest.raises(BackendError) as caught:
-        deployment.status(job)
-    assert str(caught.value) == (
-        f"LocalShellJobDeployment: {record} is damaged: Expecting property name enclosed in double"
-        " quotes: line 1 column 2 (char 1)"
-    )
+    record = tmp_path / "jobs" / ".supervised" / job / "job.json"
+    damages = {
+        "{": "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        "[]": "it is no object with a format",
+        '{"format": 2, "pid": "one"}': "pid is 'one'",
+        None: "it is a directory",
+    }
+    for text, what in damages.items():
+        if text is None:
+            record.unlink()
+            record.mkdir()
+        else:
+            record.write_text(text)
+        with pytest.raises(BackendError) as caught:
+            deployment.submit(bundle(tmp_path, "true"))
+        assert str(caught.value) == f"LocalShellJobDeployment: {record} is damaged: {what}"
+    record = record.with_name("end.json")
     record.write_text('{"format": 99}')
     with pytest.raises(BackendError) as caught:
         deployment.status(job)

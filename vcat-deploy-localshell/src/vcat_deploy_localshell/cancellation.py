@@ -10,6 +10,8 @@ from typing import Any
 from vcat.errors import BackendError
 from vcat.records import TERMINAL_STATES
 from vcat_deploy_localshell import process, reason, record, remnant, state, tree
+from vcat_deploy_localshell.claim import read_claim
+from vcat_deploy_localshell.document import read_sound
 from vcat_deploy_localshell.place import Place
 from vcat_deploy_localshell.process import Process
 
@@ -25,7 +27,7 @@ def cancel(place: Place) -> None:
         state.abandon(place, "cancelled", reason.UNBEGUN)
     if state.look(place).state in TERMINAL_STATES:
         return
-    claim = state.read_claim(place) or {}
+    claim = read_claim(place) or {}
     life = state.Life(place, claim)
     if not life.is_here:
         raise BackendError(
@@ -48,7 +50,7 @@ def _end(place: Place, claim: dict[str, Any], deadline: float) -> None:
     job = state.job_tree(claim)
     if not job.living():
         return
-    shell = state.read_json(place.record(record.SHELL))
+    shell = read_sound(place.record(record.SHELL))
     job.shell = 0 if shell is None else shell["pid"]
     # Who kills it has killed the supervisor first; to be asked once more, it might say so itself.
     at_once = os.path.exists(place.record(record.KILL))
@@ -69,7 +71,7 @@ def _ask(supervisor: Process, patience: float) -> None:
 
 
 def _grace(place: Place) -> float:
-    job: dict[str, Any] | None = state.read_json(place.record(record.JOB))
+    job: dict[str, Any] | None = read_sound(place.record(record.JOB))
     if job is not None:
         return float(job["grace"])
     found = remnant.find(place)  # it was removed while the job ran

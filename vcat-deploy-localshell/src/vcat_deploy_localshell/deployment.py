@@ -10,6 +10,8 @@ from vcat.abc import Configured, DeploymentBackend, parse_size
 from vcat.errors import BackendError
 from vcat.records import Bundle, DeploymentStatus
 from vcat_deploy_localshell import process, record, state, submission
+from vcat_deploy_localshell.claim import read_claim
+from vcat_deploy_localshell.document import read_sound
 from vcat_deploy_localshell.place import Place
 from vcat_deploy_localshell.process import Process
 
@@ -116,7 +118,7 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
         """Return where the middle of a log has not been kept; see ``log_limit``."""
         place = Place(self.path, job_id)
         place.check()
-        found = state.read_json(place.record(record.GAP)) if name == "output.log" else None
+        found = read_sound(place.record(record.GAP)) if name == "output.log" else None
         return None if found is None else (found["start"], found["end"])
 
     def cancel(self, job_id: str) -> None:
@@ -134,7 +136,7 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
     def wait(self, job_id: str, timeout: float | None = None) -> DeploymentStatus:
         """Wait on the supervisor itself where the system can, else ask again and again."""
         began = time.monotonic()
-        claim = state.read_claim(Place(self.path, job_id))
+        claim = read_claim(Place(self.path, job_id))
         if claim is not None and claim["pid"] and state.is_same(claim):
             supervisor = Process(claim["pid"], started=claim["started"])
             process.wait_for_end(supervisor, timeout)

@@ -6,6 +6,7 @@ import signal
 import time
 
 from vcat_deploy_localshell import cancellation, process, record, state, tree
+from vcat_deploy_localshell.claim import read_claim
 from vcat_deploy_localshell.place import Place
 
 
@@ -16,7 +17,7 @@ def kill(place: Place) -> None:
         LookupError: There is no such job.
         BackendError: It runs where nothing here can reach it.
     """
-    claim = state.read_claim(place)
+    claim = read_claim(place)
     if claim is not None and state.look(place).state == "running":
         life = state.Life(place, claim)
         if life.is_here:

@@ -47,9 +47,7 @@ class Ledger:
         """
         if record.write_once(self.path(record.CLAIM), self._claim):
             return True
-        with open(self.path(record.CLAIM), "rb") as file:
-            found = file.read()
-        return b'"mark": "%b"' % self._mark.encode() in found and b'"pid": 0,' not in found
+        return self._is_claimed() and b'"pid": 0,' not in self._read_claim()
 
     def reserve(self) -> None:
         """Take the room that the record of the end will need, while it can be had."""
@@ -78,12 +76,11 @@ class Ledger:
         self._replace(record.ENDING, {"format": record.FORMAT, "state": state, "reason": why})
 
     def restore(self) -> None:
-        """Put back what is known of the job where the job, or somebody else, has deleted it."""
-        if os.path.exists(self.path(record.CLAIM)):
-            return
+        """Put back what is known of the job where the job, or somebody else, has taken it."""
         try:
-            record.make_directory(self.control)
-            record.write_once(self.path(record.CLAIM), self._claim)
+            if not self._is_claimed():
+                record.make_directory(self.control)
+                record.renew(self.path(record.CLAIM), self._claim)
         except OSError:  # the disk is full or gone, which is no reason to end the job
             pass
 
@@ -97,8 +94,18 @@ class Ledger:
             _flush(self._reserve)
             os.rename(self.path(f".{record.END}"), self.path(record.END))
             record.synchronize(self.control)
-        except OSError:  # the job has deleted it
-            record.replace(self.path(record.END), data)
+        except OSError:  # the job has deleted it, or made a directory in its place
+            record.renew(self.path(record.END), data)
+
+    def _is_claimed(self) -> bool:
+        return b'"mark": "%b"' % self._mark.encode() in self._read_claim()
+
+    def _read_claim(self) -> bytes:
+        try:
+            with open(self.path(record.CLAIM), "rb") as file:
+                return file.read()
+        except OSError:  # the job, or somebody else, has deleted it
+            return b""
 
     def _replace(self, name: str, document: dict[str, Any]) -> None:
         try:  # noqa: SIM105  # contextlib is not worth its import here

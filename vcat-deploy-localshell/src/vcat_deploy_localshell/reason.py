@@ -19,6 +19,7 @@ for _name in sorted(dir(_signal)):
 RESTARTED = "the machine was started again while it ran"
 KILLED = "its supervisor was killed, and its processes are gone and left no exit code"
 ORPHANED = "its supervisor was killed, and its main process is gone and left no exit code"
+DAMAGED = "what was recorded of its end is damaged, and it left no exit code"
 ABANDONED = "the process that submitted it ended before it could be started"
 UNBEGUN = "it was cancelled before it began"
 UNSUPERVISED = "its supervisor was killed; it goes on without one"

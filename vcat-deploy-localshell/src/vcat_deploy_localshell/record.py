@@ -78,6 +78,15 @@ def replace(path: str, data: bytes) -> None:
         raise
 
 
+def renew(path: str, data: bytes) -> None:
+    """Write a file anew, whatever is in its place: a directory is moved aside."""
+    try:
+        replace(path, data)
+    except IsADirectoryError:
+        os.rename(path, f"{path}.{os.urandom(8).hex()}")
+        replace(path, data)
+
+
 def remove(path: str) -> None:
     """Remove a file that may be gone already."""
     try:  # noqa: SIM105  # contextlib is not worth its import to a supervisor

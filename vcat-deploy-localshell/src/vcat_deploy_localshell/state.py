@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from vcat.errors import BackendError
 from vcat.records import DeploymentStatus
-from vcat_deploy_localshell import process, reason, record, remnant, tree
+from vcat_deploy_localshell import process, reason, record, tree
+from vcat_deploy_localshell.claim import UNKNOWN, describe, read_claim, restore
+from vcat_deploy_localshell.document import read_json, read_sound
 from vcat_deploy_localshell.place import Place
 from vcat_deploy_localshell.process import Process
 from vcat_deploy_localshell.tree import Tree
@@ -44,6 +44,7 @@ class Life:
         same_boot: Whether that is this machine, not started again since.
         restarted: Whether it is this machine, started again since.
         silent: How many seconds ago it gave its last sign of life, if only that can be seen.
+        is_known: Whether anything tells which processes are the job's.
     """
 
     def __init__(self, place: Place, claim: dict[str, Any]) -> None:
@@ -52,10 +53,13 @@ class Life:
         self.restarted = not self.same_boot and claim["host"] == os.uname().nodename
         self.process = None
         self.silent = 0.0
+        self.is_known = claim["pid"] != UNKNOWN or claim["mark"] != ""
         if self.is_here:
             own = Process(claim["pid"], started=claim["started"])
             self.process = own if process.is_alive(own) else None
-            self.is_alive = self.process is not None
+            self.is_alive = self.process is not None or (
+                own.pid == UNKNOWN and _is_locked(place.record(record.BEAT))
+            )
         elif self.same_boot:  # in a container: the lock is the kernel's, not the container's
             self.is_alive = _is_locked(place.record(record.BEAT)) or _begins(place, claim)
         else:
@@ -100,7 +104,7 @@ def look(place: Place) -> DeploymentStatus:
 def is_known(place: Place) -> bool:
     """Return whether there is such a job, from the first thing on that its submission makes."""
     records = record.CLAIM, record.JOB
-    return any(read_json(place.record(each)) is not None for each in records) or _restore(place)
+    return any(os.path.lexists(place.record(each)) for each in records) or restore(place)
 
 
 def _look_unclaimed(place: Place) -> DeploymentStatus:
@@ -108,26 +112,11 @@ def _look_unclaimed(place: Place) -> DeploymentStatus:
     job = read_json(place.record(record.JOB))
     if job is not None and is_submitted(place.control, job):
         return DeploymentStatus("queued", reason="it is being handed over")
-    if not _restore(place):
+    if not restore(place):
         if job is None:
             raise LookupError(f"no job {place.job_id!r} in {place.path}")
         abandon(place)
     return look(place)
-
-
-def _restore(place: Place) -> bool:
-    """Write down again who supervises a job that runs without records; return whether one does.
-
-    Its supervisor will do so as well, but only its end is proof that it has not yet.
-    """
-    found = remnant.find(place)
-    if found is None:
-        return False
-    claim = describe(found.supervisor, found.started_at, found.mark)
-    with suppress(OSError):
-        record.make_directory(place.control)
-        record.write_once(place.record(record.CLAIM), record.encode(claim))
-    return read_claim(place) is not None
 
 
 def is_submitted(control: str, job: dict[str, Any]) -> bool:
@@ -144,7 +133,7 @@ def is_submitted(control: str, job: dict[str, Any]) -> bool:
 
 def _clear(place: Place) -> None:
     """Remove the directory of a job that will never start, when nobody fills it any more."""
-    job = read_json(place.record(record.JOB))
+    job = read_sound(place.record(record.JOB))
     if job is None or is_submitted(place.control, job):
         return
     with suppress(OSError):
@@ -170,20 +159,9 @@ def abandon(place: Place, state: str = "lost", why: str | None = reason.ABANDONE
         settle(place, claim, state, None, why)
 
 
-def describe(own: Process, started_at: float, mark: str = "") -> dict[str, Any]:
-    """Return what says that the process *own* supervises the job of that mark."""
-    identity = process.describe(own)
-    return {"format": record.FORMAT, **identity, "started_at": started_at, "mark": mark}
-
-
-def read_claim(place: Place) -> dict[str, Any] | None:
-    """Return what the supervisor is, once there is one."""
-    return read_json(place.record(record.CLAIM))
-
-
 def read_end(place: Place) -> DeploymentStatus | None:
-    """Return how the job ended, where that is written down."""
-    end = read_json(place.record(record.END))
+    """Return how the job ended, where that is written down and can be read."""
+    end = read_sound(place.record(record.END))
     if end is None:
         return None
     return DeploymentStatus(
@@ -206,7 +184,7 @@ def _is_over(place: Place, life: Life) -> bool:
     ``run.sh`` writes down how, and ends: what says so while it lives is not from it. Where it was
     killed, the job is the main process that it has started.
     """
-    shell = read_json(place.record(record.SHELL)) if life.is_here else None
+    shell = read_sound(place.record(record.SHELL)) if life.is_here else None
     if shell is None or process.is_alive(Process(shell["pid"], started=shell["started"])):
         return False
     if os.path.exists(place.record(record.CANCEL)):  # who has cancelled it gives the rest its grace
@@ -218,7 +196,7 @@ def _is_over(place: Place, life: Life) -> bool:
 
 def _name_main(place: Place) -> None:
     """Write down which process ``run.sh`` has started, where its supervisor could not."""
-    shell = read_json(place.record(record.SHELL))
+    shell = read_sound(place.record(record.SHELL))
     if shell is None or "main_pid" in shell:
         return
     own = Process(shell["pid"], started=shell["started"])
@@ -238,21 +216,24 @@ def _judge(place: Place, life: Life, left: Sequence[str]) -> tuple[str, int | No
         left: The commands that it has left behind; nothing else of it is alive.
     """
     code = record.read_exit_code(place.directory)
+    gone = reason.lost(left)
+    if not life.is_known or os.path.lexists(place.record(record.END)):
+        gone = reason.DAMAGED
     if os.path.exists(place.record(record.CANCEL)):
         at_once = os.path.exists(place.record(record.KILL))
         if code is None and _never_began(place):
             return "cancelled", None, reason.UNBEGUN
         if code is None:
-            return "cancelled", None, reason.forced(0) if at_once else reason.KILLED
+            return "cancelled", None, reason.forced(0) if at_once else gone
         # What ended by itself says why; what was killed before its shell was cannot.
         return "cancelled", code, reason.killed(code)
-    ending = read_json(place.record(record.ENDING))
+    ending = read_sound(place.record(record.ENDING))
     if ending is not None:  # the supervisor has begun to end it
         return ending["state"], code, ending["reason"]
     if code is not None:
         why = reason.explain(code) if code else reason.left_behind(left)
         return "failed" if code else "completed", code, why
-    return "lost", None, reason.RESTARTED if life.restarted else reason.lost(left)
+    return "lost", None, reason.RESTARTED if life.restarted else gone
 
 
 def _never_began(place: Place) -> bool:
@@ -284,8 +265,10 @@ def settle(
         "left_behind": list(left[: tree.NAMED]),
         "log": None,
     }
+    path, data = place.record(record.END), record.encode(document)
     try:
-        record.write_once(place.record(record.END), record.encode(document), durable=True)
+        if not record.write_once(path, data, durable=True) and read_end(place) is None:
+            record.renew(path, data)  # what is there is damaged
     except OSError:  # looking must be possible where nothing can be written
         return DeploymentStatus(
             state, code, why, started_at=document["started_at"], ended_at=document["ended_at"]
@@ -367,25 +350,3 @@ def _is_locked(path: str) -> bool:
     finally:
         os.close(descriptor)
     return False
-
-
-def read_json(path: str) -> dict[str, Any] | None:
-    """Return one of the records, or ``None`` if it does not exist.
-
-    Raises:
-        BackendError: It is damaged, or of a version that this one does not read.
-    """
-    try:
-        with open(path, "rb") as file:
-            document = json.load(file)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError as error:
-        raise BackendError(f"LocalShellJobDeployment: {path} is damaged: {error}") from error
-    version = document.get("format") if isinstance(document, dict) else None
-    if version != record.FORMAT:
-        raise BackendError(
-            f"LocalShellJobDeployment: {path} has format {version!r}, this"
-            f" vcat-deploy-localshell reads {record.FORMAT}; use the version that wrote it"
-        )
-    return dict(document)

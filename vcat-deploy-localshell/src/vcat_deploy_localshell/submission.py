@@ -12,6 +12,8 @@ from typing import Any
 from vcat.errors import BackendError
 from vcat.records import Bundle
 from vcat_deploy_localshell import process, record, state, tree
+from vcat_deploy_localshell.claim import describe
+from vcat_deploy_localshell.document import read_json
 from vcat_deploy_localshell.place import Place, make_private
 from vcat_deploy_localshell.process import MARK, Process
 
@@ -99,7 +101,7 @@ def _make_control(bundle: Bundle, place: Place, mark: str, limits: dict[str, Any
         number of this process says nothing, that it lives.
     """
     own = process.find(os.getpid()) or Process(os.getpid())
-    document = state.describe(own, time.time(), mark) | {
+    document = describe(own, time.time(), mark) | {
         "job_name": bundle.job_name,
         "submission": _digest(bundle),
         **limits,
@@ -118,7 +120,7 @@ def _make_control(bundle: Bundle, place: Place, mark: str, limits: dict[str, Any
         if lock >= 0:
             os.close(lock)
         _remove_tree(aside)
-        known = state.read_json(place.record(record.JOB))
+        known = read_json(place.record(record.JOB))
         if known is None:
             raise
         if known["submission"] != document["submission"]:
@@ -142,7 +144,7 @@ def _sweep(records: str) -> None:
 
 def _is_abandoned(aside: str) -> bool:
     try:
-        job = state.read_json(os.path.join(aside, record.JOB))
+        job = read_json(os.path.join(aside, record.JOB))
     except BackendError:
         job = None
     if job is None:  # it may be about to be written
@@ -216,7 +218,7 @@ def _start(
     supervisor = Process(pid)
     try:
         supervisor = process.find(pid) or supervisor
-        claim = record.encode(state.describe(supervisor, started_at, mark))
+        claim = record.encode(describe(supervisor, started_at, mark))
         record.write_once(place.record(record.CLAIM), claim)
     except BaseException:
         process.kill(supervisor, tree.KILLED)

@@ -7,10 +7,12 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from vcat.abc import SupportsKill
+from vcat_deploy_localshell import kill, submission
 
 DEAF = """#!python
 import signal, subprocess, time
@@ -124,3 +126,89 @@ def test_a_job_that_has_ended_is_left_as_it_is(jobs):
     assert jobs.deployment.status(job) == status
     with pytest.raises(LookupError):
         jobs.deployment.kill("nothing")
+
+
+# In a session of its own, without a mark, and with no parent but the supervisor.
+HIDDEN = """#!python
+import signal, subprocess, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+note = 'trap "" TERM; echo $$ > "$0"; for each in {1..99}; do sleep 1; done'
+hidden = ["env", "-i", "setsid", "bash", "-c", note, os.environ["SHARED"] + "/pids"]
+subprocess.Popen(["bash", "-c", '"$@" &', "bash", *hidden]).wait()
+time.sleep(600)
+"""
+
+
+def hidden(jobs, **options):
+    """A job with a process that hides, and the number of that, which descends from nothing."""
+    job = jobs.submit(HIDDEN, **options)
+    (pid,) = jobs.pids(1)
+    supervisor = jobs.supervisor(job)
+    stat = Path(f"/proc/{pid}/stat")
+    jobs.await_that(lambda: stat.read_text().split()[3] == str(supervisor), "the orphan")
+    return job, pid
+
+
+@pytest.mark.parametrize("doing", ["nothing", "giving it its grace", "stopped"])
+def test_kill_reaches_what_hides_as_a_cancellation_does(jobs, doing):
+    """It is the supervisor that knows it, and so the one that kills it, whatever it does."""
+    job, pid = hidden(jobs, grace=600)
+    cancelling = threading.Thread(target=jobs.deployment.cancel, args=(job,))
+    if doing == "giving it its grace":
+        cancelling.start()
+        jobs.await_that((jobs.control(job) / "cancel").exists, "the cancellation")
+    if doing == "stopped":
+        os.kill(jobs.supervisor(job), signal.SIGSTOP)
+    jobs.deployment.kill(job)
+    assert not jobs.is_alive(pid)
+    assert jobs.living() == []
+    if doing == "giving it its grace":
+        cancelling.join(60)
+        assert not cancelling.is_alive()
+    status = jobs.deployment.status(job)
+    assert (status.state, status.exit_code, status.reason) == (
+        "cancelled",
+        None,
+        "killed by signal 9 (SIGKILL)",
+    )
+    assert jobs.record(job, "end.json")["signal"] == signal.SIGKILL  # says its supervisor
+
+
+def test_a_supervisor_that_does_nothing_is_killed_with_all_that_it_had(jobs, monkeypatch):
+    """What could be seen of the job before is killed after it."""
+    monkeypatch.setattr(kill, "_PATIENCE", 0.3)
+    monkeypatch.setattr(
+        submission,
+        "_CODE",
+        "import sys; sys.path.append(sys.argv[1]);"
+        " import time; from vcat_deploy_localshell.supervisor import Supervisor;"
+        " Supervisor._watch = lambda _: time.sleep(600);" + submission._CODE,
+    )
+    job, pid = hidden(jobs, grace=600)
+    jobs.deployment.kill(job)
+    assert not jobs.is_alive(pid)
+    assert jobs.living() == []
+    status = jobs.deployment.status(job)
+    assert (status.state, status.reason) == ("cancelled", "killed by signal 9 (SIGKILL)")
+
+
+@pytest.mark.parametrize(
+    "why", [pytest.param("timeout", marks=pytest.mark.slow), "signal", "shell"]
+)
+def test_a_job_that_is_killed_while_it_is_being_ended_was_killed(jobs, why):
+    """Nobody says that it was given its grace."""
+    job = jobs.submit(DEAF, grace=600, timeout=4 if why == "timeout" else None)
+    pids = jobs.pids(2)
+    if why == "signal":
+        os.kill(jobs.supervisor(job), signal.SIGTERM)
+    if why == "shell":
+        os.kill(jobs.shell(job), signal.SIGKILL)
+    jobs.await_that((jobs.control(job) / "ending.json").exists, "the end")
+    jobs.deployment.kill(job)
+    assert [each for each in pids if jobs.is_alive(each)] == []
+    status = jobs.deployment.status(job)
+    assert (status.state, status.exit_code, status.reason) == (
+        "cancelled",
+        None,
+        "killed by signal 9 (SIGKILL)",
+    )

@@ -113,6 +113,8 @@ class Supervisor:
                     why = reason.left_behind(left)
             else:
                 left = self.survivors
+            if self._exit_code() is None and self._is_killed():
+                state, why = "cancelled", reason.forced(0)
         except StartError as error:
             (state, why), left = error.args, []
         except BaseException as error:  # noqa: BLE001  # it has to say that it failed as well
@@ -204,9 +206,14 @@ class Supervisor:
 
     def _end(self, number: int = _signal.SIGTERM) -> str | None:
         """End the job with all its processes; return that it had to be killed, if it had."""
-        self.survivors = tree.names(self.tree.end(self.grace, self._pause, number))
+        left = self.tree.end(self.grace, self._pause, number, self._is_killed)
+        self.survivors = tree.names(left)
         self._reap()
         return reason.forced(self.grace, number) if self._exit_code() is None else None
+
+    def _is_killed(self) -> bool:
+        """Return whether somebody has taken away what grace the job has."""
+        return os.path.exists(self.ledger.path(record.KILL))
 
     def _clear(self) -> list[str]:
         """End what the job has left behind; return the names of the commands."""

@@ -98,6 +98,7 @@ class Tree:
         grace: float,
         pause: Callable[[float], object] = time.sleep,
         number: int = _signal.SIGTERM,
+        is_urgent: Callable[[], bool] = lambda: False,
     ) -> set[Process]:
         """Ask all processes to end, give them *grace* seconds, kill those that are left.
 
@@ -105,18 +106,19 @@ class Tree:
             grace: Seconds; with 0 nothing is asked.
             pause: Waits for so many seconds at the most, and takes note of children that ended.
             number: The signal to ask by.
+            is_urgent: Whether the rest of *grace* is not given any more.
 
         Returns:
             The processes that could not even be killed in time.
         """
         left = self.living()
-        if left and grace > 0:
+        if left and grace > 0 and not is_urgent():
             signal(left, number)
             asked = {each: each.name for each in left}
             searched = time.monotonic()
             deadline = searched + grace
             nap, rest = 0.002, _SEARCH
-            while left and (now := time.monotonic()) < deadline:
+            while left and (now := time.monotonic()) < deadline and not is_urgent():
                 pause(min(nap, deadline - now))
                 nap = min(nap * 2, 0.03)
                 left = {each for each in left if process.is_alive(each)}

@@ -101,6 +101,8 @@ def test_cancel_of_a_stopped_job_ends_it_within_the_grace(jobs):
     )
     (pid,) = jobs.pids(1)
     os.kill(pid, signal.SIGSTOP)
+    stat = Path(f"/proc/{pid}/stat")
+    jobs.await_that(lambda: ") T " in stat.read_text(), "the stop")
     jobs.deployment.cancel(job)
     status = jobs.deployment.status(job)
     assert (status.state, status.exit_code) == ("cancelled", 9)

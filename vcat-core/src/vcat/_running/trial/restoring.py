@@ -82,6 +82,7 @@ class Inputs:
             its items the number of the first, else ``None``.
         filed: Key and output of filed results, by number of the stage.
         mapped: The first item and the number of items of maps, by number of the map.
+        lacking: Why the job has never had a value of a stage, by number of the stage.
 
     Attributes:
         origins: Where each value at hand comes from, by number.
@@ -98,6 +99,7 @@ class Inputs:
         kept: dict[int, tuple[str, int | None]],
         filed: dict[int, list[str]],
         mapped: dict[int, list[int]],
+        lacking: dict[int, str],
     ) -> None:
         self.origins: dict[int, str] = {}
         self.missing: dict[int, str] = {}
@@ -113,6 +115,7 @@ class Inputs:
         self._kept = kept
         self._filed = filed
         self._mapped = mapped
+        self._lacking = lacking
 
     def stage(self, number: int) -> Stage:
         """Return a stage, which may be an item of a map."""
@@ -240,7 +243,8 @@ class Inputs:
             else:
                 self.origins[number] = "from the cache"
                 return None
-        return "; ".join(reasons) or "the job has neither persisted nor cached it"
+        never_kept = "the job has neither persisted nor cached it"
+        return "; ".join(reasons) or self._lacking.get(number, never_kept)
 
     def _cached(self, key: str, output: str) -> Any:
         data = ask(self._cache, "get", key)

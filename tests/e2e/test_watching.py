@@ -120,6 +120,40 @@ def test_two_processes_attach_and_have_all_the_first_one_had(project, tmp_path):
         }
 
 
+def test_ctrl_c_while_the_waiting_is_still_being_loaded(project):
+    """It comes as soon as the job is submitted, and is answered as any later one."""
+    project.write(
+        "train.py",
+        """\
+        import os, signal, sys
+        from vcat import *
+
+        class Interrupt:
+            def find_spec(self, name, path=None, target=None):
+                if name == "vcat._looking.screen":
+                    sys.meta_path.remove(self)
+                    signal.raise_signal(signal.SIGINT)
+
+        @stage
+        def one():
+            return 1
+
+        if __name__ == "__main__":
+            job = one().run(job_name="job")
+            sys.meta_path.insert(0, Interrupt())
+            job.fetch_job_results()
+        """,
+    )
+    done = project.run("train.py", check=False)
+    assert done.returncode == -signal.SIGINT
+    line = "vcat: job job goes on; `vcat logs -f job` follows it, `vcat cancel job` ends it\n"
+    assert done.stderr.startswith(line)
+    assert done.stderr.endswith("\nKeyboardInterrupt\n")
+    assert "vcat._looking" not in done.stderr
+    assert "importlib" not in done.stderr
+    assert project.ask('print(json.dumps(get_job("job").fetch_job_results(60)))') == 1
+
+
 def test_ctrl_c_ends_the_waiting_and_not_the_job(project, tmp_path):
     """A script on a terminal that is interrupted says how to go on; its job completes."""
     project.write("train.py", SCRIPT)

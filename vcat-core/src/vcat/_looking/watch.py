@@ -61,6 +61,16 @@ class Watcher:
         Whoever has only waited is told how it ended. Whoever has the log shown says that himself,
         with what else is to be said.
         """
+        try:
+            self._wait(timeout, show)
+        except KeyboardInterrupt as error:
+            self.say_going_on()
+            # Where exactly it was waited, and what was being drawn, says nothing to anybody.
+            raise error.with_traceback(None) from None
+        if self.is_awaited and show is None:
+            self.say_end()
+
+    def _wait(self, timeout: float | None, show: Callable[[str], None] | None) -> None:
         from vcat._looking.screen import is_terminal, open_screen
 
         job, seconds = self._job, _seconds(timeout)
@@ -71,15 +81,10 @@ class Watcher:
             if not is_terminal():
                 self.audience.screen = self._screen
         deadline = None if seconds is None else time.monotonic() + seconds
-        try:
-            if show is not None:
-                ended = watch(job, self._screen, deadline, self._lines, show)
-            else:
-                ended = job.has_ended() or watch(job, self._screen, deadline)
-        except KeyboardInterrupt as error:
-            self.say_going_on()
-            # Where exactly it was waited, and what was being drawn, says nothing to anybody.
-            raise error.with_traceback(None) from None
+        if show is not None:
+            ended = watch(job, self._screen, deadline, self._lines, show)
+        else:
+            ended = job.has_ended() or watch(job, self._screen, deadline)
         # Only who waits for so long and no longer can have waited in vain.
         if seconds is not None and not ended:
             state = job.status().state
@@ -87,8 +92,6 @@ class Watcher:
                 raise TimeoutError(
                     f"job {job.job_name} is {state} after {say_seconds(seconds)}; it goes on"
                 )
-        if self.is_awaited and show is None:
-            self.say_end()
 
     def say(self, line: str) -> None:
         """Say a line on standard error, beside whatever progress is shown there."""

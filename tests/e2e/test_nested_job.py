@@ -57,13 +57,13 @@ def seen(project):
         job = get_job("inner")
         print(json.dumps([
             [[each.job_name, each.state] for each in list_jobs()], job.fetch_job_results(),
-            job.logs(), len(job.source()) > 100,
+            job.logs(), len(job.source()) > 100, [each.file for each in job.stages()],
         ]))
         """
     )
 
 
-SEEN = [[["inner", "completed"], ["outer", "completed"]], 21, "inner has 20\n", True]
+SEEN = [[["inner", "completed"], ["outer", "completed"]], 21, "inner has 20\n", True, ["train.py"]]
 
 
 def stores_in_jobs(project):
@@ -74,7 +74,10 @@ def stores_in_jobs(project):
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("is_elsewhere", [False, True])
 def test_it_is_listed_and_kept_with_the_projects_jobs(project, workers, is_elsewhere):
-    """Whatever the configuration names, and from a worker too; no bundle of it is left."""
+    """Whatever the configuration names, and from a worker too; no bundle of it is left.
+
+    Its stages are named by where they lie in the project, as those of any other job.
+    """
     if workers:
         project.use_workers(workers)
     if is_elsewhere:

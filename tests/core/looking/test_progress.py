@@ -101,7 +101,7 @@ def test_the_last_line_of_one_stage():
 
 
 def test_a_job_with_nothing_to_compute():
-    """All its maps are over nothing: there is nothing to count, neither meanwhile nor at the end."""
+    """All its maps are over nothing: there is nothing to count, while it runs and at the end."""
     status = DeploymentStatus("completed", 0, None, 1.0, 2.0)
     assert summarize("a", status, Tally(0, 0, 0)) == (
         "a completed in 1.0 s, no items to compute; vcat show a"

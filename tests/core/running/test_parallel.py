@@ -319,7 +319,7 @@ def test_what_a_failure_says_has_the_frames_of_the_process_where_it_was():
     engine.close()
     cause = caught.value.__cause__
     assert "line 12, in bad" in str(cause.__cause__)
-    described = describe_failure(cause, Places("", ""))
+    described = describe_failure(cause, Places((), ""))
     assert described["first_line"] == "LookupError: no such row"
     assert [each["function"] for each in described["frames"]] == ["bad"]
 

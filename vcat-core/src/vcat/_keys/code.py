@@ -50,7 +50,7 @@ class CodeDigester:
         project: The project's directory.
         main: What ``__main__`` is called elsewhere, so that its classes are the same there.
         find: Finds what a plugin has registered for a type of values.
-        submitted: Where the project was submitted from, in a job.
+        submitted: Where the project was submitted from, in a job, and what that is a copy of.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class CodeDigester:
         project: str,
         *,
         main: str = "__main__",
-        submitted: str = "",
+        submitted: Sequence[str] = (),
         find: Finder | None = None,
     ) -> None:
         self._find = find
         self.origins = OriginFinder()
         self._project = project
-        self._root = Root(project, submitted or project)
+        self._root = Root(project, *submitted)
         self._main = main
         # By id, and with the object itself, so that nothing else gets that id.
         self._nodes: dict[int, tuple[Node, object]] = {}

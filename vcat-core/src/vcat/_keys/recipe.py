@@ -144,7 +144,7 @@ class KeyMaker:
         project: The directory whose code counts by content.
         main: What ``__main__`` is called where it is imported.
         find: Finds what a plugin has registered for a type of values.
-        submitted: Where the project was submitted from, in a job.
+        submitted: Where the project was submitted from, in a job, and what that is a copy of.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class KeyMaker:
         project: str,
         *,
         main: str = "__main__",
-        submitted: str = "",
+        submitted: Sequence[str] = (),
         find: Finder | None = None,
     ) -> None:
         self.code = CodeDigester(project, main=main, submitted=submitted, find=find)

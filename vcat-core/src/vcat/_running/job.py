@@ -107,7 +107,9 @@ class _RunningJob:
         self.definition = definition
         self.interruption = interruption
         self.name: str = definition["job_name"]
-        self.places = Places(definition["project"], os.getcwd())
+        # What a stage submits is from that job's copy, its functions from the project itself.
+        projects = definition["project"], definition["listed"]["project"]
+        self.places = Places(projects, os.getcwd())
         self.archive = JobArchive(configuration.archives, self.name)
         events = os.path.join(directory, FILE)
         self.log = EventLog(events)

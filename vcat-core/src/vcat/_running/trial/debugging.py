@@ -75,7 +75,7 @@ def _debug(directory: str) -> int:
 
     inputs.find(number)
     unbind()  # what is called from now on is the function, or what a person types
-    move_code(definition["project"], here)
+    move_code((definition["project"], definition["listed"]["project"]), here)
     if inputs.missing and not request["compute"] and not _agreed(inputs, request):
         return 1
     try:

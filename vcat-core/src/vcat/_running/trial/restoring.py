@@ -26,7 +26,7 @@ from vcat.abc import SupportsBlobs
 from vcat.errors import FormatError, VcatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from vcat._keeping.archive import JobArchive
     from vcat.abc import CacheBackend
@@ -47,8 +47,8 @@ def prepare(definition: dict[str, Any], here: str) -> None:
     stand_in(os.path.join(here, definition["submitted"]["script"]), definition["package"])
 
 
-def move_code(submitted: str, here: str) -> None:
-    """Let functions that were compiled in the project directory name their file in *here*.
+def move_code(submitted: Sequence[str], here: str) -> None:
+    """Let functions that were compiled where the project was submitted name their file in *here*.
 
     Where they were compiled the file may be another by now, or not be there at all; debuggers show
     lines of the file that a function names.
@@ -56,8 +56,11 @@ def move_code(submitted: str, here: str) -> None:
     import gc
 
     for each in gc.get_objects():
-        if type(each) is FunctionType and each.__code__.co_filename.startswith(submitted + os.sep):
-            each.__code__ = _moved(each.__code__, submitted, here)
+        if type(each) is FunctionType:
+            file = each.__code__.co_filename
+            top = next((top for top in submitted if file.startswith(top + os.sep)), None)
+            if top is not None:
+                each.__code__ = _moved(each.__code__, top, here)
 
 
 def _moved(code: CodeType, submitted: str, here: str) -> CodeType:

@@ -72,7 +72,7 @@ class Worker:
         os.chdir(self._told.project)
         sys.path[:] = self._told.paths
         self._configuration = thaw(self._told.configuration)
-        self._places = Places(self._told.submitted or self._told.project, self._told.project)
+        self._places = Places(self._told.submitted, self._told.project)
         self._stages: dict[str, Stage] = {}
         self._warnings: list[str] = []
         self._cache: ResultCache | None = None

@@ -116,10 +116,12 @@ def test_it_is_stopped_from_the_project(project):
 
         @stage
         def outer():
-            inner().run(job_name="inner").fetch_job_results()
+            job = inner().run(job_name="inner")
+            print("submitted", flush=True)  # before that, it would be cancelled with this one
+            job.fetch_job_results()
 
         if __name__ == "__main__":
-            outer().run(job_name="outer")
+            next(outer().run(job_name="outer").logs(follow=True))
         """,
     )
     project.run("train.py")

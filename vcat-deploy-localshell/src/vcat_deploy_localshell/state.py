@@ -24,7 +24,7 @@ LEASE = 600.0
 #: What is in the directory of a job before it starts.
 _PLACED = frozenset(
     {"bundle.tgz", "bundle.digest", "run.sh", "main.py", "unpacking.py", "unpacking.pyc"}
-    | {"output.log"}
+    | {*record.SHARED}
 )
 
 #: After how many seconds a supervisor of another container has begun, if it ever does.
@@ -294,7 +294,7 @@ def _last_sign(place: Place) -> float:
 
 
 #: What in the records tells when something happened to the job, or was seen of it.
-_SIGNS = ("output.log", record.BEAT, record.CANCEL, record.KILL)
+_SIGNS = (*record.SHARED, record.BEAT, record.CANCEL, record.KILL)
 
 
 def show_life(place: Place) -> None:

@@ -66,7 +66,7 @@ def _place(
         for name, data in bundle.files.items():
             _write(os.path.join(place.directory, name), data)
         _move(bundle.path, os.path.join(place.directory, "bundle.tgz"))
-        _share_log(place)
+        _share(place)
         _start(bash, bundle, place, python, mark, limits)
     except BaseException:
         _remove_tree(place.directory)
@@ -110,7 +110,7 @@ def _make_control(bundle: Bundle, place: Place, mark: str, limits: dict[str, Any
     try:
         _write(os.path.join(aside, record.JOB), record.encode(document))
         lock = _lock(os.path.join(aside, record.JOB))
-        for name in ("output.log", "supervisor.log"):
+        for name in (*record.SHARED, "supervisor.log"):
             _write(os.path.join(aside, name), b"")
         # A directory with anything in it is not replaced by another one.
         os.rename(aside, place.control)
@@ -171,13 +171,14 @@ def _digest(bundle: Bundle) -> str:
     return digest.hexdigest()
 
 
-def _share_log(place: Place) -> None:
-    """Let the job find its log in its directory, and let it stay where it is when that goes."""
-    log, shared = place.record("output.log"), os.path.join(place.directory, "output.log")
-    try:
-        os.link(log, shared)
-    except OSError:  # a file system without links of that kind
-        os.symlink(log, shared)
+def _share(place: Place) -> None:
+    """Let the job find its log and events in its directory, and let them stay when that goes."""
+    for name in record.SHARED:
+        kept, shared = place.record(name), os.path.join(place.directory, name)
+        try:
+            os.link(kept, shared)
+        except OSError:  # a file system without links of that kind
+            os.symlink(kept, shared)
 
 
 def _start(

@@ -176,8 +176,6 @@ def test_words_arrive_byte_for_byte(project):
         (["python", "-c", "raise SystemExit(3)"], "python -c 'raise SystemExit(3)': exit code 3"),
         (["bash", "-c", "kill -9 $$"], "bash -c 'kill -9 $$': killed by signal 9 (SIGKILL)"),
         (["bash", "-c", "kill -36 $$"], "bash -c 'kill -36 $$': killed by signal 36"),
-        (["/no-such"], "/no-such: it cannot be run: there is no command '/no-such'"),
-        (["/etc/passwd"], "/etc/passwd: it cannot be run: permission denied"),
         (
             ["./elf"],
             "./elf: it cannot be run: exec format error; begin it with #! and what runs it, or"
@@ -258,6 +256,30 @@ def test_a_file_of_the_project_that_cannot_be_run_is_refused(project):
     assert sorted(os.listdir(project.directory)) == ["bin", "run me.py", "tool"]
 
 
+def test_a_file_of_the_machine_that_cannot_be_run_is_refused(project):
+    """An absolute path is that of where the job runs, which is here."""
+    tools = project.parent / "tools"
+    project.write("../tools/tool.py", "print()\n")
+    for word, remedy in (
+        (f"{tools}/no-such", "install it, or correct the name"),
+        (f"{tools}", "it is a directory; correct the name"),
+        (
+            f"{tools}/tool.py",
+            f"make it executable, `chmod +x {tools}/tool.py`, or submit `python {tools}/tool.py`",
+        ),
+    ):
+        done = submit(project, "--", word)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == (
+            f"vcat: submit: there is no command {word!r} on this machine, where jobs of"
+            f" LocalShellJobDeployment look for it; {remedy}\n"
+        )
+    assert os.listdir(project.directory) == []
+    project.write("../tools/tool.py", f"#!{sys.executable}\nprint('run')\n").chmod(0o755)
+    done = submit(project, "-f", "--", f"{tools}/tool.py")
+    assert (done.returncode, done.stdout) == (0, "run\n")
+
+
 def test_what_stays_behind_is_said_as_all_else_is(project):
     """In a line of vcat's own, not as Python shows warnings."""
     os.mkfifo(project.directory / "pipe")
@@ -325,6 +347,12 @@ def test_a_command_that_may_be_on_another_machine_is_sent(project):
             " whether there is one where it runs jobs\n"
         )
         assert done.stderr == f"{said * count}submitted job-{word}\n"
+    done = submit(project, "-n", "job", "--", "/no/such")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "vcat: there is no command '/no/such' here; Remote does not say whether there is one where"
+        " it runs jobs\nsubmitted job\n"
+    )
 
 
 def test_a_command_that_takes_too_long_is_ended(project):

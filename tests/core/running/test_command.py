@@ -37,6 +37,17 @@ def test_what_is_no_time_for_a_submitted_command(timeout):
     )
 
 
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("/no-such", "there is no command '/no-such'"), ("/etc/passwd", "permission denied")],
+)
+def test_a_command_that_cannot_be_run(word, reason):
+    """It is said with its name, and what the system says of it."""
+    with pytest.raises(CommandError) as caught:
+        vcat.run_command([word])
+    assert str(caught.value) == f"{word}: it cannot be run: {reason}"
+
+
 @pytest.mark.slow
 def test_a_command_that_takes_longer_than_a_second():
     """One second is no seconds."""

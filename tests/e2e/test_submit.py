@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -307,6 +308,47 @@ def test_a_failure_is_said_once_beside_the_log(project):
     done = submit(project, "-n", "bad", "-f", "--", "false")
     assert (done.returncode, done.stdout) == (1, "vcat: false: exit code 1\n")
     assert done.stderr.count("exit code 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["false"], ["vcat: false: exit code 1"]),
+        (
+            ["sh", "-c", "echo loss; exit 3"],
+            ["loss", "vcat: sh -c 'echo loss; exit 3': exit code 3"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_a_terminal_has_the_reason_once(project, words, shown, is_piped):
+    """As the last line of the log; where that goes elsewhere, in how the job ended."""
+    controlling, terminal = os.openpty()
+    submitting = subprocess.Popen(
+        [sys.executable, "-m", "vcat_cli", "submit", "-n", "bad", "-f", "--", *words],
+        cwd=project.directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if is_piped else terminal,
+        stderr=terminal,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+    os.close(terminal)
+    written = b""
+    try:
+        while piece := os.read(controlling, 65536):
+            written += piece
+    except OSError:  # the last one that had the terminal has closed it
+        pass
+    os.close(controlling)
+    piped = submitting.communicate()[0] or b""
+    assert submitting.returncode == 1
+    reason = shown[-1].removeprefix("vcat: ")
+    if is_piped:
+        assert piped.decode().splitlines() == shown
+    text = written.decode()
+    assert text.count(reason) == 1
+    end = re.search(r"vcat: bad failed after [\d.]+ s, 0 of 1 stage cached(.*)\r\n", text)
+    assert end.group(1) == (f": {reason}" if is_piped else "") + "; vcat show bad"
 
 
 def test_a_command_is_looked_for_on_the_path_of_jobs(project):

@@ -127,7 +127,8 @@ def see_to_end(
         tell(job, as_json=as_json)
 
     if not follow:
-        submit(submitted)
+        with Termination(jobs):
+            submit(submitted)
         return DONE
     try:
         with Termination(jobs):

@@ -39,14 +39,14 @@ class Plain(CacheBackend):
         return key in self.kept
 
 
-def run(backend):
+def run(backend, end=None):
     """Return the result, and what was warned of, run with *backend*."""
     said = []
-    graph = Graph.ending_in(stage(double)(stage(load)()))
+    graph = Graph.ending_in(stage(double)(stage(load)()) if end is None else end)
     cache = ResultCache(backend, str(Path.cwd()), "", said.append)
     engine = Engine(graph, {}, cache=cache)
     engine.run()
-    return engine.result()[0], said
+    return engine.result()[0] if end is None else engine.result(), said
 
 
 def test_a_cache_of_bytes_alone_is_a_cache():
@@ -96,6 +96,10 @@ def test_a_cache_may_return_anything(answer):
     result, said = run(Garbage())
     assert result == [0, 2, 4, 6, 8]
     assert " runs: its cached result is damaged (entry " in said[0]
+
+    result, said = run(Garbage(), stage(abs).map([-1, 2, -3]))
+    assert result == [1, 2, 3]
+    assert [" runs: its cached result is damaged (entry " in each for each in said] == [True] * 3
 
 
 @pytest.mark.parametrize("view", ["x", 5, b"x"])

@@ -426,3 +426,20 @@ def test_a_map_is_cached_where_all_its_items_are():
     assert mapping.status == "completed"
     mapping.complete(reused=True)
     assert mapping.status == "completed"
+
+
+@stage
+def remove_directory(count):
+    os.mkdir("gone")
+    os.chdir("gone")
+    os.rmdir(f"../{os.path.basename(os.getcwd())}")
+    return list(range(count))
+
+
+def test_a_removed_directory_keeps_no_item_from_its_result(tmp_path, monkeypatch):
+    """What a stage has done to the current directory is no reason to fail what comes after it."""
+    monkeypatch.chdir(tmp_path)
+    pipe = stage(abs).map(stage(cache=False)(remove_directory.function)(3))
+    assert pipe.run_same_process() == [0, 1, 2]
+    os.chdir(tmp_path)
+    assert pipe.run_same_process() == [0, 1, 2]

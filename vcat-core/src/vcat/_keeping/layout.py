@@ -108,12 +108,12 @@ def take_apart(data: Data, told: int | None = None) -> tuple[Data, list[Any]]:
     Raises:
         FormatError: The sizes in it do not add up.
     """
-    view = memoryview(data)
-    known = len(view) if told is None else told
+    known = len(data) if told is None else told
     if data[: len(MAGIC)] != MAGIC:
-        if known != len(view):
+        if known != len(data):
             raise _torn()
         return data, []
+    view = memoryview(data)
     place = len(MAGIC)
 
     def word() -> int:

@@ -117,16 +117,8 @@ class Key:
         }
         return parts if self._seed is None else parts | {"seed": self._seed}
 
-    def bare(self) -> Key:
-        """Return the key without what it is made of, of which thousands take little memory."""
-        return Key(self.hex, self.code, _NO_ARGUMENTS, _NO_FILES, self._version, self._seed)
-
     def __repr__(self) -> str:
         return f"Key({self.hex!r})"
-
-
-_NO_ARGUMENTS: list[tuple[Any, ...]] = []
-_NO_FILES: dict[str, str] = {}
 
 
 def _described(argument: Argument) -> dict[str, Any]:
@@ -213,7 +205,7 @@ class KeyMaker:
         self._results.clear()
         # Tuples for now: most keys are never looked into.
         arguments: list[tuple[Any, ...]] = []
-        joined: list[bytes] = []
+        joined: list[bytes] = [b""]
         bound = plan.bind(args, kwargs)
         scalars, named, results = self._scalars, self._named, self._results
         for name, value in _without(bound, ignore) if ignore else bound:
@@ -237,13 +229,14 @@ class KeyMaker:
                 results.clear()
             arguments.append((name, digest, value if shown else None, shown, files, upstream))
             joined += (_named(name), digest)
-        out = plan.prefix.copy()
+        prefix = plan.prefix
         if version is not None:
-            out.update(b"version" + SCALARS[type(version)](version))
+            prefix += b"version" + SCALARS[type(version)](version)
         if seed is not None:
-            out.update(b"seed" + SCALARS[int](seed))
-        out.update(length(len(arguments)) + b"".join(joined))
-        return Key(out.hexdigest(), plan.code, arguments, self._files, version, seed)
+            prefix += b"seed" + SCALARS[int](seed)
+        joined[0] = prefix + length(len(arguments))
+        told = sha256(b"".join(joined)).hexdigest()
+        return Key(told, plan.code, arguments, self._files, version, seed)
 
     def digest_content(self, value: Any) -> str:
         """Return the digest of what a stage returned, equal for equal values however they came.
@@ -341,9 +334,7 @@ class _Plan:
         self._function = function  # kept, so that its id stays its own
         self.code = code
         self.bind: Callable[[tuple[Any, ...], dict[str, Any]], Bound] = binder(function)
-        self.prefix = sha256(
-            b"vcat key" + length(RECIPE) + text(PYTHON) + bytes.fromhex(code.digest)
-        )
+        self.prefix = b"vcat key" + length(RECIPE) + text(PYTHON) + bytes.fromhex(code.digest)
 
     def name_of(self, sentinel: object) -> str | None:
         """Return the name that a bare ``object()`` has where the function was defined."""

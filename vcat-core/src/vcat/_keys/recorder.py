@@ -135,7 +135,9 @@ class Root:
 
     def __init__(self, *directories: str) -> None:
         places = {f(each) for each in directories for f in (os.path.abspath, os.path.realpath)}
-        self._prefixes = tuple(os.path.join(each, "") for each in sorted(places))
+        # The inner one first: a job may run below the directory that it was submitted from.
+        inner_first = sorted(places, key=len, reverse=True)
+        self._prefixes = tuple(os.path.join(each, "") for each in inner_first)
         self.scalars: dict[type, Callable[[Any], bytes]] = {**SCALARS, str: self._text}
 
     def data_of(self, value: Any) -> bytes | None:

@@ -47,9 +47,13 @@ class Held(NamedTuple):
     file: str = ""
     head: Head | None = None
 
-    def check(self) -> tuple[str, int | None]:
-        """Return a digest, and how many bytes it is of, ``None`` for all."""
-        return self.head or (self.entry.value.digest, None)
+    def check(self) -> tuple[str | None, int | None]:
+        """Return a digest, and how many bytes it is of, ``None`` for all.
+
+        Without a digest there is nothing to check: an entry in memory was checked as it was read.
+        """
+        content = self.entry.value
+        return self.head or (content.digest if content.data is None else None, None)
 
     def without_file(self) -> Held | None:
         """Return where the value is when its file has been removed."""

@@ -11,6 +11,7 @@ from vcat._keeping.digest import digest_parts
 from vcat._running.failure import first_line
 from vcat._running.holding import Held
 from vcat._running.report import Ending
+from vcat._running.results.uncollected import uncollected
 from vcat.errors import GraphError, StageError, UnpicklableError
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ class MapSteps:
         content = entry.contents[0]
         # Without what it is not asked for again: it stays until the last reader has the value.
         kept = type(entry)(entry.output, "", "", (), _NOTHING, (content,))
-        self._values.hold(number, Held(key.bare(), kept), loaded=False)
+        self._values.hold(number, Held(None, kept), loaded=False)
         observer = self._observer
         if observer is not None:
             if entry.reports:
@@ -271,7 +272,9 @@ class MapSteps:
         end = min(number + mapping.distance, mapping.items.stop)
         after = range(number, self._schedule.reach(number, end))
         stages = self._graph.stages[after.start : after.stop]
-        mapping.ahead.update(zip(after, cache.hits(stages, self._digested), strict=True))
+        with uncollected():
+            found = cache.hits(stages, self._digested)
+        mapping.ahead.update(zip(after, found, strict=True))
         mapping.distance = min(2 * mapping.distance, _FARTHEST)
 
     def _gather(self, number: int, stage: Stage) -> None:

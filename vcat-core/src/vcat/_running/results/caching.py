@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 #: Types of arguments in which there is no stage.
 _UNCHANGING = frozenset({int, float, bool, str, bytes, type(None)})
 
+_NOTHING: dict[str, Any] = {}
+
 
 class Lookup(NamedTuple):
     """What was found under a key.
@@ -137,14 +139,15 @@ class ResultCache:
         return reason
 
     def _made(self, stage: Stage, digested: Callable[[Any], tuple[bool, Any]]) -> Key:
-        def marked(promise: Any) -> Any:
-            upstream, value = digested(promise)
-            return Upstream(value) if upstream else value
+        options, args, kwargs = stage.options, stage.args, stage.kwargs or _NOTHING
+        if kwargs or not _UNCHANGING.issuperset(map(type, args)):
 
-        options, args = stage.options, stage.args
-        if not _UNCHANGING.issuperset(map(type, args)):
+            def marked(promise: Any) -> Any:
+                upstream, value = digested(promise)
+                return Upstream(value) if upstream else value
+
             args = tuple([fill(each, marked) for each in args])
-        kwargs = {k: fill(v, marked) for k, v in stage.kwargs.items()} if stage.kwargs else {}
+            kwargs = {name: fill(each, marked) for name, each in kwargs.items()}
         return self._keys.key(
             stage.function,
             args,
@@ -180,10 +183,13 @@ class ResultCache:
                 answers.append(None if key is None else call(self._backend, "get", key.hex))
             except Exception:  # noqa: BLE001  # likewise
                 answers.append(None)
-        pairs = zip(keys, answers, strict=True)
-        return [None if k is None or data is None else self._plain(k, data) for k, data in pairs]
+        is_here = self._is_here()
+        return [
+            None if key is None or data is None else self._plain(key, data, is_here=is_here)
+            for key, data in zip(keys, answers, strict=True)
+        ]
 
-    def _plain(self, key: Key, data: bytes) -> tuple[Key, Entry] | None:
+    def _plain(self, key: Key, data: bytes, *, is_here: bool) -> tuple[Key, Entry] | None:
         """Return *key* and the entry in *data* if all that is to be done is to take its value."""
         try:
             entry = unpack(key.hex, data)
@@ -192,9 +198,10 @@ class ResultCache:
         if len(entry.contents) > 1 or entry.contents[0].data is None:
             return None
         observed = entry.observed
-        if observed and not self._is_in(key, observed) and changes(self._project, observed):
+        is_known = not observed or (is_here and _is_in(key, observed))
+        if not is_known and changes(self._project, observed):
             return None
-        met(self._project, entry.observed, key.files)
+        met(self._project, observed, key.files)
         return key, entry
 
     def get(self, key: Key, stage: Stage) -> Lookup:
@@ -224,23 +231,18 @@ class ResultCache:
         except VcatError as error:
             self._unusable(key, stage, "cannot be used", error)
             return Lookup(None, "damaged")
-        if entry.observed and not self._is_in(key, entry.observed):
+        if entry.observed and not (self._is_here() and _is_in(key, entry.observed)):
             changed = changes(self._project, entry.observed)
             if changed:
                 return Lookup(None, "changed", tuple(changed))
         return Lookup(entry, "hit")
 
-    def _is_in(self, key: Key, observed: Mapping[str, Any]) -> bool:
-        """Return whether all that was met are files that the key has been made of just now.
-
-        It would be read a second time: half of what looking up one of thousands of files costs.
-        """
-        if len(observed) != 1 or not key.files:
+    def _is_here(self) -> bool:
+        """Return whether names in a key, which count from here, are as those of what was met."""
+        try:
+            return os.getcwd() == self._project
+        except FileNotFoundError:  # somebody has removed it
             return False
-        files = observed.get("files")
-        if type(files) is not dict or not files.items() <= key.files.items():
-            return False
-        return os.getcwd() == self._project  # which the names in the key are relative to
 
     def claim(self, key: Key) -> Claim | None:
         """Return the right to compute what is filed under *key*, after those who had it before.
@@ -368,3 +370,14 @@ class ResultCache:
     def _unusable(self, key: Key, stage: Stage, what: str, error: VcatError) -> None:
         entry = f"entry {key.hex[:16]}: {error}"
         self.warn(f"{stage.label} runs: its cached result {what} ({entry})")
+
+
+def _is_in(key: Key, observed: Mapping[str, Any]) -> bool:
+    """Return whether all that was met are files that the key has been made of just now.
+
+    It would be read a second time: half of what looking up one of thousands of files costs.
+    """
+    if len(observed) != 1 or not key.files:
+        return False
+    files = observed.get("files")
+    return type(files) is dict and files.items() <= key.files.items()

@@ -5,25 +5,43 @@ import pytest
 pytestmark = pytest.mark.slow
 
 SCRIPT = """\
+    import sys
+    from vcat import *
+
+    @stage
+    def inner(x):
+        return str(1 / x)
+
+    @stage(cache=False)
+    def outer(x, name):
+        inner(x).run(job_name=name).wait_for_deployment_to_complete()
+
+    if __name__ == "__main__":
+        plain, nested = sys.argv[1:]
+        inner(0).run(job_name=plain).wait_for_deployment_to_complete()
+        outer(0, nested).run().wait_for_deployment_to_complete()
+"""
+
+PLACES = """\
     import os
     import sys
+    import place
     from vcat import *
 
     HERE = os.path.dirname(os.path.abspath(__file__))
 
     @stage
-    def inner(x):
-        return os.path.basename(HERE)[:0] + str(1 / x)
+    def inner(given, default=place.TOP):
+        return len([HERE, given, default])
 
     @stage(cache=False)
-    def outer(x, name):
-        job = inner(x).run(job_name=name)
-        job.wait_for_deployment_to_complete()
+    def outer(name):
+        inner(place.TOP).run(job_name=name).wait_for_deployment_to_complete()
 
     if __name__ == "__main__":
-        plain, nested, x = sys.argv[1:]
-        inner(int(x)).run(job_name=plain).wait_for_deployment_to_complete()
-        outer(int(x), nested).run().wait_for_deployment_to_complete()
+        plain, nested = sys.argv[1:]
+        inner(place.TOP).run(job_name=plain).wait_for_deployment_to_complete()
+        outer(nested).run().wait_for_deployment_to_complete()
 """
 
 FAILED = """
@@ -45,7 +63,7 @@ def test_a_failure_and_the_source_are_those_of_any_job(project, workers):
     if workers:
         project.use_workers(workers)
     project.write("train.py", SCRIPT)
-    project.run("train.py", "plain", "nested", "0")
+    project.run("train.py", "plain", "nested")
     project.write("train.py", SCRIPT.replace("1 / x", "2 / x"))
     plain, nested = project.ask(FAILED)
     assert nested == plain
@@ -54,9 +72,10 @@ def test_a_failure_and_the_source_are_those_of_any_job(project, workers):
 
 
 def test_its_results_are_those_of_any_job(project):
-    """What a stage finds in a constant of the script that names the project has the same key."""
-    project.write("train.py", SCRIPT)
-    project.run("train.py", "plain", "nested", "1")
+    """What names the project has the same key: a constant of the script, an argument, a default."""
+    project.write("place.py", "TOP = __file__[: -len('/place.py')]\n")
+    project.write("train.py", PLACES)
+    project.run("train.py", "plain", "nested")
     code = 'print(json.dumps([each.status for each in get_job("nested").stages()]))'
     assert project.ask(code) == ["cached"]
 
@@ -64,7 +83,7 @@ def test_its_results_are_those_of_any_job(project):
 def test_the_debugger_shows_the_code_of_the_job(project):
     """The script was edited since."""
     project.write("train.py", SCRIPT)
-    project.run("train.py", "plain", "nested", "0")
+    project.run("train.py", "plain", "nested")
     project.write("train.py", SCRIPT.replace("1 / x", "2 / x"))
     done = project.run("-m", "vcat_cli", "debug", "nested", "--run", check=False)
     assert "str(1 / x)" in done.stderr

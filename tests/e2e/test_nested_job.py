@@ -116,12 +116,10 @@ def test_it_is_stopped_from_the_project(project):
 
         @stage
         def outer():
-            job = inner().run(job_name="inner")
-            print("submitted", flush=True)  # before that, it would be cancelled with this one
-            job.fetch_job_results()
+            inner().run(job_name="inner").fetch_job_results()
 
         if __name__ == "__main__":
-            next(outer().run(job_name="outer").logs(follow=True))
+            outer().run(job_name="outer")
         """,
     )
     project.run("train.py")

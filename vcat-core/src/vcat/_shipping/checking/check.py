@@ -19,7 +19,9 @@ from vcat._shipping.checking.explanation import Explanation
 from vcat._shipping.checking.finding import Finding, arranged
 from vcat._shipping.checking.imports import is_guarded
 from vcat._shipping.checking.literals import Literals
+from vcat._shipping.checking.lookup import lookups_in
 from vcat._shipping.checking.needs import Needs, needs_of
+from vcat._shipping.checking.place import show_place
 from vcat._shipping.checking.trial import Answer, interpreter_of, try_bundle
 from vcat._shipping.choosing.tree import scan
 from vcat._shipping.handover import choose_name, pack, stores_in
@@ -82,6 +84,7 @@ class _Checking:
         self._check_pickles(sendable, parameters)
         needs = needs_of(graph, self._project, self._script)
         self._check_main(needs)
+        self.found += lookups_in(needs.functions, self._project)
         stores: list[str] = []
         tree = self._tree(configuration, stores)
         if tree is None:
@@ -228,8 +231,7 @@ class _Checking:
         return self._place(stage) if place is None else self._shown(*place)
 
     def _shown(self, file: str, line: int) -> str:
-        inside = file.startswith(self._project + os.sep)
-        return f"{file[len(self._project) + 1 :] if inside else file}:{line}"
+        return show_place(self._project, file, line)
 
     def _add_parameters(self, error: VcatError, graph: Graph) -> None:
         """Add what is wrong with hyperparameters, each where a stage is given it."""

@@ -15,6 +15,7 @@ from vcat._keeping.guard import call
 from vcat._plugins.configuration import load
 from vcat._shipping.bundling.bundle import remove
 from vcat._shipping.checking.absence import Absence
+from vcat._shipping.checking.constant import Constants
 from vcat._shipping.checking.explanation import Explanation
 from vcat._shipping.checking.finding import Finding, arranged
 from vcat._shipping.checking.imports import is_guarded
@@ -92,6 +93,8 @@ class _Checking:
         sent = {os.fsdecode(each.path) for each in tree.entries}
         absence = Absence(self._project, sent, stores)
         literals = Literals(self._project, self._script, sent, absence)
+        constants = Constants(self._project, self._script, sent, absence)
+        self.found += constants.of(needs.functions)
         for stage in graph.stages:
             self.found += literals.of_stage(stage, self._place(stage), self._call(stage))
         for each, value in parameters.items():

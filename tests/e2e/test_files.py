@@ -55,3 +55,45 @@ def test_a_job_is_computed_again_when_its_files_changed(project):
     assert run(project) == [121, "cached"]
     (project.directory / "data" / "b.txt").unlink()
     assert run(project) == [101, "completed"]
+
+
+MODULE = """
+    import os
+    from pathlib import Path
+    from vcat import stage
+
+    HERE = Path(__file__).parent
+    FILE = os.path.join(os.path.dirname(__file__), "data", "a")
+
+    @stage
+    def read(name, path=HERE / "data" / "b", text=FILE, where=HERE / "data"):
+        with open(FILE) as file:
+            return (HERE / "data" / name).read_text() + file.read() + path.read_text()
+"""
+
+IMPORTS_IT = """
+    from vcat import *
+    import reading
+
+    if __name__ == "__main__":
+        deployment = reading.read("a").run()
+        deployment.wait_for_deployment_to_complete()
+        print(deployment.fetch_job_results(), deployment.stages()[0].status)
+        print(reading.read("a").run_same_process())
+"""
+
+
+@pytest.mark.slow
+def test_where_a_module_lies_in_its_job_is_no_reason_to_compute_again(project):
+    """Jobs run below the project they come from, each in a directory that bears its name."""
+    project.write("main.py", IMPORTS_IT)
+    project.write("reading.py", MODULE)
+    project.write("data/a", "1")
+    project.write("data/b", "5")
+    assert project.run("main.py").stdout == "115 completed\n115\n"
+    assert [*project.directory.glob(".vcat/jobs/*/project/reading.py")]
+    assert project.run("main.py").stdout == "115 cached\n115\n"
+    project.write("data/a", "2")
+    assert project.run("main.py").stdout == "225 completed\n225\n"
+    project.write("data/b", "6")
+    assert project.run("main.py").stdout == "226 completed\n226\n"

@@ -313,6 +313,32 @@ def test_a_killed_job_is_put_right_by_whoever_looks(project, tmp_path):
     ]
 
 
+def test_a_job_whose_directory_is_removed_while_it_runs(project, tmp_path):
+    """What it has told, and tells, is known all the same; its reason and its log name the cause."""
+    project.write("train.py", SCRIPT)
+    project.run("train.py", str(tmp_path / "go"))
+    pid_of(project)
+    directory = project.directory / ".vcat" / "jobs" / "job"
+    shutil.rmtree(directory)
+    look = """
+        job = get_job("job")
+        print(json.dumps([
+            [each.status for each in job.stages()], job.watcher.progress().is_queued,
+            dict(job.metrics()), job.get_job_status(),
+        ]))
+    """
+    assert project.ask(look) == [["completed", "running"], False, {"rows": 2}, "running"]
+    (tmp_path / "go").touch()
+    project.ask('get_job("job").wait_for_deployment_to_complete(60)\nprint(json.dumps(None))')
+    assert project.ask(look) == [["completed", "completed"], False, {"rows": 2}, "failed"]
+    cause = f"{directory} was removed while the job ran: leave it there until the job has ended"
+    reason, log = project.ask(
+        'job = get_job("job"); print(json.dumps([job.status().reason, job.logs()]))'
+    )
+    assert reason == f"run.sh ended with exit code 0 but left no exit.json; {cause}"
+    assert f"vcat: {cause}\n" in log
+
+
 def test_looking_at_a_store_that_cannot_be_written(project, tmp_path):
     """The truth is told all the same."""
     if os.geteuid() == 0:

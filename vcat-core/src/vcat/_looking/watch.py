@@ -105,20 +105,27 @@ class Watcher:
                 f" `vcat cancel {name}` ends it"
             )
 
-    def say_end(self) -> None:
+    def say_end(self, shown: str = "") -> None:
         """Say on standard error how the job has ended and where its record is, once.
 
         Where another handle of the job has said it in this process, nothing is said.
+
+        Args:
+            shown: The last line of its log, where that stands right above; it may be the reason.
         """
         from vcat._looking.screen import is_quiet, tell
 
         if not self.audience.knows_end:
             self.audience.knows_end = True
             if not is_quiet(self.audience.is_quiet):
-                tell(self.summary())
+                tell(self.summary(shown))
 
-    def summary(self) -> str:
-        """Return one line: how the job has ended, how long it took, what of it was cached."""
+    def summary(self, shown: str = "") -> str:
+        """Return one line: how the job has ended, how long it took, what of it was cached.
+
+        Args:
+            shown: The line above it, of which nothing is said again.
+        """
         from vcat._looking.progress import summarize
 
         counts = None
@@ -126,7 +133,10 @@ class Watcher:
             definition = self._job.definition()
             if "stages" in definition:
                 counts = tally(definition, self._job.feed.read())
-        return summarize(self._job.job_name, self._job.status(), counts)
+        status = self._job.status()
+        if shown == f"vcat: {status.reason}":
+            status = status._replace(reason=None)
+        return summarize(self._job.job_name, status, counts)
 
     def progress(self) -> Progress:
         """Return how far the job has come."""

@@ -74,14 +74,24 @@ class _Workers:
             doing = self._idle.pop() if self._idle else _Worker(self._beginning)
             self._busy[answer] = doing
         try:
-            done = doing.pool.submit(worker.work, task)
+            done = self._begun(answer, doing, task)
         except BrokenExecutor:  # it ended while it was idle, which nobody had noticed
             with self._lock:
                 self._ended.append(doing)
                 self._busy[answer] = doing = _Worker(self._beginning)
-            done = doing.pool.submit(worker.work, task)
+            done = self._begun(answer, doing, task)
         done.add_done_callback(lambda done: self._settle(answer, doing, done))
         return answer
+
+    def _begun(self, answer: Future[bytes], doing: _Worker, task: bytes) -> Future[bytes]:
+        """Give a worker a task; forget the worker where its process cannot be started."""
+        try:
+            return doing.pool.submit(worker.work, task)
+        except OSError:
+            with self._lock:
+                del self._busy[answer]
+                self._ended.append(doing)
+            raise
 
     def kill(self, future: Future[bytes]) -> None:
         """End the process that has the task, if it still has."""

@@ -18,6 +18,7 @@ from vcat._running.workers.lack import Lack
 from vcat._running.workers.memory import find_groups, find_limit
 from vcat._running.workers.pace import Pace
 from vcat._running.workers.task import COMPUTED, Answer, Task
+from vcat._running.workers.unstarted import explain_unstarted, failed, find_here
 from vcat.abc import SupportsInterrupt
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class Crew:
         self._looked = 0.0
         self._pace = Pace()
         self._lack = Lack(groups)
+        self._here = find_here()
 
     @property
     def is_busy(self) -> bool:
@@ -308,12 +310,11 @@ class Crew:
                 for call in calls[1:]:
                     self._again(call)
                 return self._hand_over(calls[:1], tasks[:1])
-            from concurrent.futures import Future  # what runs workers has imported it
-
-            failed: Future[bytes] = Future()
-            failed.set_exception(error)
-            return Batch(calls, "", time.monotonic()), failed
-        return batch, self._workers.submit(message)
+            return Batch(calls, "", time.monotonic()), failed(error)
+        try:
+            return batch, self._workers.submit(message)
+        except OSError as error:
+            return batch, failed(explain_unstarted(error, self._here))
 
     def _returned(self, call: Call, answer: Answer | BaseException) -> Returned:
         for each in call.temporary:

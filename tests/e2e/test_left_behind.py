@@ -66,7 +66,8 @@ def test_what_a_stage_has_left_behind_is_named(project, how, workers):
         name = (reason or "").rpartition(" ")[2]
         assert name.startswith("python")
     said = f"left behind and killed: {name}"
-    assert (state, reason, log) == ("completed", said, f"vcat: {said}\n")
+    # From Python 3.12 on it warns of processes with threads that fork.
+    assert (state, reason, log.splitlines()[-1]) == ("completed", said, f"vcat: {said}")
 
 
 @pytest.mark.parametrize("workers", [0, 2])

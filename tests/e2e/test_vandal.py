@@ -94,7 +94,11 @@ def test_a_stage_that_closes_all_descriptors_cannot_hide_it(project, where):
     lines, states, read = run(project, "os.closerange(0, 256)\nreturn x + 1")
     assert states == "failed failed"
     if where == WORKER:
-        assert lines[0].startswith("WorkerEndedError: its process ended with exit code ")
+        assert lines[0] == (
+            "WorkerEndedError: its process ended with exit code 1 and without a result: the stage"
+            " had closed file descriptors of the job"
+        )
+        assert "multiprocessing" not in read["now"]
         return
     reason = "BackendError: LocalFileSystemPipelineArchive.store: OSError: [Errno 9] Bad file desc"
     assert lines[0].startswith(reason)

@@ -288,3 +288,29 @@ def test_stages_that_run_side_by_side_submit_jobs(project):
         assert project.run("train.py", each).stdout == "[1020, 1040, 1060] False\n"
     assert "3 of 3 stages cached" in project.run("train.py", "1").stderr
     assert not [*project.directory.glob(".vcat/jobs/*/runtime.*")]
+
+
+FIRST_IMPORT = """
+    from vcat import *
+
+    @stage(cache=False)
+    def inner(n):
+        import numpy.random
+        return len(numpy.random.normal(0, 1, n))
+
+    @stage(cache=False)
+    def outer(n):
+        return inner(n).run_same_process()
+
+    if __name__ == "__main__":
+        print(outer(3).run().fetch_job_results())
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_pipeline_within_a_stage_may_be_the_first_to_import_numpy(project, workers):
+    """Beside the job's own care for the seeds of its stages."""
+    if workers:
+        project.use_workers(workers)
+    project.write("train.py", FIRST_IMPORT)
+    assert project.run("train.py").stdout == "3\n"

@@ -11,7 +11,6 @@ import vcat
 from vcat import stage
 from vcat._authoring.graph import Graph
 from vcat._running.engine import Engine
-from vcat._running.process.import_hook import ImportHook
 from vcat._running.process.seed import Seeds
 from vcat.errors import StageError, VcatError
 
@@ -219,24 +218,6 @@ def test_another_seed_is_another_result():
     """``seed=`` is part of what results are filed under."""
     results = [stage(draw, seed=each)("x").run_same_process() for each in (1, 2, 1)]
     assert results[0] == results[2] != results[1]
-
-
-def test_an_import_hook_leaves_the_module_as_it_is(tmp_path, monkeypatch):
-    """Its loader is the one it would have had; the action sees it complete, once."""
-    (tmp_path / "hooked.py").write_text("value = 1\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    seen = []
-    hook = ImportHook({"hooked": lambda module: seen.append(module.value)})
-    hook.install()
-    try:
-        import hooked
-    finally:
-        hook.remove()
-        hook.remove()
-    assert seen == [1]
-    assert "exec_module" not in vars(hooked.__loader__)
-    assert hooked.__spec__.loader is hooked.__loader__
-    del sys.modules["hooked"]
 
 
 def test_a_module_of_the_project_with_such_a_name_is_left_alone(tmp_path):

@@ -290,7 +290,7 @@ class KeyMaker:
 
     def _text(self, value: str) -> bytes:
         """Return a text as bytes, with the content of the file it names, if it names one."""
-        encoded = text(value)
+        encoded = text(self.code.root.as_submitted(value))
         if not value or len(value) > _LONGEST_PATH:
             return encoded
         try:
@@ -309,7 +309,7 @@ class KeyMaker:
     def _path(self, value: Any) -> bytes:
         """Return a path as bytes, with the content of what is there."""
         name = str(value)
-        encoded = b"p" + text(type(value).__name__) + text(name)
+        encoded = b"p" + text(type(value).__name__) + text(self.code.root.as_submitted(name))
         try:
             digest = digest_path(name)
         except FileNotFoundError:

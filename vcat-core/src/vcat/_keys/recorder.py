@@ -133,11 +133,13 @@ class Root:
     and is what it was where the script itself has it.
     """
 
-    def __init__(self, *directories: str) -> None:
-        places = {f(each) for each in directories for f in (os.path.abspath, os.path.realpath)}
+    def __init__(self, project: str, submitted: str) -> None:
+        copies = {os.path.join(f(project), "") for f in (os.path.abspath, os.path.realpath)}
+        origins = {os.path.join(f(submitted), "") for f in (os.path.abspath, os.path.realpath)}
         # The inner one first: a job may run below the directory that it was submitted from.
-        inner_first = sorted(places, key=len, reverse=True)
-        self._prefixes = tuple(os.path.join(each, "") for each in inner_first)
+        self._prefixes = tuple(sorted(copies | origins, key=len, reverse=True))
+        self._copies = tuple(copies - origins)
+        self._origin = os.path.join(submitted, "")
         self.scalars: dict[type, Callable[[Any], bytes]] = {**SCALARS, str: self._text}
 
     def data_of(self, value: Any) -> bytes | None:
@@ -151,6 +153,18 @@ class Root:
     def path(self, value: Any) -> bytes:
         """Return a path as bytes."""
         return b"p" + text(type(value).__name__) + self._text(str(value))
+
+    def as_submitted(self, name: str) -> str:
+        """Return a place in the copy of a job as it is called where that was submitted from.
+
+        Defaults of arguments have such places where a module has computed them in the job.
+        """
+        for prefix in self._copies if name[:1] == os.sep else ():
+            if name.startswith(prefix):
+                return self._origin + name[len(prefix) :]
+            if name == prefix[:-1]:
+                return self._origin[:-1]
+        return name
 
     def _text(self, value: str) -> bytes:
         for prefix in self._prefixes if value[:1] == os.sep else ():

@@ -12,6 +12,7 @@ from vcat._plugins.processor import available_processors
 from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
 from vcat._running.workers.capacity import Capacity, Need, needed
+from vcat._running.workers.channel import explain_unheard
 from vcat._running.workers.exchange import Exchange, new_path, pack, unpack
 from vcat._running.workers.hanging import overdue
 from vcat._running.workers.lack import Lack
@@ -231,6 +232,7 @@ class Crew:
             self._again(call)
         if error is not None and left:
             self._lack.explain(error)
+            explain_unheard(error, self._exchange.directory, left[0].number)
             yield self._returned(
                 left[0], overdue(left[0], "was killed") if left[0].is_killed else error
             )

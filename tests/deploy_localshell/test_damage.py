@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vcat.errors import BackendError
-from vcat_deploy_localshell import remnant
+from vcat_deploy_localshell import remnant, submission
 
 KILLED = "its supervisor was killed, and its processes are gone and left no exit code"
 
@@ -214,3 +214,16 @@ def test_a_record_of_another_version_is_not_taken_for_damaged(jobs):
     with pytest.raises(BackendError, match=r"supervisor\.json has format 3, this vcat-"):
         jobs.deployment.status(job)
     assert path.read_text() == '{"format": 3}'
+
+
+def test_a_damaged_record_of_a_job_that_nobody_started_hides_nothing(jobs, monkeypatch):
+    """That it has no start, among others."""
+    monkeypatch.setattr(submission, "_start", lambda *_: None)
+    job = jobs.submit("exit 5")
+    path = jobs.control(job) / "job.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": 2**30}))  # it has ended
+    status = jobs.deployment.status(job)
+    assert (status.state, status.started_at) == ("lost", None)
+    damage(jobs, job, "supervisor.json")
+    assert jobs.deployment.status(job) == status
+    assert jobs.supervisor(job) == 0

@@ -1,10 +1,13 @@
 """A disk that is full, and files that may not grow: the end is written down all the same."""
 
+import errno
 import os
 import resource
 import subprocess
 
 import pytest
+
+from vcat.errors import BackendError
 
 FILL = "head -c 64000000 /dev/zero > filling; rm -f filler; head -c 64000000 /dev/zero > filler"
 
@@ -48,13 +51,49 @@ def test_a_log_that_fills_the_disk_gives_room_back(jobs, small):
     assert jobs.deployment.gap(job, "output.log") is not None
 
 
-def test_no_room_for_a_job_is_an_error(jobs, small):
-    """What cannot be placed leaves nothing behind."""
+@pytest.mark.parametrize("left", [0, 65536], ids=["no room", "room for some of it"])
+def test_no_room_for_a_job_is_said_with_what_is_needed(jobs, small, left):
+    """What cannot be placed leaves nothing behind, nor what was placed of it before."""
     subprocess.run(["dd", "if=/dev/zero", f"of={small}/filler"], capture_output=True, check=False)
-    with pytest.raises(OSError, match="No space left"):
-        jobs.submit("true", name="job")
+    os.truncate(small / "filler", os.path.getsize(small / "filler") - left)
+    bundle = jobs.bundle("true", name="job")
+    with open(bundle.path, "wb") as file:
+        file.write(bytes(200_000))
+    bundle = bundle._replace(size=200_000)
+    needed = 200_000 + sum(map(len, bundle.files.values()))
+    with pytest.raises(BackendError) as caught:
+        jobs.deployment.submit(bundle)
+    disk = os.statvfs(small)
+    assert str(caught.value) == (
+        f"LocalShellJobDeployment: {small / 'job'}: no space left on device: {needed:,} bytes are"
+        f" to be written, and there is room for {disk.f_bavail * disk.f_frsize:,}; make room there,"
+        " or name another path in deployment_implementation"
+    )
     assert sorted(each.name for each in small.glob("*")) == [".supervised", "filler"]
-    assert list((small / ".supervised").glob("*")) == []
+    assert list((small / ".supervised").iterdir()) == []
+    assert os.path.exists(bundle.path)
+    os.truncate(small / "filler", 0)
+    assert jobs.ended(jobs.deployment.submit(bundle)).state == "completed"
+
+
+def test_a_job_that_may_not_be_written_is_said_without_figures(jobs, monkeypatch):
+    """How much a quota leaves is not known."""
+    mkdir = os.mkdir
+
+    def refuse(path, mode=0o777):
+        if path == str(jobs.path / "job"):
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+        mkdir(path, mode)
+
+    bundle = jobs.bundle("true", name="job")
+    needed = 7 + sum(map(len, bundle.files.values()))
+    monkeypatch.setattr(os, "mkdir", refuse)
+    with pytest.raises(BackendError) as caught:
+        jobs.deployment.submit(bundle)
+    assert str(caught.value) == (
+        f"LocalShellJobDeployment: {jobs.path / 'job'}: disk quota exceeded: {needed:,} bytes are"
+        " to be written; make room there, or name another path in deployment_implementation"
+    )
 
 
 def test_end_is_written_where_files_may_not_grow(jobs):

@@ -87,6 +87,8 @@ def test_a_queued_job_can_be_cancelled(jobs):
     jobs.deployment.cancel(job)
     status = jobs.deployment.status(job)
     assert (status.state, status.reason) == ("cancelled", "it was cancelled before it began")
+    assert status.started_at is None
+    assert abs(status.ended_at - time.time()) < 60
 
 
 def test_a_job_whose_submitter_died_before_it_started_is_lost(jobs):
@@ -98,6 +100,19 @@ def test_a_job_whose_submitter_died_before_it_started_is_lost(jobs):
         "the process that submitted it ended before it could be started",
     )
     assert jobs.deployment.status(job) == status
+
+
+def test_a_job_that_never_started_did_not_last_until_somebody_looked(jobs):
+    """It has no start, and ended when its submitter had written the last that is there of it."""
+    job = forged(jobs, pid=1 << 22)
+    then = time.time() - 3600
+    for each in (*jobs.control(job).iterdir(), *(jobs.path / job).iterdir()):
+        os.utime(each, (then, then))
+    status = jobs.deployment.status(job)
+    assert (status.state, status.started_at) == ("lost", None)
+    assert abs(status.ended_at - then) < 1
+    assert jobs.deployment.status(job) == status
+    assert (jobs.record(job, "end.json")["started_at"], status.exit_code) == (None, None)
 
 
 def test_a_supervisor_that_finds_the_job_given_up_starts_nothing(jobs):

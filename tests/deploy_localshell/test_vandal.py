@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from vcat_deploy_localshell import remnant
+from vcat_deploy_localshell import record, remnant
 from vcat_deploy_localshell.place import Place
 
 
@@ -24,12 +24,71 @@ from vcat_deploy_localshell.place import Place
 )
 def test_a_job_that_deletes_its_directory_has_failed(jobs, body):
     """run.sh cannot say how it ended, and without that nothing is completed."""
-    status = jobs.run(body)
+    job = jobs.submit(body)
+    status = jobs.ended(job)
     assert (status.state, status.exit_code, status.reason) == (
         "failed",
         0,
-        "run.sh ended with exit code 0 but left no exit.json",
+        f"run.sh ended with exit code 0 but left no exit.json; {jobs.path / job} was removed while"
+        " the job ran: leave it there until the job has ended",
     )
+
+
+@pytest.mark.parametrize("code", [3, 137])
+def test_the_reason_of_a_job_without_its_directory_names_that(jobs, code):
+    """What its exit code says comes first: it may have failed of something else."""
+    job = jobs.submit(f'rm -rf "$PWD"; exit {code}')
+    status = jobs.ended(job)
+    what = "exit code 3" if code == 3 else "killed by signal 9 (SIGKILL)"
+    assert status.exit_code == code
+    assert status.reason == (
+        f"{what}; {jobs.path / job} was removed while the job ran: leave it there until the job"
+        " has ended"
+    )
+
+
+def test_the_log_says_at_once_that_the_directory_was_removed(jobs):
+    """Once, while the job runs: what it then stumbles over has its cause in the log."""
+    job = jobs.submit("reach begun; await gate; echo on; await on; exit 3")
+    jobs.await_file("begun")
+    shutil.rmtree(jobs.path / job)
+    said = (
+        f"vcat: {jobs.path / job} was removed while the job ran: leave it there until the job has"
+        " ended\n"
+    ).encode()
+    jobs.await_that(lambda: jobs.deployment.read(job, "output.log") == said, "the line")
+    (jobs.shared / "gate").touch()
+    (jobs.shared / "on").touch()
+    jobs.ended(job)
+    assert jobs.deployment.read(job, "output.log").startswith(said + b"on\n")
+    assert jobs.deployment.read(job, "output.log").count(said) == 1
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["by a link", "by a symbolic one"])
+def test_the_events_outlast_the_directory(jobs, monkeypatch, linked):
+    """What the job has told is known while it runs, and what it tells from then on."""
+    if not linked:
+
+        def refuse(source, target):
+            raise OSError
+
+        monkeypatch.setattr(os, "link", refuse)
+        monkeypatch.setattr(record, "write_once", _write_once)
+    body = "exec 4>> events.jsonl; echo one >&4; reach begun; await gate; echo two >&4; exit 3"
+    job = jobs.submit(body)
+    jobs.await_file("begun")
+    shutil.rmtree(jobs.path / job)
+    assert jobs.deployment.read(job, "events.jsonl") == b"one\n"
+    (jobs.shared / "gate").touch()
+    jobs.ended(job)
+    assert jobs.deployment.read(job, "events.jsonl") == b"one\ntwo\n"
+    assert jobs.deployment.read(job, "events.jsonl", 4) == b"two\n"
+
+
+def _write_once(path, data, *, durable=False):
+    with open(path, "xb") as file:
+        file.write(data)
+    return True
 
 
 def test_a_job_whose_records_were_deleted_is_known_again(jobs):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -14,30 +12,6 @@ RUN = """
 if __name__ == "__main__":
     end.run()
 """
-
-
-@pytest.fixture
-def check(project):
-    """Write files, check train.py, and return the exit code and what was said, line by line."""
-
-    def check(files, *words, python=None):
-        for name, text in files.items():
-            project.write(name, text)
-        before = {path for path in project.parent.rglob("*") if "__pycache__" not in path.parts}
-        done = subprocess.run(
-            [sys.executable, "-m", "vcat_cli", "check", *words, "train.py"],
-            cwd=project.directory,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        after = {path for path in project.parent.rglob("*") if "__pycache__" not in path.parts}
-        assert after == before
-        assert done.stderr in ("", "vcat: nothing found\n"), done.stderr
-        return done.returncode, done.stdout.splitlines()
-
-    return check
 
 
 def script(text, run=RUN):

@@ -360,6 +360,79 @@ def test_an_input_that_cannot_be_computed_again(debug):
 
 
 @pytest.mark.slow
+def test_an_input_that_failed_in_the_job(debug):
+    """What it failed of is said, and that it does so again: --compute is no way out."""
+    said = "vcat: the value of fit is missing: it failed in the job: ZeroDivisionError: division by"
+    done = debug("bad", "report", "--run")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"{said} zero\n"
+        "vcat: report needs fit; --compute computes that again, but fit is likely to fail again:"
+        " `vcat debug bad fit` stops where it raises\n"
+    )
+    code, shown = in_terminal(debug.project, ["bad", "report"], [("again? [y/N] ", "n")])
+    assert code == 1
+    assert shown.startswith(
+        f"{said} zero\n"
+        "vcat: fit is likely to fail again: `vcat debug bad fit` stops where it raises\n"
+        "vcat: compute fit again? [y/N] "
+    )
+
+
+@pytest.mark.slow
+def test_inputs_that_the_job_has_no_values_of(project):
+    """Items that failed, what did not run for that, and what was cut short: each says which."""
+    project.write(
+        "train.py",
+        """\
+        import os, time
+        from vcat import *
+
+        @stage
+        def load(row):
+            if not row:
+                raise ValueError("no row")
+            return row
+
+        @stage
+        def total(rows):
+            return sum(rows)
+
+        @stage
+        def noisy(total):
+            return total
+
+        @stage
+        def hang(row):
+            print("begun", flush=True)
+            while True:
+                time.sleep(0.1)
+
+        if __name__ == "__main__":
+            job = noisy(total(load.map([1, 0]))).run(job_name="bad")
+            job.wait_for_deployment_to_complete()
+            job = noisy(hang(1)).run(job_name="hanging")
+            next(job.logs(follow=True))
+            job.cancel()
+        """,
+    )
+    project.run("train.py")
+    done = project.run("-m", "vcat_cli", "debug", "bad", "noisy", "--run", check=False)
+    assert done.stderr == (
+        "vcat: the value of load[1] is missing: it failed in the job: ValueError: no row\n"
+        "vcat: the value of total is missing: it did not run in the job\n"
+        "vcat: noisy needs load[1], total; --compute computes that again, but load[1] is likely to"
+        " fail again: `vcat debug bad 'load[1]'` stops where it raises\n"
+    )
+    done = project.run("-m", "vcat_cli", "debug", "hanging", "noisy", "--run", check=False)
+    assert done.stderr == (
+        "vcat: the value of hang is missing: it was cut short when the job ended\n"
+        "vcat: noisy needs hang; --compute computes that again, and .persist() on a stage"
+        " keeps its value in later jobs\n"
+    )
+
+
+@pytest.mark.slow
 def test_another_result_in_the_cache_is_not_the_input(project):
     """A stage that read a file has another result once the file changed: not the job's input.
 

@@ -66,9 +66,9 @@ MODULE = """
     FILE = os.path.join(os.path.dirname(__file__), "data", "a")
 
     @stage
-    def read(name):
+    def read(name, path=HERE / "data" / "b", text=FILE, where=HERE / "data"):
         with open(FILE) as file:
-            return (HERE / "data" / name).read_text() + file.read()
+            return (HERE / "data" / name).read_text() + file.read() + path.read_text()
 """
 
 IMPORTS_IT = """
@@ -89,8 +89,11 @@ def test_where_a_module_lies_in_its_job_is_no_reason_to_compute_again(project):
     project.write("main.py", IMPORTS_IT)
     project.write("reading.py", MODULE)
     project.write("data/a", "1")
-    assert project.run("main.py").stdout == "11 completed\n11\n"
+    project.write("data/b", "5")
+    assert project.run("main.py").stdout == "115 completed\n115\n"
     assert [*project.directory.glob(".vcat/jobs/*/project/reading.py")]
-    assert project.run("main.py").stdout == "11 cached\n11\n"
+    assert project.run("main.py").stdout == "115 cached\n115\n"
     project.write("data/a", "2")
-    assert project.run("main.py").stdout == "22 completed\n22\n"
+    assert project.run("main.py").stdout == "225 completed\n225\n"
+    project.write("data/b", "6")
+    assert project.run("main.py").stdout == "226 completed\n226\n"

@@ -1,6 +1,8 @@
 """Ctrl-C at any step of handing a job over: there is no job, or its name is said with its fate."""
 
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -196,3 +198,135 @@ def test_a_deployment_that_takes_long_is_not_waited_for(project):
     states = "print(json.dumps([get_job('job').get_job_status(), list_jobs()[0].state]))"
     assert project.ask(states) == ["cancelled", "cancelled"]
     assert project.leftovers() == []
+
+
+#: Deployments that are ended by a signal while they accept a job: before they have it, or after.
+ENDED = """\
+    import os, signal, time
+    from pathlib import Path
+    from vcat import LocalShellJobDeployment
+
+    class Early(LocalShellJobDeployment):
+        def submit(self, bundle):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return super().submit(bundle)
+
+    class Late(LocalShellJobDeployment):
+        def submit(self, bundle):
+            given = super().submit(bundle)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return given
+
+    class Endless(LocalShellJobDeployment):
+        def submit(self, bundle):
+            os.kill(os.getpid(), signal.SIGTERM)
+            while True:
+                time.sleep(600)
+
+    class Endured(Early):
+        def submit(self, bundle):
+            super().submit(bundle)
+            while True:
+                time.sleep(600)
+    """
+
+GOES_ON = "vcat: job job goes on; `vcat logs -f job` follows it\n"
+CUT_SHORT = (
+    "vcat: SIGTERM has come while job job was being handed over; `vcat show job` says what becomes"
+    " of it\n"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words", [["run", "one.py"], ["submit", "-n", "job", "--", "sleep", "600"]]
+)
+@pytest.mark.parametrize(
+    ("kind", "said", "state"),
+    [
+        ("Early", f"submitted job\n{GOES_ON}", "running"),
+        ("Late", f"submitted job\n{GOES_ON}", "running"),
+        ("Endless", CUT_SHORT, "lost"),
+        ("Endured", CUT_SHORT, "running"),
+    ],
+)
+def test_a_sigterm_while_a_job_is_handed_over(project, words, kind, said, state):
+    """It waits until it is known whether there is a job, if that takes no longer than seconds.
+
+    It ends no job. What cannot be known then is said as well: whoever looks later is told.
+    """
+    project.write("deployments.py", ENDED)
+    project.write(
+        "test.config.yaml",
+        f"""\
+        deployment_implementation:
+          deployment_type: deployments:{kind}
+          constructor_keyword_arguments: {{path: .vcat/jobs}}
+        """,
+    )
+    project.write(
+        "one.py",
+        """\
+        import time
+        from vcat import *
+
+        @stage
+        def wait():
+            time.sleep(600)
+
+        wait().run(job_name="job")
+        """,
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "vcat_cli", *words],
+        cwd=project.directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "")
+    assert project.without_progress(done.stderr) == said
+    found = project.ask(
+        """
+        import time
+        job, deadline = get_job("job"), time.monotonic() + 60
+        while job.get_job_status() == "queued" and time.monotonic() < deadline:
+            time.sleep(0.02)
+        print(json.dumps([job.get_job_status(), job.cancel()]))
+        """
+    )
+    assert found == [state, None]
+
+
+@pytest.mark.slow
+def test_a_sigterm_before_there_is_a_job_ends_the_command(project):
+    """There is nothing to be said of then."""
+    project.write(
+        "one.py",
+        """\
+        import os, signal, sys
+        import vcat._keeping.archive
+        from vcat import *
+
+        @stage
+        def work():
+            return 1
+
+        def store(archive, pickles):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        vcat._keeping.archive.JobArchive.store_pickles = store
+        work().run(job_name="job")
+        """,
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "vcat_cli", "run", "one.py"],
+        cwd=project.directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGTERM, "", "")
+    assert project.ask("print(json.dumps(len(list_jobs())))") == 0

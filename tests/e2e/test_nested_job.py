@@ -57,13 +57,13 @@ def seen(project):
         job = get_job("inner")
         print(json.dumps([
             [[each.job_name, each.state] for each in list_jobs()], job.fetch_job_results(),
-            job.logs(), len(job.source()) > 100,
+            job.logs(), len(job.source()) > 100, [each.file for each in job.stages()],
         ]))
         """
     )
 
 
-SEEN = [[["inner", "completed"], ["outer", "completed"]], 21, "inner has 20\n", True]
+SEEN = [[["inner", "completed"], ["outer", "completed"]], 21, "inner has 20\n", True, ["train.py"]]
 
 
 def stores_in_jobs(project):
@@ -74,7 +74,10 @@ def stores_in_jobs(project):
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("is_elsewhere", [False, True])
 def test_it_is_listed_and_kept_with_the_projects_jobs(project, workers, is_elsewhere):
-    """Whatever the configuration names, and from a worker too; no bundle of it is left."""
+    """Whatever the configuration names, and from a worker too; no bundle of it is left.
+
+    Its stages are named by where they lie in the project, as those of any other job.
+    """
     if workers:
         project.use_workers(workers)
     if is_elsewhere:
@@ -288,3 +291,29 @@ def test_stages_that_run_side_by_side_submit_jobs(project):
         assert project.run("train.py", each).stdout == "[1020, 1040, 1060] False\n"
     assert "3 of 3 stages cached" in project.run("train.py", "1").stderr
     assert not [*project.directory.glob(".vcat/jobs/*/runtime.*")]
+
+
+FIRST_IMPORT = """
+    from vcat import *
+
+    @stage(cache=False)
+    def inner(n):
+        import numpy.random
+        return len(numpy.random.normal(0, 1, n))
+
+    @stage(cache=False)
+    def outer(n):
+        return inner(n).run_same_process()
+
+    if __name__ == "__main__":
+        print(outer(3).run().fetch_job_results())
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_pipeline_within_a_stage_may_be_the_first_to_import_numpy(project, workers):
+    """Beside the job's own care for the seeds of its stages."""
+    if workers:
+        project.use_workers(workers)
+    project.write("train.py", FIRST_IMPORT)
+    assert project.run("train.py").stdout == "3\n"

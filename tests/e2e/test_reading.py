@@ -124,6 +124,31 @@ def test_a_damaged_artifact_is_never_served(finished):
             "tail is 'x', expected a whole number of lines, or None for all",
         ),
         (
+            'get_job("job").logs(stage=5)',
+            "TypeError",
+            "stage is 5, expected a stage, as a call of it has returned it, or its id, a text",
+        ),
+        (
+            'get_job("job").logs(stage=b"x")',
+            "TypeError",
+            "stage is b'x', expected a stage, as a call of it has returned it, or its id, a text",
+        ),
+        (
+            'get_job("job").logs(stage=[], follow=True)',
+            "TypeError",
+            "stage is [], expected a stage, as a call of it has returned it, or its id, a text",
+        ),
+        (
+            'get_job("job").value_of(5)',
+            "TypeError",
+            "stage is 5, expected a stage, as a call of it has returned it, or its id, a text",
+        ),
+        (
+            'get_job("job").value_of(None)',
+            "TypeError",
+            "stage is None, expected a stage, as a call of it has returned it, or its id, a text",
+        ),
+        (
             'get_job("job").value_of("unkept")',
             "LookupError",
             "stage 'unkept' of job job is completed and its value is not kept; add .persist() to"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -176,8 +177,6 @@ def test_words_arrive_byte_for_byte(project):
         (["python", "-c", "raise SystemExit(3)"], "python -c 'raise SystemExit(3)': exit code 3"),
         (["bash", "-c", "kill -9 $$"], "bash -c 'kill -9 $$': killed by signal 9 (SIGKILL)"),
         (["bash", "-c", "kill -36 $$"], "bash -c 'kill -36 $$': killed by signal 36"),
-        (["/no-such"], "/no-such: it cannot be run: there is no command '/no-such'"),
-        (["/etc/passwd"], "/etc/passwd: it cannot be run: permission denied"),
         (
             ["./elf"],
             "./elf: it cannot be run: exec format error; begin it with #! and what runs it, or"
@@ -258,6 +257,30 @@ def test_a_file_of_the_project_that_cannot_be_run_is_refused(project):
     assert sorted(os.listdir(project.directory)) == ["bin", "run me.py", "tool"]
 
 
+def test_a_file_of_the_machine_that_cannot_be_run_is_refused(project):
+    """An absolute path is that of where the job runs, which is here."""
+    tools = project.parent / "tools"
+    project.write("../tools/tool.py", "print()\n")
+    for word, remedy in (
+        (f"{tools}/no-such", "install it, or correct the name"),
+        (f"{tools}", "it is a directory; correct the name"),
+        (
+            f"{tools}/tool.py",
+            f"make it executable, `chmod +x {tools}/tool.py`, or submit `python {tools}/tool.py`",
+        ),
+    ):
+        done = submit(project, "--", word)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == (
+            f"vcat: submit: there is no command {word!r} on this machine, where jobs of"
+            f" LocalShellJobDeployment look for it; {remedy}\n"
+        )
+    assert os.listdir(project.directory) == []
+    project.write("../tools/tool.py", f"#!{sys.executable}\nprint('run')\n").chmod(0o755)
+    done = submit(project, "-f", "--", f"{tools}/tool.py")
+    assert (done.returncode, done.stdout) == (0, "run\n")
+
+
 def test_what_stays_behind_is_said_as_all_else_is(project):
     """In a line of vcat's own, not as Python shows warnings."""
     os.mkfifo(project.directory / "pipe")
@@ -285,6 +308,47 @@ def test_a_failure_is_said_once_beside_the_log(project):
     done = submit(project, "-n", "bad", "-f", "--", "false")
     assert (done.returncode, done.stdout) == (1, "vcat: false: exit code 1\n")
     assert done.stderr.count("exit code 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["false"], ["vcat: false: exit code 1"]),
+        (
+            ["sh", "-c", "echo loss; exit 3"],
+            ["loss", "vcat: sh -c 'echo loss; exit 3': exit code 3"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_a_terminal_has_the_reason_once(project, words, shown, is_piped):
+    """As the last line of the log; where that goes elsewhere, in how the job ended."""
+    controlling, terminal = os.openpty()
+    submitting = subprocess.Popen(
+        [sys.executable, "-m", "vcat_cli", "submit", "-n", "bad", "-f", "--", *words],
+        cwd=project.directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if is_piped else terminal,
+        stderr=terminal,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+    os.close(terminal)
+    written = b""
+    try:
+        while piece := os.read(controlling, 65536):
+            written += piece
+    except OSError:  # the last one that had the terminal has closed it
+        pass
+    os.close(controlling)
+    piped = submitting.communicate()[0] or b""
+    assert submitting.returncode == 1
+    reason = shown[-1].removeprefix("vcat: ")
+    if is_piped:
+        assert piped.decode().splitlines() == shown
+    text = written.decode()
+    assert text.count(reason) == 1
+    end = re.search(r"vcat: bad failed after [\d.]+ s, 0 of 1 stage cached(.*)\r\n", text)
+    assert end.group(1) == (f": {reason}" if is_piped else "") + "; vcat show bad"
 
 
 def test_a_command_is_looked_for_on_the_path_of_jobs(project):
@@ -325,6 +389,12 @@ def test_a_command_that_may_be_on_another_machine_is_sent(project):
             " whether there is one where it runs jobs\n"
         )
         assert done.stderr == f"{said * count}submitted job-{word}\n"
+    done = submit(project, "-n", "job", "--", "/no/such")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "vcat: there is no command '/no/such' here; Remote does not say whether there is one where"
+        " it runs jobs\nsubmitted job\n"
+    )
 
 
 def test_a_command_that_takes_too_long_is_ended(project):

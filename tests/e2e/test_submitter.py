@@ -152,6 +152,13 @@ def test_a_submitter_that_is_killed(project, deployment, expected):
     assert told(project, ENDED) == expected
     state, reason, _, stages = stored(project)
     assert [state, reason, stages] == [expected[0], expected[2], 1]
+    starts = project.ask(
+        """
+        starts = [get_job("job").status().started_at, list_jobs()[0].started_at]
+        print(json.dumps([each is None for each in starts]))
+        """
+    )
+    assert starts == [state == "lost"] * 2, "who has not begun has no start"
 
 
 @pytest.mark.slow

@@ -94,7 +94,11 @@ def test_a_stage_that_closes_all_descriptors_cannot_hide_it(project, where):
     lines, states, read = run(project, "os.closerange(0, 256)\nreturn x + 1")
     assert states == "failed failed"
     if where == WORKER:
-        assert lines[0].startswith("WorkerEndedError: its process ended with exit code ")
+        assert lines[0] == (
+            "WorkerEndedError: its process ended with exit code 1 and without a result: the stage"
+            " had closed file descriptors of the job"
+        )
+        assert "multiprocessing" not in read["now"]
         return
     reason = "BackendError: LocalFileSystemPipelineArchive.store: OSError: [Errno 9] Bad file desc"
     assert lines[0].startswith(reason)
@@ -108,7 +112,7 @@ def test_a_disk_that_fills_up_ends_the_job_as_failed(project, where):
     body = """\
 print('before it')
 import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))
 return x + 1"""
     lines, states, read = run(project, body)
     assert states == "failed failed"
@@ -116,6 +120,29 @@ return x + 1"""
     said = "job harmed failed: its records cannot be written: exit code 74"
     assert lines[0].startswith("OSError: [Errno 27] " if where == WORKER else said)
     assert read["now"].startswith("before it\n")
+
+
+def test_a_limit_that_a_stage_has_set_for_files_is_named(project, where):
+    """Where the job may lift it again, to say so."""
+    body = """\
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (20, resource.RLIM_INFINITY))
+return x + 1"""
+    lines, states, read = run(project, body)
+    assert states == "failed failed"
+    if where == WORKER:  # the limits of a worker are its own
+        assert "OSError: [Errno 27] File too large" in lines[0]
+        return
+    failed, _, said = lines[0].partition("; its records cannot be written: ")
+    assert failed.startswith("job harmed failed: BackendError: ")
+    assert said.partition(": OSError: [Errno 27] File too large: ")[2].endswith(
+        "provenance.json'; no file of the job may have more than 20 bytes, a limit that a stage may"
+        " have set (RLIMIT_FSIZE)"
+    )
+    assert any(
+        each.endswith(f"; its records cannot be written: {said}")
+        for each in read["now"].splitlines()
+    )
 
 
 def test_a_job_that_can_write_nothing_at_all_leaves_that_it_could_not(project, where):

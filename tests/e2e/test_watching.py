@@ -120,6 +120,40 @@ def test_two_processes_attach_and_have_all_the_first_one_had(project, tmp_path):
         }
 
 
+def test_ctrl_c_while_the_waiting_is_still_being_loaded(project):
+    """It comes as soon as the job is submitted, and is answered as any later one."""
+    project.write(
+        "train.py",
+        """\
+        import os, signal, sys
+        from vcat import *
+
+        class Interrupt:
+            def find_spec(self, name, path=None, target=None):
+                if name == "vcat._looking.screen":
+                    sys.meta_path.remove(self)
+                    signal.raise_signal(signal.SIGINT)
+
+        @stage
+        def one():
+            return 1
+
+        if __name__ == "__main__":
+            job = one().run(job_name="job")
+            sys.meta_path.insert(0, Interrupt())
+            job.fetch_job_results()
+        """,
+    )
+    done = project.run("train.py", check=False)
+    assert done.returncode == -signal.SIGINT
+    line = "vcat: job job goes on; `vcat logs -f job` follows it, `vcat cancel job` ends it\n"
+    assert done.stderr.startswith(line)
+    assert done.stderr.endswith("\nKeyboardInterrupt\n")
+    assert "vcat._looking" not in done.stderr
+    assert "importlib" not in done.stderr
+    assert project.ask('print(json.dumps(get_job("job").fetch_job_results(60)))') == 1
+
+
 def test_ctrl_c_ends_the_waiting_and_not_the_job(project, tmp_path):
     """A script on a terminal that is interrupted says how to go on; its job completes."""
     project.write("train.py", SCRIPT)
@@ -311,6 +345,32 @@ def test_a_killed_job_is_put_right_by_whoever_looks(project, tmp_path):
         ["loaded", "adding"],
         [None, "the job failed while it ran: killed by signal 9 (SIGKILL)"],
     ]
+
+
+def test_a_job_whose_directory_is_removed_while_it_runs(project, tmp_path):
+    """What it has told, and tells, is known all the same; its reason and its log name the cause."""
+    project.write("train.py", SCRIPT)
+    project.run("train.py", str(tmp_path / "go"))
+    pid_of(project)
+    directory = project.directory / ".vcat" / "jobs" / "job"
+    shutil.rmtree(directory)
+    look = """
+        job = get_job("job")
+        print(json.dumps([
+            [each.status for each in job.stages()], job.watcher.progress().is_queued,
+            dict(job.metrics()), job.get_job_status(),
+        ]))
+    """
+    assert project.ask(look) == [["completed", "running"], False, {"rows": 2}, "running"]
+    (tmp_path / "go").touch()
+    project.ask('get_job("job").wait_for_deployment_to_complete(60)\nprint(json.dumps(None))')
+    assert project.ask(look) == [["completed", "completed"], False, {"rows": 2}, "failed"]
+    cause = f"{directory} was removed while the job ran: leave it there until the job has ended"
+    reason, log = project.ask(
+        'job = get_job("job"); print(json.dumps([job.status().reason, job.logs()]))'
+    )
+    assert reason == f"run.sh ended with exit code 0 but left no exit.json; {cause}"
+    assert f"vcat: {cause}\n" in log
 
 
 def test_looking_at_a_store_that_cannot_be_written(project, tmp_path):

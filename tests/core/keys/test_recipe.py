@@ -326,7 +326,7 @@ def test_the_place_of_the_project_does_not_count():
         return KeyMaker(**options).key(namespace["f"], (), {}).hex
 
     here = key("/home/me/project", project="/home/me/project")
-    assert key("/home/me/project", project="/run/job", submitted="/home/me/project") == here
+    assert key("/home/me/project", project="/run/job", submitted=["/home/me/project"]) == here
     assert key("/home/me/project", project="/run/job") != here
 
 

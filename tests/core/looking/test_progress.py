@@ -100,6 +100,16 @@ def test_the_last_line_of_one_stage():
     assert summarize("a", status, None) == "a completed in 1.0 s; vcat show a"
 
 
+def test_a_job_with_nothing_to_compute():
+    """All its maps are over nothing: there is nothing to count, while it runs and at the end."""
+    status = DeploymentStatus("completed", 0, None, 1.0, 2.0)
+    assert summarize("a", status, Tally(0, 0, 0)) == (
+        "a completed in 1.0 s, no items to compute; vcat show a"
+    )
+    waiting = Progress("a", 0, 0, 0, 0, (), 4.0, None, (), is_queued=True)
+    assert describe(waiting) == "a: no items to compute, queued for 4.0 s"
+
+
 @pytest.mark.parametrize(
     "reason",
     [

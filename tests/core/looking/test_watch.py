@@ -163,6 +163,35 @@ def test_an_interrupted_wait_has_a_short_traceback(monkeypatch):
     assert caught.value.__suppress_context__ is True
 
 
+def test_wherever_ctrl_c_falls_it_is_said_that_the_job_goes_on(capsys):
+    """At every step of a wait, those included that come before and after it really waits."""
+    steps = 0
+    while True:
+        steps += 1
+        left, began = steps, False
+
+        def count(frame, event, argument):
+            nonlocal left, began
+            if frame.f_code is Watcher.wait.__code__ and event in ("call", "return"):
+                began = event == "call"
+            elif began:
+                left -= 1
+                if left == 0:
+                    raise KeyboardInterrupt
+
+        job = watched(Waited(ends=False))
+        sys.setprofile(count)
+        try:
+            job.watcher.wait(0)
+        except TimeoutError:
+            break
+        except KeyboardInterrupt:
+            assert capsys.readouterr().err.startswith("vcat: job train goes on; "), steps
+        finally:
+            sys.setprofile(None)
+    assert steps > 20
+
+
 class Waited:
     """A place whose deployment ends the job when it is waited for, or does not."""
 

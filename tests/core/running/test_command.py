@@ -37,6 +37,31 @@ def test_what_is_no_time_for_a_submitted_command(timeout):
     )
 
 
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("/no-such", "there is no command '/no-such'"), ("/etc/passwd", "permission denied")],
+)
+def test_a_command_that_cannot_be_run(word, reason):
+    """It is said with its name, and what the system says of it."""
+    with pytest.raises(CommandError) as caught:
+        vcat.run_command([word])
+    assert str(caught.value) == f"{word}: it cannot be run: {reason}"
+
+
+def test_a_command_in_a_directory_that_was_removed(tmp_path, monkeypatch):
+    """It is not the command that is not there."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    here.rmdir()
+    with pytest.raises(CommandError) as caught:
+        vcat.run_command(["true"])
+    assert str(caught.value) == (
+        "true: it cannot be run: the directory where it would run was removed; leave that of a job"
+        " there until the job has ended"
+    )
+
+
 @pytest.mark.slow
 def test_a_command_that_takes_longer_than_a_second():
     """One second is no seconds."""

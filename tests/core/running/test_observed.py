@@ -241,6 +241,28 @@ def test_a_stage_whose_files_cannot_be_told_is_not_cached_and_says_so(project):
         ]
 
 
+def test_a_file_that_goes_back_and_forth_is_found_again_as_an_argument(project, monkeypatch):
+    """Of what a stage opens by itself the last state is kept, as the page on caching says."""
+    ran = []
+    monkeypatch.setattr(sys, "ran", ran, raising=False)
+
+    @stage
+    def of_its_own():
+        sys.ran.append("of_its_own")
+        return read("data/a.txt")
+
+    @stage
+    def given(path):
+        sys.ran.append("given")
+        return read(path)
+
+    for text in "ABAB":
+        write("data/a.txt", text)
+        assert of_its_own().run_same_process() == text
+        assert given("data/a.txt").run_same_process() == text
+    assert (ran.count("of_its_own"), ran.count("given")) == (4, 2)
+
+
 def test_a_mistake_of_ours_fails_no_stage(project, monkeypatch):
     """The stage opens its file; its result is not cached, and the warning says why."""
 

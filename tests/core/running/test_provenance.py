@@ -52,7 +52,7 @@ def described(tmp_path):
 
     def described(make, here=tmp_path):
         graph = Graph.ending_in(stage(make(tools))(1))
-        table = StageTable(graph, ["it"], Places(str(here), str(here)))
+        table = StageTable(graph, ["it"], Places((), str(here)))
         (only,) = table.described({}, {})
         return only
 

@@ -1,8 +1,6 @@
 """What random numbers of a stage start from, and that nobody else's are touched."""
 
 import random
-import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -11,7 +9,6 @@ import vcat
 from vcat import stage
 from vcat._authoring.graph import Graph
 from vcat._running.engine import Engine
-from vcat._running.process.import_hook import ImportHook
 from vcat._running.process.seed import Seeds
 from vcat.errors import StageError, VcatError
 
@@ -19,19 +16,6 @@ from vcat.errors import StageError, VcatError
 def draw(label):
     """Draw from the generator that all share."""
     return label, random.random()
-
-
-def fresh(code, directory):
-    """Run code in a process that has not imported what the stages import."""
-    done = subprocess.run(
-        [sys.executable, "-c", "from vcat import *\n" + textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        cwd=directory,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_the_same_work_draws_the_same_numbers(tmp_path, monkeypatch):
@@ -51,7 +35,7 @@ def test_a_seed_of_ones_own_is_what_the_generators_are_given():
     assert stage(draw, seed=7)("x").run_same_process() == ("x", random.Random(7).random())
 
 
-def test_numpy_and_torch_are_seeded_too(tmp_path):
+def test_numpy_and_torch_are_seeded_too(tmp_path, fresh):
     """Numpy by the last 32 bits, whatever the seed; torch with all of them."""
     numpy = pytest.importorskip("numpy")
     (tmp_path / "torch.py").write_text("def manual_seed(seed): global given; given = seed\n")
@@ -63,12 +47,11 @@ def test_numpy_and_torch_are_seeded_too(tmp_path):
 
         print(stage(drawn, seed=(1 << 40) + 5, cache=False)().run_same_process())
         """,
-        tmp_path,
     )
     assert said == f"{(float(numpy.random.RandomState(5).random()), (1 << 40) + 5)}\n"
 
 
-def test_the_first_to_import_a_generator_finds_it_seeded(tmp_path):
+def test_the_first_to_import_a_generator_finds_it_seeded(fresh):
     """Nothing is imported for it, and a stage draws the same whether it imports or finds it."""
     code = """
         def drawn():
@@ -81,11 +64,9 @@ def test_the_first_to_import_a_generator_finds_it_seeded(tmp_path):
         print(stage(drawn, seed=3, cache=False)().run_same_process())
         """
     number = random.Random(3).random()
-    first = fresh(code.format("sys.modules.pop('random', None)"), tmp_path)
+    first = fresh(code.format("sys.modules.pop('random', None)"))
     assert first == f"{(False, number)}\n"
-    assert fresh("import random\n" + textwrap.dedent(code.format("")), tmp_path) == (
-        f"{(True, number)}\n"
-    )
+    assert fresh("import random\n" + textwrap.dedent(code.format(""))) == (f"{(True, number)}\n")
 
 
 def test_the_script_has_its_generators_back(monkeypatch):
@@ -111,7 +92,7 @@ def test_the_script_has_its_generators_back(monkeypatch):
     assert both() == expected
 
 
-def test_what_a_stage_was_the_first_to_import_is_not_left_seeded(tmp_path):
+def test_what_a_stage_was_the_first_to_import_is_not_left_seeded(fresh):
     """A script that imports :mod:`random` later draws new numbers in each process."""
     code = """
         import sys
@@ -125,7 +106,7 @@ def test_what_a_stage_was_the_first_to_import_is_not_left_seeded(tmp_path):
         import random
         print(random.random())
         """
-    assert fresh(code, tmp_path) != fresh(code, tmp_path)
+    assert fresh(code) != fresh(code)
 
 
 def test_a_stage_that_is_not_cached_draws_from_the_scripts_generators():
@@ -221,25 +202,7 @@ def test_another_seed_is_another_result():
     assert results[0] == results[2] != results[1]
 
 
-def test_an_import_hook_leaves_the_module_as_it_is(tmp_path, monkeypatch):
-    """Its loader is the one it would have had; the action sees it complete, once."""
-    (tmp_path / "hooked.py").write_text("value = 1\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    seen = []
-    hook = ImportHook({"hooked": lambda module: seen.append(module.value)})
-    hook.install()
-    try:
-        import hooked
-    finally:
-        hook.remove()
-        hook.remove()
-    assert seen == [1]
-    assert "exec_module" not in vars(hooked.__loader__)
-    assert hooked.__spec__.loader is hooked.__loader__
-    del sys.modules["hooked"]
-
-
-def test_a_module_of_the_project_with_such_a_name_is_left_alone(tmp_path):
+def test_a_module_of_the_project_with_such_a_name_is_left_alone(tmp_path, fresh):
     """``random.py`` beside the script is the user's, whatever it has."""
     (tmp_path / "random.py").write_text("def seed(number): raise SystemExit('seeded')\n")
     said = fresh(
@@ -255,6 +218,5 @@ def test_a_module_of_the_project_with_such_a_name_is_left_alone(tmp_path):
         print(stage(drawn, seed=3)().run_same_process())
         print(stage(drawn, seed=4)().run_same_process())
         """,
-        tmp_path,
     )
     assert said == "True\nTrue\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import gzip
+import os
+import re
 import subprocess
 import sys
 
@@ -35,13 +37,56 @@ def test_totals_beyond_reason(forge, start, tmp_path, declared):
     forge.project(**declared)
     done = start(forge.write(tmp_path / "run"))
     assert done.returncode == 75
-    words = done.stderr.split()
     rest = sum(each.get("content_size", len(each["raw"])) for each in forge.parts) + 1024
     count = 6 + declared.get("entries", 1)
-    assert (
-        words[:-1]
-        == (f"vcat: bundle refused: no room for {rest} bytes in {count} files, only for").split()
+    said = re.sub(r"only for \d+:", "only for N:", done.stderr)
+    assert said == (
+        f"vcat: bundle refused: no room in {tmp_path / 'run'} for {rest} bytes in {count} files,"
+        " only for N: make room there\n"
     )
+
+
+#: Runs main.py on a disk that is full when it has written so many files.
+FULL = """
+import errno, os, sys
+real, count = os.write, 0
+def write(descriptor, data):
+    global count
+    if descriptor > 2:
+        count += 1
+        if count > {number}:
+            raise OSError({error}, os.strerror({error}))
+    return real(descriptor, data)
+os.write = write
+sys.argv = ["main.py", "1.2.3"]
+exec(compile(open("main.py").read(), "main.py", "exec"),
+     {{"__name__": "__main__", "__file__": os.path.abspath("main.py")}})
+"""
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_fills_up_meanwhile(forge, make_entry, tmp_path, error):
+    """Wherever it is full, nothing half unpacked is left, nor what says that the job began."""
+    forge.project(*(make_entry(b"project/%d" % number, b"x") for number in range(3)))
+    number = refused = 0
+    while True:
+        directory = forge.write(tmp_path / str(number))
+        before = sorted(os.listdir(directory))
+        code = FULL.format(number=number, error=error)
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=False, cwd=directory, capture_output=True, text=True
+        )
+        number += 1
+        if (directory / "started").exists():
+            break
+        refused += 1
+        assert done.returncode == 75
+        assert done.stderr == (
+            f"vcat: bundle refused: it cannot be unpacked here: [Errno {error}]"
+            f" {os.strerror(error)}; make room in {directory}\n"
+        )
+        assert sorted(os.listdir(directory)) == sorted([*before, "bootstrap.error"])
+    assert refused > 5
 
 
 DAMAGES = {

@@ -295,11 +295,11 @@ def test_a_system_that_does_not_tell_processes_proves_nothing(ship, project, kil
     assert sorted(each["submitter"] is None for each in named) == [False, True]
 
 
-def test_what_has_no_record_yet_goes_a_day_later(ship, project):
+def test_what_has_no_record_yet_goes_ten_minutes_later(ship, project):
     """Killed before it could say who it is, it has nothing beside the project; it may be young."""
     names = []
     for number, content in enumerate([None, b"", b'{"format":1,']):
-        for age in (86_000, 87_000):
+        for age in (500, 700):
             staging = project.parent / f".vcat-bundle-{number}-{age}"
             names.append(staging.name)
             staging.mkdir(0o700)
@@ -309,7 +309,20 @@ def test_what_has_no_record_yet_goes_a_day_later(ship, project):
                 (staging / "bundle.tgz").write_bytes(b"")
             os.utime(staging, (1, time.time() - age))
     remove(ship())
-    assert listing(project.parent) == [*[each for each in names if "86000" in each], "project"]
+    assert listing(project.parent) == [*[each for each in names if "-500" in each], "project"]
+
+
+def test_what_has_no_record_yet_stays_while_it_is_locked(ship, project):
+    """Whoever holds it is about to write it, however long that takes."""
+    staging = project.parent / ".vcat-bundle-slow"
+    staging.mkdir(0o700)
+    with open(staging / "submitter.json", "w") as record:
+        fcntl.flock(record, fcntl.LOCK_EX)
+        os.utime(staging, (1, 1))
+        remove(ship())
+        assert listing(project.parent) == [staging.name, "project"]
+    remove(ship())
+    assert listing(project.parent) == ["project"]
 
 
 def test_a_record_of_another_version_stays(ship, project, killed):

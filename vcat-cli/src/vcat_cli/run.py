@@ -127,7 +127,8 @@ def see_to_end(
         tell(job, as_json=as_json)
 
     if not follow:
-        submit(submitted)
+        with Termination(jobs):
+            submit(submitted)
         return DONE
     try:
         with Termination(jobs):
@@ -141,8 +142,10 @@ def _follow_all(jobs: list[Deployment], *, of_commands: bool = False) -> bool:
     """See *jobs* to their end and return whether all completed; say why where one did not."""
     # Asked once, for all: the log of a job that ends while another is followed is shown as well.
     unfinished = [each for each in jobs if not each.is_job_complete()]
+    shown = ""
     for job in unfinished:
         job.watch(_show)
+        shown = _last_shown(job) if of_commands else ""
     failed = [each for each in jobs if each.get_job_status() != "completed"]
     for job in () if of_commands else failed:
         try:
@@ -150,8 +153,15 @@ def _follow_all(jobs: list[Deployment], *, of_commands: bool = False) -> bool:
         except RemoteException as error:
             report(error)
     for job in jobs:
-        job.watcher.say_end()
+        job.watcher.say_end(shown)
     return not failed
+
+
+def _last_shown(job: Deployment) -> str:
+    """Return the last line of a log that has been shown on the terminal where its end is said."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return ""
+    return next(iter(job.log_lines(tail=1)), "")
 
 
 def _show(lines: str) -> None:

@@ -81,18 +81,22 @@ class WorkerEndedError(VcatError, RuntimeError):
     Attributes:
         exit_code: How it ended, as ``os.waitstatus_to_exitcode`` says it; ``None`` where unknown.
         lack: What is to be added of a lack of memory, as far as that is known.
+        harm: What is to be added of what the stage had done to the process, as far as that is
+            known.
     """
 
     def __init__(self, exit_code: int | None = None) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
         self.lack = ""
+        self.harm = ""
 
     def __str__(self) -> str:
         if self.exit_code is None:
             return "its process has ended without a result"
         if self.exit_code >= 0:
-            return f"its process ended with exit code {self.exit_code} and without a result"
+            code = self.exit_code
+            return f"its process ended with exit code {code} and without a result{self.harm}"
         import signal
 
         try:

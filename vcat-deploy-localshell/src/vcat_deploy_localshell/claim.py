@@ -67,7 +67,8 @@ def _find_out(place: Place) -> dict[str, Any]:
     end = read_sound(place.record(record.END))
     if end is not None:
         identity = {name: end[name] for name in _IDENTITY}
-        return {"format": record.FORMAT, **identity, "started_at": end["started_at"], "mark": mark}
+        started_at = end["started_at"] or end["ended_at"]  # nobody may have started it
+        return {"format": record.FORMAT, **identity, "started_at": started_at, "mark": mark}
     if job is not None:  # it was started where it was submitted
         return {**job, "pid": UNKNOWN, "started": ""}
     return describe(Process(UNKNOWN), _began(place))

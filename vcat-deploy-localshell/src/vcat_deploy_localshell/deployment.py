@@ -78,7 +78,12 @@ class LocalShellJobDeployment(Configured, DeploymentBackend):
             )
 
     def seek_command(self, name: str, environment: Mapping[str, str]) -> str | None:
-        """Return ``None`` if a command is on the ``PATH`` of jobs, else what that is."""
+        """Return ``None`` if a command is on the ``PATH`` of jobs, else what that is.
+
+        Of an absolute path it is whether that can be run here.
+        """
+        if os.path.isabs(name):
+            return None if os.path.isfile(name) and os.access(name, os.X_OK) else "this machine"
         paths = os.get_exec_path({**os.environ, **environment})
         for directory in paths:  # a relative one begins in the job's copy of where this stands
             path = os.path.join(directory, name)

@@ -23,7 +23,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "state": str,
         "exit_code": (int, type(None)),
         "reason": (str, type(None)),
-        "started_at": (int, float),
+        "started_at": (int, float, type(None)),
         "ended_at": (int, float),
     },
 }

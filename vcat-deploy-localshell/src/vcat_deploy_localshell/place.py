@@ -11,6 +11,7 @@ import stat
 from contextlib import suppress
 
 from vcat.errors import BackendError
+from vcat_deploy_localshell import record
 
 _RECORDS = ".supervised"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -52,7 +53,7 @@ class Place:
         """Return part of a file of the job; see :meth:`vcat.abc.DeploymentBackend.read`."""
         if os.path.basename(name) != name or name.startswith("."):
             raise ValueError(f"{name!r} is not the name of a file of a job's directory")
-        directory = self.control if name == "output.log" else self.directory
+        directory = self.control if name in record.SHARED else self.directory
         try:
             descriptor = os.open(os.path.join(directory, name), _READ)
         except (FileNotFoundError, NotADirectoryError):

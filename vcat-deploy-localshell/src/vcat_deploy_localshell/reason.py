@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # signal takes longer to import than all else
+import os
 
 TYPE_CHECKING = False  # typing is not worth its import to a supervisor
 if TYPE_CHECKING:
@@ -83,6 +84,32 @@ def lost(names: Sequence[str]) -> str:
         names: The commands of the processes that went on all the same and were killed.
     """
     return f"{ORPHANED}; {left_behind(names)}" if names else KILLED
+
+
+def removed(directory: str) -> str | None:
+    """Return that the directory of a job is not there any more, if that is so."""
+    try:
+        os.stat(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return f"{directory} was removed while the job ran: leave it there until the job has ended"
+    except OSError:  # a disk that does not answer may have it all the same
+        pass
+    return None
+
+
+def full(directory: str, control: str) -> str:
+    """Return what is to be said where the disk is full of the directory of a job, after a reason.
+
+    Args:
+        directory: That directory.
+        control: Where the records of the job are, on the same disk.
+    """
+    try:
+        disk = os.statvfs(control)
+    except OSError:
+        return ""
+    is_full = disk.f_bavail * disk.f_frsize < 1 << 16
+    return f"; the disk of {os.path.dirname(directory)} is full" if is_full else ""
 
 
 def overdue(seconds: float) -> str:

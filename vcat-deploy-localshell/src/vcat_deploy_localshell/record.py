@@ -17,6 +17,9 @@ JOB, CLAIM, SHELL, ENDING, END, GAP = (
 )
 CANCEL, KILL, BEAT = "cancel", "kill", "beat"
 
+#: What the job writes, under another name in its directory: it is there when that has gone.
+SHARED = ("output.log", "events.jsonl")
+
 #: How many bytes are kept free for the record of the end, which must fit even a full disk.
 RESERVED = 4096
 

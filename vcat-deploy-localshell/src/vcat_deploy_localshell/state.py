@@ -24,7 +24,7 @@ LEASE = 600.0
 #: What is in the directory of a job before it starts.
 _PLACED = frozenset(
     {"bundle.tgz", "bundle.digest", "run.sh", "main.py", "unpacking.py", "unpacking.pyc"}
-    | {"output.log"}
+    | {*record.SHARED}
 )
 
 #: After how many seconds a supervisor of another container has begun, if it ever does.
@@ -251,6 +251,12 @@ def settle(
     left: Sequence[str] = (),
 ) -> DeploymentStatus:
     """Write down how a job ended whose supervisor could not, and return what is there."""
+    started_at, ended_at = claim["started_at"], min(_end_of(place, code), time.time())
+    if claim["pid"]:
+        ended_at = max(ended_at, started_at)
+    else:  # nobody has started it: the claim is of when that was found out
+        ended_at = ended_at if state == "lost" and ended_at else started_at
+        started_at = None
     document = {
         "format": record.FORMAT,
         "state": state,
@@ -258,8 +264,8 @@ def settle(
         "signal": None if code is None else reason.signal_of(code),
         "reason": why,
         "out_of_memory": False,
-        "started_at": claim["started_at"],
-        "ended_at": max(min(_end_of(place, code), time.time()), claim["started_at"]),
+        "started_at": started_at,
+        "ended_at": ended_at,
         **{name: claim[name] for name in ("pid", "started", "boot_id", "namespace", "host")},
         "shell": None,
         "left_behind": list(left[: tree.NAMED]),
@@ -270,9 +276,7 @@ def settle(
         if not record.write_once(path, data, durable=True) and read_end(place) is None:
             record.renew(path, data)  # what is there is damaged
     except OSError:  # looking must be possible where nothing can be written
-        return DeploymentStatus(
-            state, code, why, started_at=document["started_at"], ended_at=document["ended_at"]
-        )
+        return DeploymentStatus(state, code, why, started_at=started_at, ended_at=ended_at)
     ended = read_end(place)
     assert ended is not None  # noqa: S101  # it is there by now, by whomever
     return ended
@@ -301,7 +305,7 @@ def _last_sign(place: Place) -> float:
 
 
 #: What in the records tells when something happened to the job, or was seen of it.
-_SIGNS = ("output.log", record.BEAT, record.CANCEL, record.KILL)
+_SIGNS = (*record.SHARED, record.BEAT, record.CANCEL, record.KILL)
 
 
 def show_life(place: Place) -> None:

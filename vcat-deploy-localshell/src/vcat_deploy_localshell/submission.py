@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -18,6 +19,9 @@ from vcat_deploy_localshell.place import Place, make_private
 from vcat_deploy_localshell.process import MARK, Process
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+#: The errors of a system that has no room for what is written.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _LOOKED_AT = 100_000  # names, which takes a tenth of a second
 _GRACE = 86_400.0  # seconds
@@ -40,18 +44,23 @@ def submit(bundle: Bundle, place: Place, python: str | None, limits: dict[str, A
         limits: ``timeout``, ``grace`` and ``log_limit``.
 
     Raises:
-        BackendError: There is another job of this name, or no bash.
+        BackendError: There is another job of this name, no bash, or no room.
     """
     bash = find_bash()
     make_private(place.path)
     mark = os.urandom(16).hex()
-    lock = _make_control(bundle, place, mark, limits)
-    if lock is None:
-        return
     try:
-        _place(bundle, place, bash, python, mark, limits)
-    finally:
-        os.close(lock)
+        lock = _make_control(bundle, place, mark, limits)
+        if lock is None:
+            return
+        try:
+            _place(bundle, place, bash, python, mark, limits)
+        finally:
+            os.close(lock)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise BackendError(_explain_lack(error, bundle, place)) from error
     _sweep(os.path.dirname(place.control))  # the job does not wait for it
 
 
@@ -68,12 +77,26 @@ def _place(
         for name, data in bundle.files.items():
             _write(os.path.join(place.directory, name), data)
         _move(bundle.path, os.path.join(place.directory, "bundle.tgz"))
-        _share_log(place)
+        _share(place)
         _start(bash, bundle, place, python, mark, limits)
     except BaseException:
         _remove_tree(place.directory)
         _remove_tree(place.control)
         raise
+
+
+def _explain_lack(error: OSError, bundle: Bundle, place: Place) -> str:
+    """Return what to say where the job has no room; what was written of it is gone by now."""
+    needed = bundle.size + sum(map(len, bundle.files.values()))
+    figures = f"{needed:,} bytes are to be written"
+    if error.errno == errno.ENOSPC:
+        with suppress(OSError):
+            disk = os.statvfs(place.path)
+            figures += f", and there is room for {disk.f_bavail * disk.f_frsize:,}"
+    return (
+        f"LocalShellJobDeployment: {place.directory}: {os.strerror(error.errno or 0).lower()}:"
+        f" {figures}; make room there, or name another path in deployment_implementation"
+    )
 
 
 def find_bash() -> str:
@@ -112,7 +135,7 @@ def _make_control(bundle: Bundle, place: Place, mark: str, limits: dict[str, Any
     try:
         _write(os.path.join(aside, record.JOB), record.encode(document))
         lock = _lock(os.path.join(aside, record.JOB))
-        for name in ("output.log", "supervisor.log"):
+        for name in (*record.SHARED, "supervisor.log"):
             _write(os.path.join(aside, name), b"")
         # A directory with anything in it is not replaced by another one.
         os.rename(aside, place.control)
@@ -173,13 +196,14 @@ def _digest(bundle: Bundle) -> str:
     return digest.hexdigest()
 
 
-def _share_log(place: Place) -> None:
-    """Let the job find its log in its directory, and let it stay where it is when that goes."""
-    log, shared = place.record("output.log"), os.path.join(place.directory, "output.log")
-    try:
-        os.link(log, shared)
-    except OSError:  # a file system without links of that kind
-        os.symlink(log, shared)
+def _share(place: Place) -> None:
+    """Let the job find its log and events in its directory, and let them stay when that goes."""
+    for name in record.SHARED:
+        kept, shared = place.record(name), os.path.join(place.directory, name)
+        try:
+            os.link(kept, shared)
+        except OSError:  # a file system without links of that kind
+            os.symlink(kept, shared)
 
 
 def _start(

@@ -96,6 +96,7 @@ class Supervisor:
         self.beat = -1
         self.log: CappedLog | None = None
         self.is_reaper = False  # whether all orphans of the job become children of this process
+        self.is_missing = False  # whether the job has no directory any more
         self.kills = self.most_used = self.total = 0
 
     def supervise(self) -> None:
@@ -197,6 +198,7 @@ class Supervisor:
             if now - measured >= LOOK and self.status is None:
                 measured = now
                 self._measure()
+                self._miss()
                 self.ledger.restore()
             pause = LOOK if self.log is None else min(LOOK, self.log.cut())
             if not self.ledger.has_main and self.status is None:
@@ -236,27 +238,28 @@ class Supervisor:
             if written == 0:
                 return "completed", None
             says = "left no exit.json" if written is None else f"exit.json says {written}"
-            return "failed", f"run.sh ended with exit code 0 but {says}{self._disk()}"
+            return "failed", f"run.sh ended with exit code 0 but {says}{self._miss()}"
         kills = memory.count_kills() - self.kills
         lack = memory.describe(kills, self.most_used, self.total)
         if code is None:
             number = os.WTERMSIG(self.status or 0)
             lack = lack if number == _signal.SIGKILL else ""
             return "failed", f"run.sh was killed by {reason.signalled(number)}{lack}"
-        return "failed", reason.explain(code, lack) + self._disk()
+        return "failed", reason.explain(code, lack) + self._miss()
 
     def _exit_code(self) -> int | None:
         if self.status is None or not os.WIFEXITED(self.status):
             return None
         return os.WEXITSTATUS(self.status)
 
-    def _disk(self) -> str:
-        try:
-            disk = os.statvfs(self.ledger.control)
-        except OSError:
-            return ""
-        full = disk.f_bavail * disk.f_frsize < 1 << 16
-        return f"; the disk of {os.path.dirname(self.directory)} is full" if full else ""
+    def _miss(self) -> str:
+        """Say once in the log that the job has no directory any more; return what is amiss."""
+        gone = reason.removed(self.directory)
+        if gone is not None and not self.is_missing:
+            self.is_missing = True
+            if self.log is not None:
+                self.log.say(gone)
+        return f"; {gone}" if gone else reason.full(self.directory, self.ledger.control)
 
     def _write_end(self, state: str, why: str | None, left: list[str]) -> None:
         code = self._exit_code()

@@ -27,7 +27,7 @@ _DEFAULTS = _PLAIN.as_dict()
 
 
 def describe_graph(
-    graph: Any, parameters: dict[str, Any], project: str
+    graph: Any, parameters: dict[str, Any], project: str, original: str | None = None
 ) -> tuple[dict[str, Any], bytes]:
     """Return a graph as JSON and the pickles that the JSON points into.
 
@@ -35,14 +35,16 @@ def describe_graph(
         graph: The stages in an order in which they can run (``stages``, ``number``, ``ids()``).
         parameters: The values of the hyperparameters.
         project: The directory that file names are made relative to.
+        original: What that is a copy of, where functions may have come from that were sent with it.
 
     Raises:
         UnpicklableError: A function or an argument cannot be serialised; the message names the
             stage, the argument and the path inside it.
     """
     writer = _Writer(graph.number)
+    tops = [project] if original is None else [project, original]
     stages = [
-        writer.stage(each, unique, project)
+        writer.stage(each, unique, tops)
         for each, unique in zip(graph.stages, graph.ids(), strict=True)
     ]
     filled = {name: writer.parameter(name, value) for name, value in parameters.items()}
@@ -90,7 +92,7 @@ class _Writer:
         self._places: dict[int, int] = {}
         self._kept: list[object] = []  # so that no id() is used again while we go by ids
 
-    def stage(self, each: Stage, unique: str, project: str) -> dict[str, Any]:
+    def stage(self, each: Stage, unique: str, tops: list[str]) -> dict[str, Any]:
         try:
             described: dict[str, Any] = {
                 "id": unique,
@@ -122,8 +124,8 @@ class _Writer:
             described["options"] = changed
         if each.place is not None:
             file, described["line"] = each.place
-            inside = file.startswith(project + os.sep)
-            described["file"] = file[len(project) + 1 :] if inside else file
+            top = next((top for top in tops if file.startswith(top + os.sep)), None)
+            described["file"] = file if top is None else file[len(top) + 1 :]
         return described
 
     def parameter(self, name: str, value: object) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class CodeDigester:
         project: The project's directory.
         main: What ``__main__`` is called elsewhere, so that its classes are the same there.
         find: Finds what a plugin has registered for a type of values.
-        submitted: Where the project was submitted from, in a job.
+        submitted: Where the project was submitted from, in a job, and what that is a copy of.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class CodeDigester:
         project: str,
         *,
         main: str = "__main__",
-        submitted: str = "",
+        submitted: Sequence[str] = (),
         find: Finder | None = None,
     ) -> None:
         self._find = find
         self.origins = OriginFinder()
         self._project = project
-        self._root = Root(project, submitted or project)
+        self.root = Root(project, *submitted)
         self._main = main
         # By id, and with the object itself, so that nothing else gets that id.
         self._nodes: dict[int, tuple[Node, object]] = {}
@@ -201,7 +201,7 @@ class CodeDigester:
 
     def constant(self, namespace: dict[str, Any], name: str, value: Any) -> Node:
         """Return the node of what *name* means in the namespace of a project module."""
-        if type(value) not in self._root.scalars:
+        if type(value) not in self.root.scalars:
             value = plain_function(value)
             try:
                 direct = self.node_of(value)
@@ -216,7 +216,7 @@ class CodeDigester:
             return known[0]
         node = Node(f"{self.name_of(namespace.get('__name__'))}.{name}", value)
         self._constants[id(namespace), name] = node, namespace
-        data = self._root.data_of(value)
+        data = self.root.data_of(value)
         if data is not None:
             node.local = sha256(data).digest()
         else:
@@ -296,7 +296,7 @@ class CodeDigester:
 
     def recorder(self, node: Node, namespace: Mapping[str, object] = _NOWHERE) -> Recorder:
         """Return what writes the content of *node*, which is named in *namespace*."""
-        return Recorder(node, self.node_of, self._root, namespace, self._find)
+        return Recorder(node, self.node_of, self.root, namespace, self._find)
 
     def _expand(self, node: Node) -> None:
         expand = self._unread.pop(node, None)

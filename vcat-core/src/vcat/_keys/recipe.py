@@ -144,7 +144,7 @@ class KeyMaker:
         project: The directory whose code counts by content.
         main: What ``__main__`` is called where it is imported.
         find: Finds what a plugin has registered for a type of values.
-        submitted: Where the project was submitted from, in a job.
+        submitted: Where the project was submitted from, in a job, and what that is a copy of.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class KeyMaker:
         project: str,
         *,
         main: str = "__main__",
-        submitted: str = "",
+        submitted: Sequence[str] = (),
         find: Finder | None = None,
     ) -> None:
         self.code = CodeDigester(project, main=main, submitted=submitted, find=find)
@@ -290,7 +290,7 @@ class KeyMaker:
 
     def _text(self, value: str) -> bytes:
         """Return a text as bytes, with the content of the file it names, if it names one."""
-        encoded = text(value)
+        encoded = text(self.code.root.as_submitted(value))
         if not value or len(value) > _LONGEST_PATH:
             return encoded
         try:
@@ -309,7 +309,7 @@ class KeyMaker:
     def _path(self, value: Any) -> bytes:
         """Return a path as bytes, with the content of what is there."""
         name = str(value)
-        encoded = b"p" + text(type(value).__name__) + text(name)
+        encoded = b"p" + text(type(value).__name__) + text(self.code.root.as_submitted(name))
         try:
             digest = digest_path(name)
         except FileNotFoundError:

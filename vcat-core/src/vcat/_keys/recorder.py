@@ -131,13 +131,17 @@ class Root:
 
     A job runs in a copy of the project; a constant such as ``Path(__file__).parent`` differs there,
     and is what it was where the script itself has it.
+
+    Args:
+        projects: The project's directory, and what that is a copy of, the project itself last.
     """
 
-    def __init__(self, *directories: str) -> None:
-        places = {f(each) for each in directories for f in (os.path.abspath, os.path.realpath)}
+    def __init__(self, *projects: str) -> None:
+        origins = _spellings(projects[-1])
         # The inner one first: a job may run below the directory that it was submitted from.
-        inner_first = sorted(places, key=len, reverse=True)
-        self._prefixes = tuple(os.path.join(each, "") for each in inner_first)
+        self._prefixes = sorted(origins.union(*map(_spellings, projects)), key=len, reverse=True)
+        self._copies = [each for each in self._prefixes if each not in origins]
+        self._origin = os.path.join(projects[-1], "")
         self.scalars: dict[type, Callable[[Any], bytes]] = {**SCALARS, str: self._text}
 
     def data_of(self, value: Any) -> bytes | None:
@@ -152,8 +156,24 @@ class Root:
         """Return a path as bytes."""
         return b"p" + text(type(value).__name__) + self._text(str(value))
 
+    def as_submitted(self, name: str) -> str:
+        """Return a place in the copy of a job as it is called where that was submitted from.
+
+        Defaults of arguments have such places where a module has computed them in the job.
+        """
+        for prefix in self._copies if name[:1] == os.sep else ():
+            if name.startswith(prefix):
+                return self._origin + name[len(prefix) :]
+            if name == prefix[:-1]:
+                return self._origin[:-1]
+        return name
+
     def _text(self, value: str) -> bytes:
         for prefix in self._prefixes if value[:1] == os.sep else ():
             if value.startswith(prefix) or value == prefix[:-1]:
                 return b"P" + text(value[len(prefix) - 1 :])
         return text(value)
+
+
+def _spellings(project: str) -> set[str]:
+    return {os.path.join(f(project), "") for f in (os.path.abspath, os.path.realpath)}

@@ -173,7 +173,7 @@ class Deployment:
 
         Raises:
             UnknownJobError: The job has no such stage.
-            TypeError: *tail* is no whole number.
+            TypeError: *tail* is no whole number, or *stage* neither a stage nor a text.
             ValueError: It is less than 0.
         """
         if follow:

@@ -37,8 +37,14 @@ def number_of(job: Deployment, stages: Sequence[StageRecord], wanted: str, *, by
         by: What *wanted* is, ``id`` or ``name``; a name that several stages have means none.
 
     Raises:
+        TypeError: *wanted* is no text.
         UnknownJobError: There is none.
     """
+    if not isinstance(wanted, str):
+        raise TypeError(
+            f"stage is {wanted!r}, expected a stage, as a call of it has returned it, or its id,"
+            " a text"
+        )
     numbers = [each.number for each in stages if each.id == wanted]
     if numbers and (by == "id" or _is_single(stages, wanted)):
         return numbers[0]

@@ -29,6 +29,9 @@ _DEPTH, _DEEPEST, _LONG = 5, 20, 0.5
 #: many itself, which is enough for those of vcat's own, while an exception may say anything.
 _LINE, _REASON = 113, 100
 
+#: What is said in place of counts where all maps of a job are over nothing.
+_NOTHING = "no items to compute"
+
 
 class Progress(NamedTuple):
     """How far a job has come.
@@ -221,7 +224,11 @@ def _tried(record: StageRecord) -> str:
 
 def describe(progress: Progress, width: int | None = None) -> str:
     """Return the progress as one line, of which what is done and left is within *width*."""
-    parts = [f"{progress.done:,} of {say_count(progress.total, 'stage')} done"]
+    parts = [
+        f"{progress.done:,} of {say_count(progress.total, 'stage')} done"
+        if progress.total
+        else _NOTHING
+    ]
     if progress.cached:
         parts.append(f"{progress.cached:,} cached")
     if progress.failed:
@@ -267,7 +274,8 @@ def summarize(job_name: str, status: DeploymentStatus, counts: Tally | None) -> 
         took = f" {word} {spell(max(0.0, status.ended_at - status.started_at))}"
     stages = ""
     if counts is not None:
-        stages = f", {counts.cached:,} of {say_count(counts.total, 'stage')} cached"
+        cached = f"{counts.cached:,} of {say_count(counts.total, 'stage')} cached"
+        stages = f", {cached if counts.total else _NOTHING}"
     said = f"{job_name} {say_end(status.state)}{took}{stages}"
     record = f"; vcat show {job_name}"
     if not status.reason:

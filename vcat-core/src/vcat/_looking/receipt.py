@@ -42,6 +42,19 @@ class Receipt:
             self._submitted(job)
         return job
 
+    def say_unknown(self) -> None:
+        """Say that nobody knows yet whether a deployment has the job, if there is one."""
+        job = self._job
+        try:
+            if job is None or call(job.configuration.listing, "get", job.job_name) is None:
+                return
+        except (VcatError, LookupError):
+            return  # of what cannot be looked at nothing is known
+        job.watcher.say(
+            f"SIGTERM has come while job {job.job_name} was being handed over;"
+            f" `vcat show {job.job_name}` says what becomes of it"
+        )
+
     def settle(self) -> bool:
         """Say what becomes of the job when whoever hands it over is interrupted.
 

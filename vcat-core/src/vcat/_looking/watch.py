@@ -61,6 +61,16 @@ class Watcher:
         Whoever has only waited is told how it ended. Whoever has the log shown says that himself,
         with what else is to be said.
         """
+        try:
+            self._wait(timeout, show)
+        except KeyboardInterrupt as error:
+            self.say_going_on()
+            # Where exactly it was waited, and what was being drawn, says nothing to anybody.
+            raise error.with_traceback(None) from None
+        if self.is_awaited and show is None:
+            self.say_end()
+
+    def _wait(self, timeout: float | None, show: Callable[[str], None] | None) -> None:
         from vcat._looking.screen import is_terminal, open_screen
 
         job, seconds = self._job, _seconds(timeout)
@@ -71,15 +81,10 @@ class Watcher:
             if not is_terminal():
                 self.audience.screen = self._screen
         deadline = None if seconds is None else time.monotonic() + seconds
-        try:
-            if show is not None:
-                ended = watch(job, self._screen, deadline, self._lines, show)
-            else:
-                ended = job.has_ended() or watch(job, self._screen, deadline)
-        except KeyboardInterrupt as error:
-            self.say_going_on()
-            # Where exactly it was waited, and what was being drawn, says nothing to anybody.
-            raise error.with_traceback(None) from None
+        if show is not None:
+            ended = watch(job, self._screen, deadline, self._lines, show)
+        else:
+            ended = job.has_ended() or watch(job, self._screen, deadline)
         # Only who waits for so long and no longer can have waited in vain.
         if seconds is not None and not ended:
             state = job.status().state
@@ -87,8 +92,6 @@ class Watcher:
                 raise TimeoutError(
                     f"job {job.job_name} is {state} after {say_seconds(seconds)}; it goes on"
                 )
-        if self.is_awaited and show is None:
-            self.say_end()
 
     def say(self, line: str) -> None:
         """Say a line on standard error, beside whatever progress is shown there."""
@@ -105,20 +108,27 @@ class Watcher:
                 f" `vcat cancel {name}` ends it"
             )
 
-    def say_end(self) -> None:
+    def say_end(self, shown: str = "") -> None:
         """Say on standard error how the job has ended and where its record is, once.
 
         Where another handle of the job has said it in this process, nothing is said.
+
+        Args:
+            shown: The last line of its log, where that stands right above; it may be the reason.
         """
         from vcat._looking.screen import is_quiet, tell
 
         if not self.audience.knows_end:
             self.audience.knows_end = True
             if not is_quiet(self.audience.is_quiet):
-                tell(self.summary())
+                tell(self.summary(shown))
 
-    def summary(self) -> str:
-        """Return one line: how the job has ended, how long it took, what of it was cached."""
+    def summary(self, shown: str = "") -> str:
+        """Return one line: how the job has ended, how long it took, what of it was cached.
+
+        Args:
+            shown: The line above it, of which nothing is said again.
+        """
         from vcat._looking.progress import summarize
 
         counts = None
@@ -126,7 +136,10 @@ class Watcher:
             definition = self._job.definition()
             if "stages" in definition:
                 counts = tally(definition, self._job.feed.read())
-        return summarize(self._job.job_name, self._job.status(), counts)
+        status = self._job.status()
+        if shown == f"vcat: {status.reason}":
+            status = status._replace(reason=None)
+        return summarize(self._job.job_name, status, counts)
 
     def progress(self) -> Progress:
         """Return how far the job has come."""

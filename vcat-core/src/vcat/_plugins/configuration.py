@@ -24,6 +24,7 @@ from vcat.abc import (
 from vcat.errors import ConfigError, FormatError, VcatError
 
 if TYPE_CHECKING:
+    from vcat._plugins.problem import Problems
     from vcat._plugins.registry import Registry
     from vcat._plugins.value_type import ValueType, ValueTypes
 
@@ -296,26 +297,50 @@ def load(directory: str, registry: Registry | None = None) -> Configuration:
     if frozen is not None:
         return thaw(frozen)  # anew, for backends may mind who has built them
 
-    from vcat._plugins import schema, source
     from vcat._plugins.problem import Problems
+
+    problems = Problems()
+    configuration, _ = gather(directory, registry, problems)
+    problems.raise_any()
+    return configuration
+
+
+def gather(
+    directory: str, registry: Registry | None, problems: Problems
+) -> tuple[Configuration, set[str]]:
+    """Return what files say, with the keys of which nothing, or not all, is in it.
+
+    Args:
+        directory: The project.
+        registry: Where type strings are looked up; by default what is installed.
+        problems: Where to note what is wrong. Where there is nothing, nothing is left out.
+    """
+    from vcat._plugins import schema, source
     from vcat._plugins.resolution import bind_all, default_stores
 
     directory = os.path.abspath(directory)
-    problems = Problems()
     merged: dict[str, Any] = {}
+    lost: set[str] = set()
     files = source.find_files(directory, problems)
+    if problems:
+        lost.update(schema.KEYS)
     for path, place in files:
+        count, content = len(problems), None
         text = source.read(path, place, problems)
         if text is not None:
             from vcat._plugins import document  # imports yaml, which no file does without
 
             content = document.parse(text, place, problems)
-            if content is not None:
-                merged = schema.merge(merged, schema.checked(content, problems))
+        if len(problems) > count:
+            lost.update(schema.KEYS)  # whatever the file would have said
+        if content is not None:
+            fine = schema.checked(content, problems)
+            lost |= content.keys() - fine.keys()
+            merged = schema.merge(merged, fine)
     settings = schema.settings(merged, problems)
+    lost |= settings.lost
     bindings = bind_all(directory, merged, registry, problems)
-    problems.raise_any()
-    return Configuration(
+    configuration = Configuration(
         bindings=bindings,
         bundle_name=settings.bundle_name,
         target_path=settings.target_path,
@@ -326,6 +351,7 @@ def load(directory: str, registry: Registry | None = None) -> Configuration:
         stores=default_stores(directory, bindings),
         value_types=lambda: _registered_types(registry),
     )
+    return configuration, lost
 
 
 def _registered_types(registry: Registry | None) -> Mapping[str, ValueType]:

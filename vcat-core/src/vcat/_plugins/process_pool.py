@@ -11,9 +11,10 @@ import weakref
 from concurrent.futures import BrokenExecutor, Future
 from concurrent.futures import ProcessPoolExecutor as Pool
 from contextlib import suppress
-from multiprocessing import parent_process
+from multiprocessing import parent_process, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.util import Finalize
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +28,9 @@ _PATIENCE = 1.0
 #: How many seconds workers that have been killed may take to be gone. One that waits for a disk or
 #: a network file system inside the kernel takes as long as that.
 _LAST = 5.0
+
+#: How many seconds workers may take to end what libraries have started in them.
+_FAREWELL = 1.0
 
 #: The variable with the mark of a job that the local shell supervises, and the size of that.
 _MARK, _MARK_SIZE = b"VCAT_SUPERVISED", 32
@@ -74,14 +78,24 @@ class _Workers:
             doing = self._idle.pop() if self._idle else _Worker(self._beginning)
             self._busy[answer] = doing
         try:
-            done = doing.pool.submit(worker.work, task)
+            done = self._begun(answer, doing, task)
         except BrokenExecutor:  # it ended while it was idle, which nobody had noticed
             with self._lock:
                 self._ended.append(doing)
                 self._busy[answer] = doing = _Worker(self._beginning)
-            done = doing.pool.submit(worker.work, task)
+            done = self._begun(answer, doing, task)
         done.add_done_callback(lambda done: self._settle(answer, doing, done))
         return answer
+
+    def _begun(self, answer: Future[bytes], doing: _Worker, task: bytes) -> Future[bytes]:
+        """Give a worker a task; forget the worker where its process cannot be started."""
+        try:
+            return doing.pool.submit(worker.work, task)
+        except OSError:
+            with self._lock:
+                del self._busy[answer]
+                self._ended.append(doing)
+            raise
 
     def kill(self, future: Future[bytes]) -> None:
         """End the process that has the task, if it still has."""
@@ -101,11 +115,13 @@ class _Workers:
         """Kill all workers and wait until they are no more, but for what nothing ends."""
         with self._lock:
             self._is_closed = True
-            busy = [*self._busy.values()]
-            workers = [*self._idle, *busy]
-            self._idle.clear()
-            for each in workers:
+            idle, busy = self._idle, [*self._busy.values()]
+            workers = [*idle, *busy]
+            self._idle = []
+            for each in busy if _is_supervised() else workers:
                 each.kill()
+        if _is_supervised():
+            _dismiss(idle)
         deadline = time.monotonic() + _LAST
         for each in workers:
             has_ended = each.has_ended(max(0.0, deadline - time.monotonic()))
@@ -143,6 +159,31 @@ class _Workers:
             answer.set_result(done.result())
 
 
+def _dismiss(idle: list[_Worker]) -> None:
+    """End workers that have nothing to do, and leave what stages have left in them.
+
+    Whoever supervises the job ends that, and names it, when the job has ended. What libraries have
+    started for themselves, such as a pool of processes, they end when a process ends by itself.
+    """
+    leaving = [each for each in idle if each.has_children()]
+    for each in leaving:
+        each.pool.shutdown(wait=False)
+    deadline = time.monotonic() + _FAREWELL
+    for each in leaving:
+        each.has_ended(max(0.0, deadline - time.monotonic()))
+    for each in idle:
+        each.kill_alone()
+    if leaving:
+        # From Python 3.12 on this process waits at its end for that of the tracker, which waits for
+        # all that have its pipe: for what a stage has forked, until the supervisor ends that.
+        resource_tracker._resource_tracker._pid = None  # type: ignore[attr-defined]  # noqa: SLF001  # nothing else keeps it from waiting
+
+
+def _is_supervised() -> bool:
+    """Return whether this process is of a job, all of which is ended when the job has ended."""
+    return len(os.environb.get(_MARK, b"")) == _MARK_SIZE
+
+
 class _Worker:
     """A pool of one process."""
 
@@ -166,6 +207,16 @@ class _Worker:
         """End the process with all it has started."""
         if (pid := self._pid()) is not None:
             _kill_tree(pid)
+
+    def kill_alone(self) -> None:
+        """End the process, and nothing that it has started."""
+        if (pid := self._pid()) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def has_children(self) -> bool:
+        """Return whether there are processes that it has started, as far as that can be told."""
+        return (pid := self._pid()) is not None and bool(_started_by(pid))
 
     def _pid(self) -> int | None:
         """Return the number of the process; that of one that has ended may be another's by now."""
@@ -252,6 +303,12 @@ def _begin(beginning: bytes) -> None:
     # Control-C at the terminal is for the process that started this one, which ends it.
     os.setpgid(0, 0)
     _end_with_parent()
+    # A program that a stage becomes, or has forked, is nothing that the tracker is to wait for.
+    if (tracker := resource_tracker.getfd()) is not None:
+        os.set_inheritable(tracker, False)  # noqa: FBT003  # it has no name there
+    # At the end children are waited for; those of a pool end when its thread is told to, so that
+    # goes first.
+    Finalize(None, threading._shutdown, exitpriority=100)  # type: ignore[attr-defined]  # noqa: SLF001  # it is how Python itself tells them
     worker.begin(beginning)
 
 

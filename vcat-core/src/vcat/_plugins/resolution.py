@@ -102,7 +102,10 @@ def _bind(
     except UnknownTypeError as error:
         problems.add(type_value.place, slot.type_key, str(error), UnknownTypeError)
         return None
+    count = len(problems)
     check_arguments(cls, block.content, type_value.place, slot.type_key, problems)
+    if len(problems) > count:
+        return None
     return Binding(
         type_string=type_string,
         reference=object_reference,

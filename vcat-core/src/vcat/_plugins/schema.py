@@ -48,6 +48,7 @@ SLOTS: Mapping[str, Slot] = {
 
 ALL_ARCHIVES = Slot("archive", "archive_implementation", "archive_type")
 
+_ENVIRONMENT = "run_script_environment"
 _ALLOW_LOADER = "run_script_environment_allow_loader_variables"
 
 _BLOCKS = {each.block: each for each in (*SLOTS.values(), ALL_ARCHIVES)}
@@ -57,7 +58,7 @@ _Expected = tuple[type, str]  # what a value has to be, and how a message says s
 _TOP: Mapping[str, _Expected] = {
     **{name: (dict, f"a mapping with {each.type_key}") for name, each in _BLOCKS.items()},
     "job_source_bundle": (dict, "a mapping with bundle_name and target_path"),
-    "run_script_environment": (dict, "a mapping of variables to values"),
+    _ENVIRONMENT: (dict, "a mapping of variables to values"),
     _ALLOW_LOADER: (bool, "true or false"),
     "log_level": (str, f"one of {', '.join(LOG_LEVELS)}"),
     "default_cache_enabled": (bool, "true or false"),
@@ -85,6 +86,7 @@ class Settings(NamedTuple):
     environment: Mapping[str, str]
     log_level: str
     default_cache_enabled: bool
+    lost: frozenset[str]  # the keys of which not all is in it
 
 
 # One file
@@ -195,10 +197,13 @@ def settings(merged: Mapping[str, Value], problems: Problems) -> Settings:
     if bundle is not None and bundle.content:
         bundle_name = _bundle_name(bundle.content.get("bundle_name"), problems)
         target_path = _target_path(bundle.content.get("target_path"))
+    count = len(problems)
+    environment = _environment(merged, problems)
     return Settings(
         bundle_name=bundle_name,
         target_path=target_path,
-        environment=_environment(merged, problems),
+        environment=environment,
+        lost=frozenset([_ENVIRONMENT] * (len(problems) > count)),
         log_level=_log_level(merged.get("log_level"), problems),
         default_cache_enabled=_flag(merged, "default_cache_enabled", default=True),
     )
@@ -219,6 +224,7 @@ def _bundle_name(value: Value | None, problems: Problems) -> str | None:
             f"{value.content!r} is not fit for a file name; take up to 100 letters, digits, dots,"
             " underscores and dashes, a letter or digit first",
         )
+        return None
     return str(value.content)
 
 
@@ -239,19 +245,21 @@ def _log_level(value: Value | None, problems: Problems) -> str:
             "log_level",
             f"{value.content!r} is no level, expected {_TOP['log_level'][1]}",
         )
+        return "INFO"
     return str(level)
 
 
 def _environment(merged: Mapping[str, Value], problems: Problems) -> dict[str, str]:
-    block = merged.get("run_script_environment")
+    block = merged.get(_ENVIRONMENT)
     variables = block.content if block is not None else None
     allowed = _flag(merged, _ALLOW_LOADER, default=False)
     environment = {}
     for name, value in (variables or {}).items():
         reason = _name_fault(name, allowed=allowed) or _value_fault(value)
         if reason:
-            problems.add(value.place, f"run_script_environment: {name}", reason)
-        environment[name] = value.text
+            problems.add(value.place, f"{_ENVIRONMENT}: {name}", reason)
+        else:
+            environment[name] = value.text
     return environment
 
 

@@ -12,6 +12,7 @@ from vcat._running.process.interruption import CancelledError
 from vcat.errors import BackendError, CommandError, VcatError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from traceback import TracebackException
 
 #: A message of more characters is cut, and its first line after so many.
@@ -55,17 +56,17 @@ class Places:
     modules the file they were imported from, which lies in the run directory.
 
     Args:
-        submitted: The project directory where the job was submitted.
+        submitted: The project directory where the job was submitted, and what that is a copy of.
         here: The project directory of this process.
     """
 
-    def __init__(self, submitted: str, here: str) -> None:
-        self.submitted = submitted
+    def __init__(self, submitted: Iterable[str], here: str) -> None:
+        self.submitted = list(dict.fromkeys(submitted))
         self.here = here
 
     def shown(self, file: str) -> str:
         """Return a file's name relative to the project, or as it is if it lies elsewhere."""
-        for root in (self.here, self.submitted):
+        for root in (self.here, *self.submitted):
             if file.startswith(root + os.sep):
                 return file[len(root) + 1 :]
         return file
@@ -84,11 +85,13 @@ class Places:
         """
         import linecache
 
-        submitted, lines = os.path.join(self.submitted, file), self.lines(file)
-        if self.submitted != self.here and lines:
-            # Without a time it is not looked whether the file on the disk is another.
-            text = "".join(lines)
-            linecache.cache[submitted] = (len(text), None, lines, submitted)
+        lines = self.lines(file)
+        text = "".join(lines)
+        for each in self.submitted:
+            submitted = os.path.join(each, file)
+            if each != self.here and lines:
+                # Without a time it is not looked whether the file on the disk is another.
+                linecache.cache[submitted] = (len(text), None, lines, submitted)
 
     def line(self, file: str, number: int) -> str:
         """Return one line of a source file, stripped."""

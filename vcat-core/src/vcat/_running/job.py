@@ -25,6 +25,7 @@ from vcat._running.opening import make_engine
 from vcat._running.process.departure import depart
 from vcat._running.process.interruption import CancelledError, Interruption
 from vcat._running.process.seed import Seeds
+from vcat._running.process.size_limit import lift_size_limit
 from vcat._running.process.workplace import Workplace
 from vcat._running.record.journal import Journal
 from vcat._running.record.log import KeptFile, flush_streams
@@ -87,7 +88,7 @@ def _run_job(directory: str, interruption: Interruption) -> int:
     except (VcatError, OSError) as error:
         # The stages may have done well, but what cannot be kept cannot be fetched.
         interruption.hold()
-        code = running.give_up(str(error))
+        code = running.give_up(f"{error}{lift_size_limit(error)}")
     finally:
         # Python flushes these as it ends, and fails over what a stage may have put there.
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
@@ -107,7 +108,9 @@ class _RunningJob:
         self.definition = definition
         self.interruption = interruption
         self.name: str = definition["job_name"]
-        self.places = Places(definition["project"], os.getcwd())
+        # What a stage submits is from that job's copy, its functions from the project itself.
+        projects = definition["project"], definition["listed"]["project"]
+        self.places = Places(projects, os.getcwd())
         self.archive = JobArchive(configuration.archives, self.name)
         events = os.path.join(directory, FILE)
         self.log = EventLog(events)

@@ -12,7 +12,7 @@ from vcat._keeping.guard import ask
 from vcat._running.engine import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vcat._authoring.graph import Graph
     from vcat._plugins.configuration import Configuration
@@ -35,7 +35,7 @@ def make_engine(
     seeds: Seeds | None = None,
     warn: Callable[[str], None] | None = None,
     job_name: str = "",
-    submitted: str = "",
+    submitted: Sequence[str] = (),
     directory: str | None = None,
     events: str = "",
 ) -> Engine:
@@ -50,7 +50,7 @@ def make_engine(
         seeds: What random numbers of the stages start from.
         warn: Takes what went wrong, one line each.
         job_name: The job; empty for a run in the process that built the graph.
-        submitted: Where the project was submitted from, in a job.
+        submitted: Where the project was submitted from, in a job, and what that is a copy of.
         directory: Where files of the run may be; a temporary one if not given.
         events: The file of the job's events.
 
@@ -69,7 +69,7 @@ def make_engine(
         main = sys.modules.get("__main__")
         beginning = Beginning(
             project=os.getcwd(),
-            submitted=submitted,
+            submitted=list(submitted),
             job_name=job_name,
             configuration=configuration.freeze(slots),
             scratch=exchange.directory,

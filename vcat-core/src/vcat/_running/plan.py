@@ -60,7 +60,7 @@ def plan(
         "parameters": planning.parameters,
         "stages": stages + planning.items,
         "codes": planning.codes,
-        "names": describe_names(planning.names, Places(project, project)),
+        "names": describe_names(planning.names, Places((), project)),
         "warnings": planning.warnings,
     }
 
@@ -212,7 +212,7 @@ class _Planning:
     def _file(self, stage: Stage) -> str | None:
         if stage.place is None:
             return None
-        return Places(self._project, self._project).shown(os.path.abspath(stage.place[0]))
+        return Places((), self._project).shown(os.path.abspath(stage.place[0]))
 
 
 def _is_unknown(parts: dict[str, Any]) -> bool:

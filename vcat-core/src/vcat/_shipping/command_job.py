@@ -45,7 +45,7 @@ def submit_command(
     configuration = load(project)
     call(configuration.deployment, "check")
     name = choose_name("submit_command", job_name, _stem(words), configuration)
-    if os.sep in words[0]:
+    if os.sep in words[0] and not os.path.isabs(words[0]):
         _check_file(words[0])
     elif words[0] not in _INTERPRETERS:
         _check_command(words[0], configuration)
@@ -88,8 +88,6 @@ def _check_file(name: str) -> None:
     Raises:
         CommandError: It is such a one.
     """
-    if os.path.isabs(name):  # of the machine that runs the job
-        return
     if not os.path.isfile(name):
         what = "a directory" if os.path.isdir(name) else "not there"
         raise CommandError(
@@ -112,6 +110,10 @@ def _check_file(name: str) -> None:
 def _check_command(name: str, configuration: Configuration) -> None:
     """Refuse a command that no job would find; warn of one that may be there and is not here.
 
+    Args:
+        name: Without a slash, or the path of a file of the machine that runs the job.
+        configuration: What says where that is.
+
     Raises:
         CommandError: The deployment knows that there is no such command.
     """
@@ -119,21 +121,32 @@ def _check_command(name: str, configuration: Configuration) -> None:
     who = type(deployment).__name__
     if not isinstance(deployment, SupportsCommands):
         if which(name) is None:
+            here = "here" if os.path.isabs(name) else "on PATH here"
             warnings.warn(
-                f"vcat: there is no command {name!r} on PATH here; {who} does not say whether there"
-                " is one where it runs jobs",
+                f"vcat: there is no command {name!r} {here}; {who} does not say whether there is"
+                " one where it runs jobs",
                 RuntimeWarning,
                 stacklevel=2,
             )
         return
     place = call(deployment, "seek_command", name, environment)
     if place is not None:
-        remedy = "install it, or correct the name"
-        if os.path.isfile(name):
-            remedy = f"it is a file of the project, so write ./{name}"
         raise CommandError(
-            f"there is no command {name!r} on {place}, where jobs of {who} look for it; {remedy}"
+            f"there is no command {name!r} on {place}, where jobs of {who} look for it;"
+            f" {_remedy(name)}"
         )
+
+
+def _remedy(name: str) -> str:
+    """Return what to do where no job would find a command."""
+    if os.path.isabs(name) and os.path.isdir(name):
+        return "it is a directory; correct the name"
+    if not os.path.isfile(name):
+        return "install it, or correct the name"
+    if os.path.isabs(name):
+        cure = show_command(["chmod", "+x", name])
+        return f"make it executable, `{cure}`, or submit {interpreted(name)}"
+    return f"it is a file of the project, so write ./{name}"
 
 
 def _stem(words: list[str]) -> str:

@@ -100,6 +100,8 @@ def _request(
         "ids": [each.id for each in stages],
         "stage": number,
         "failure": stages[number].error or "",
+        "failed": [e.number for e in stages if e.status == "failed" and not e.cut_short],
+        "lacking": [(each.number, why) for each in stages if (why := _lacking(each)) is not None],
         "keys": list(keys.items()),
         "mapped": list(mapped.items()),
         "way": way,
@@ -108,6 +110,18 @@ def _request(
         "filed": list(filed.items()),
         "configuration": configuration.freeze(),
     }
+
+
+def _lacking(record: StageRecord) -> str | None:
+    """Return why a job has no value of a stage; ``None`` where it has had one."""
+    if record.status == "failed":
+        if record.cut_short:
+            return "it was cut short when the job ended"
+        return f"it failed in the job: {record.error}"
+    return {
+        "running": "it has not ended yet in the job",
+        "not run": "it did not run in the job",
+    }.get(record.status)
 
 
 def _number_of(job: Deployment, wanted: str, stages: list[StageRecord]) -> int:

@@ -69,14 +69,15 @@ def hand_over(
 
     What goes wrong leaves no bundle behind. Whoever looks can tell from the definition when this
     process has ended before that. Ctrl-C is heard while the bundle is made, and when the receipt
-    has the job: what is between takes no time where the deployment takes none.
+    has the job: what is between takes no time where the deployment takes none. So it is with
+    SIGTERM where that has a handler.
     """
     job = job._replace(definition=job.definition | {"submitter": describe_submitter()})
     if needs_cache:
         _ask_cache(configuration, job.record.job_name)
     _warn_of_unread(configuration)
     bundle = pack(job, configuration, _warn)
-    with Delay() as delay:
+    with Delay(receipt.say_unknown) as delay:
         try:
             deployment_id = _give(bundle, job, configuration, receipt, delay)
         finally:

@@ -98,7 +98,7 @@ def define(
     project = os.getcwd()
     parent = find_parent(project)
     record = record._replace(stages=len(graph.stages))
-    description, pickles = describe_graph(graph, parameters, project)
+    description, pickles = describe_graph(graph, parameters, project, record.project)
     definition = {
         "job_name": record.job_name,
         "project": project,

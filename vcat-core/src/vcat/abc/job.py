@@ -118,11 +118,11 @@ class SupportsCommands(Protocol):
         """Return ``None`` if a job can run a command, else where it would look for it in vain.
 
         Args:
-            name: The command, without a slash.
+            name: The command: without a slash, or an absolute path.
             environment: The variables that the configuration sets for jobs.
 
         Returns:
-            A place as messages have it: ``PATH (/usr/bin:/bin)``.
+            A place as messages have it: ``PATH (/usr/bin:/bin)``, ``this machine``.
         """
 
 

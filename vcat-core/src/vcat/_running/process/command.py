@@ -67,8 +67,15 @@ def _start(words: list[str], argv: Sequence[str], environment: dict[str, str]) -
     from subprocess import Popen
 
     try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise CommandError(
+            f"{show_command(argv)}: it cannot be run: the directory where it would run was removed;"
+            " leave that of a job there until the job has ended"
+        ) from None
+    try:
         # No shell has said where this process stands; its variable is of where the job began.
-        variables = environment | {"PWD": os.getcwd()}
+        variables = environment | {"PWD": here}
         return Popen(words, env=variables)  # noqa: S603  # the user's command is what this runs
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

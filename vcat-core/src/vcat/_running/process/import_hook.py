@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
+from _thread import allocate_lock
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: Held by who changes ``sys.meta_path``: pipelines begin and end in several threads.
+_change = allocate_lock()
+
 
 class ImportHook:
     """Calls functions with modules that are imported while it is installed.
+
+    There may be several: of a job, of pipelines that its stages run, of those of other threads.
 
     Args:
         actions: What is called with which module, by the module's full name.
@@ -22,22 +28,32 @@ class ImportHook:
 
     def install(self) -> None:
         """Begin; for modules that have been imported before nothing is called."""
-        sys.meta_path.insert(0, self)
+        with _change:
+            sys.meta_path.insert(0, self)
 
     def remove(self) -> None:
-        """End."""
-        with suppress(ValueError):  # a stage may have put anything in there
-            sys.meta_path.remove(self)
+        """End.
+
+        The list is another one afterwards: a thread that goes through it would miss a finder.
+        """
+        with _change:
+            sys.meta_path = [each for each in sys.meta_path if each is not self]
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Return what the finders after this one know of a module, with the action added."""
+        """Return what the finders after this one know of a module, with the action added.
+
+        Not those before it: they have been asked, or are other hooks, which ask this one. One that
+        has been removed knows nothing.
+        """
         action = self._actions.get(name)
         if action is None:
             return None
-        for finder in sys.meta_path:
-            if finder is self:
-                continue
-            spec = finder.find_spec(name, path, target)
+        finders = iter(sys.meta_path[:])
+        if not any(each is self for each in finders):
+            return None
+        for finder in finders:  # what any() has left: those after this one
+            find = getattr(finder, "find_spec", None)  # a stage may have put anything in there
+            spec = None if find is None else find(name, path, target)
             if spec is not None:
                 with suppress(AttributeError, TypeError):  # a loader of a kind that has no place
                     _extend(spec.loader, action)

@@ -141,8 +141,12 @@ def generators_kept() -> Iterator[None]:
             if name in states:
                 put(modules[name], states[name])
             elif name in modules:  # first imported in the block: as after any import
-                with suppress(AttributeError):
-                    renew(modules[name])
+                seed = current_seed()  # of the stage that ran the block
+                if seed is None:
+                    with suppress(AttributeError):
+                        renew(modules[name])
+                else:
+                    _STARTS[name](modules[name], seed)
 
 
 _STATES: dict[

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,7 +72,7 @@ class ResultCache:
         project: The directory whose code counts by content.
         job_name: Which job computes what is put; empty for a run in the same process.
         warn: Takes what went wrong, one line each.
-        submitted: Where the project was submitted from, in a job.
+        submitted: Where the project was submitted from, in a job, and what that is a copy of.
         find: Finds what a plugin has registered for a type of values.
 
     Attributes:
@@ -85,7 +85,7 @@ class ResultCache:
         project: str,
         job_name: str,
         warn: Callable[[str], None],
-        submitted: str = "",
+        submitted: Sequence[str] = (),
         find: Finder | None = None,
     ) -> None:
         self._backend = backend

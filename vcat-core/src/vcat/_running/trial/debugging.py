@@ -63,6 +63,7 @@ def _debug(directory: str) -> int:
         kept=dict(request["kept"]),
         filed=dict(request["filed"]),
         mapped=dict(request["mapped"]),
+        lacking=dict(request["lacking"]),
     )
     seeds, keys = Seeds(job_name, ids), dict(request["keys"])
     ImportHook(actions_on_import()).install()  # of what a stage is the first to import
@@ -74,8 +75,8 @@ def _debug(directory: str) -> int:
 
     inputs.find(number)
     unbind()  # what is called from now on is the function, or what a person types
-    move_code(definition["project"], here)
-    if inputs.missing and not request["compute"] and not _agreed(inputs, ids, ids[number]):
+    move_code((definition["project"], definition["listed"]["project"]), here)
+    if inputs.missing and not request["compute"] and not _agreed(inputs, request):
         return 1
     try:
         inputs.compute(lambda *called: call(*called).make())
@@ -94,22 +95,30 @@ class _Recorded(NamedTuple):
     hex: str
 
 
-def _agreed(inputs: Inputs, ids: list[str], wanted: str) -> bool:
+def _agreed(inputs: Inputs, request: dict[str, Any]) -> bool:
     """Ask whether what is missing shall be computed.
 
     Raises:
         VcatError: There is nobody to ask.
     """
+    ids, failed = request["ids"], set(request["failed"])
     said = [f"the value of {ids[each]} is missing: {why}" for each, why in inputs.missing.items()]
     said[_LISTED:] = [f"and {len(said) - _LISTED} more are"] * (len(said) > _LISTED)
     listed = [ids[each] for each in inputs.missing]
     names = ", ".join([*listed[:_LISTED], *["..."] * (len(listed) > _LISTED)])
+    warning = next(
+        (_warn(ids[each], request["job_name"]) for each in inputs.missing if each in failed), None
+    )
     if not sys.stdin.isatty():
-        said.append(
-            f"{wanted} needs {names}; --compute computes that again, and .persist() on a stage"
-            " keeps its value in later jobs"
+        advice = (
+            "and .persist() on a stage keeps its value in later jobs"
+            if warning is None
+            else f"but {warning}"
         )
-        raise VcatError("\n".join(said))
+        needs = f"{ids[request['stage']]} needs {names}; --compute computes that again"
+        raise VcatError("\n".join([*said, f"{needs}, {advice}"]))
+    if warning is not None:
+        said.append(warning)
     for each in said:
         say(each)
     try:
@@ -117,6 +126,14 @@ def _agreed(inputs: Inputs, ids: list[str], wanted: str) -> bool:
     except EOFError:
         return False
     return answer.strip().lower() in ("y", "yes")
+
+
+def _warn(stage: str, job_name: str) -> str:
+    """Return that *stage* is likely to fail where it is computed, and how to see why."""
+    from shlex import quote  # for shells the brackets of items are patterns
+
+    debug = f"vcat debug {job_name} {quote(stage)}"
+    return f"{stage} is likely to fail again: `{debug}` stops where it raises"
 
 
 def _origins(number: int, inputs: Inputs, ids: list[str]) -> str:

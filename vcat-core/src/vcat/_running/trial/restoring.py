@@ -26,7 +26,7 @@ from vcat.abc import SupportsBlobs
 from vcat.errors import FormatError, VcatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from vcat._keeping.archive import JobArchive
     from vcat.abc import CacheBackend
@@ -47,8 +47,8 @@ def prepare(definition: dict[str, Any], here: str) -> None:
     stand_in(os.path.join(here, definition["submitted"]["script"]), definition["package"])
 
 
-def move_code(submitted: str, here: str) -> None:
-    """Let functions that were compiled in the project directory name their file in *here*.
+def move_code(submitted: Sequence[str], here: str) -> None:
+    """Let functions that were compiled where the project was submitted name their file in *here*.
 
     Where they were compiled the file may be another by now, or not be there at all; debuggers show
     lines of the file that a function names.
@@ -56,8 +56,11 @@ def move_code(submitted: str, here: str) -> None:
     import gc
 
     for each in gc.get_objects():
-        if type(each) is FunctionType and each.__code__.co_filename.startswith(submitted + os.sep):
-            each.__code__ = _moved(each.__code__, submitted, here)
+        if type(each) is FunctionType:
+            file = each.__code__.co_filename
+            top = next((top for top in submitted if file.startswith(top + os.sep)), None)
+            if top is not None:
+                each.__code__ = _moved(each.__code__, top, here)
 
 
 def _moved(code: CodeType, submitted: str, here: str) -> CodeType:
@@ -82,6 +85,7 @@ class Inputs:
             its items the number of the first, else ``None``.
         filed: Key and output of filed results, by number of the stage.
         mapped: The first item and the number of items of maps, by number of the map.
+        lacking: Why the job has never had a value of a stage, by number of the stage.
 
     Attributes:
         origins: Where each value at hand comes from, by number.
@@ -98,6 +102,7 @@ class Inputs:
         kept: dict[int, tuple[str, int | None]],
         filed: dict[int, list[str]],
         mapped: dict[int, list[int]],
+        lacking: dict[int, str],
     ) -> None:
         self.origins: dict[int, str] = {}
         self.missing: dict[int, str] = {}
@@ -113,6 +118,7 @@ class Inputs:
         self._kept = kept
         self._filed = filed
         self._mapped = mapped
+        self._lacking = lacking
 
     def stage(self, number: int) -> Stage:
         """Return a stage, which may be an item of a map."""
@@ -240,7 +246,8 @@ class Inputs:
             else:
                 self.origins[number] = "from the cache"
                 return None
-        return "; ".join(reasons) or "the job has neither persisted nor cached it"
+        never_kept = "the job has neither persisted nor cached it"
+        return "; ".join(reasons) or self._lacking.get(number, never_kept)
 
     def _cached(self, key: str, output: str) -> Any:
         data = ask(self._cache, "get", key)

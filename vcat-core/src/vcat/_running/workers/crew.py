@@ -12,12 +12,14 @@ from vcat._plugins.processor import available_processors
 from vcat._running.process.timeout import GRACE
 from vcat._running.workers.batch import Batch
 from vcat._running.workers.capacity import Capacity, Need, needed
+from vcat._running.workers.channel import explain_unheard
 from vcat._running.workers.exchange import Exchange, new_path, pack, unpack
 from vcat._running.workers.hanging import overdue
 from vcat._running.workers.lack import Lack
 from vcat._running.workers.memory import find_groups, find_limit
 from vcat._running.workers.pace import Pace
 from vcat._running.workers.task import COMPUTED, Answer, Task
+from vcat._running.workers.unstarted import explain_unstarted, failed, find_here
 from vcat.abc import SupportsInterrupt
 
 if TYPE_CHECKING:
@@ -139,6 +141,7 @@ class Crew:
         self._looked = 0.0
         self._pace = Pace()
         self._lack = Lack(groups)
+        self._here = find_here()
 
     @property
     def is_busy(self) -> bool:
@@ -229,6 +232,7 @@ class Crew:
             self._again(call)
         if error is not None and left:
             self._lack.explain(error)
+            explain_unheard(error, self._exchange.directory, left[0].number)
             yield self._returned(
                 left[0], overdue(left[0], "was killed") if left[0].is_killed else error
             )
@@ -308,12 +312,11 @@ class Crew:
                 for call in calls[1:]:
                     self._again(call)
                 return self._hand_over(calls[:1], tasks[:1])
-            from concurrent.futures import Future  # what runs workers has imported it
-
-            failed: Future[bytes] = Future()
-            failed.set_exception(error)
-            return Batch(calls, "", time.monotonic()), failed
-        return batch, self._workers.submit(message)
+            return Batch(calls, "", time.monotonic()), failed(error)
+        try:
+            return batch, self._workers.submit(message)
+        except OSError as error:
+            return batch, failed(explain_unstarted(error, self._here))
 
     def _returned(self, call: Call, answer: Answer | BaseException) -> Returned:
         for each in call.temporary:

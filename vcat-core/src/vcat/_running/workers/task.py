@@ -12,7 +12,7 @@ class Beginning(NamedTuple):
 
     Attributes:
         project: The directory of the project, where the process works.
-        submitted: The directory from which it was submitted, in a job.
+        submitted: The directory from which it was submitted, in a job, and what that is a copy of.
         job_name: The job; empty for a run without one.
         configuration: The frozen configuration: the cache and, in a job, the archives.
         scratch: The directory for values that the cache does not hold.
@@ -25,7 +25,7 @@ class Beginning(NamedTuple):
     """
 
     project: str
-    submitted: str
+    submitted: list[str]
     job_name: str
     configuration: dict[str, Any]
     scratch: str

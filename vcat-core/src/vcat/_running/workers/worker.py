@@ -33,6 +33,7 @@ from vcat._running.report import Reports
 from vcat._running.result import path_in_result, serialize_result
 from vcat._running.script import stand_in
 from vcat._running.workers import exchange
+from vcat._running.workers.channel import Channels, leave_unheard
 from vcat._running.workers.exchange import Piece
 from vcat._running.workers.hanging import stacks_of
 from vcat._running.workers.intake import Intake
@@ -67,12 +68,13 @@ class Worker:
     def __init__(self, beginning: bytes) -> None:
         global is_worker  # what a process is it stays
         is_worker = True
+        self._channels = Channels()
         bind()
         self._told = Beginning(*json.loads(beginning))
         os.chdir(self._told.project)
         sys.path[:] = self._told.paths
         self._configuration = thaw(self._told.configuration)
-        self._places = Places(self._told.submitted or self._told.project, self._told.project)
+        self._places = Places(self._told.submitted, self._told.project)
         self._stages: dict[str, Stage] = {}
         self._warnings: list[str] = []
         self._cache: ResultCache | None = None
@@ -230,6 +232,8 @@ class Worker:
                     if task.began:  # what it takes to keep the result is not the stage's time
                         with suppress(OSError), unobserved():
                             os.unlink(task.began)
+                    if not self._channels.are_open():
+                        leave_unheard(self._told.scratch, task.number)
         except Exception as error:
             if is_worth_another(error, stage.options, task.attempts):
                 return self._failed(error, again=True)

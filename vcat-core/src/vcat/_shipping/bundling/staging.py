@@ -35,7 +35,7 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # Locks of NFS are for those who may write.
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LOOKED_AT = 100_000  # names, which takes a tenth of a second
-_GRACE = 86_400.0  # what has no record yet is left alone for a day
+_GRACE = 600.0  # what has no record yet is left alone for so long: to write it takes a millisecond
 
 
 class Staging:

@@ -12,14 +12,17 @@ from vcat._authoring.calls import calling
 from vcat._authoring.graph import Graph
 from vcat._keeping.definition import describe_graph
 from vcat._keeping.guard import call
-from vcat._plugins.configuration import load
+from vcat._plugins.remainder import load_remainder
 from vcat._shipping.bundling.bundle import remove
 from vcat._shipping.checking.absence import Absence
+from vcat._shipping.checking.constant import Constants
 from vcat._shipping.checking.explanation import Explanation
 from vcat._shipping.checking.finding import Finding, arranged
 from vcat._shipping.checking.imports import is_guarded
 from vcat._shipping.checking.literals import Literals
+from vcat._shipping.checking.lookup import lookups_in
 from vcat._shipping.checking.needs import Needs, needs_of
+from vcat._shipping.checking.place import show_place
 from vcat._shipping.checking.trial import Answer, interpreter_of, try_bundle
 from vcat._shipping.choosing.tree import scan
 from vcat._shipping.handover import choose_name, pack, stores_in
@@ -65,6 +68,7 @@ class _Checking:
         self._caller = self._shown(*calling())  # of run()
         self._calls = calls
         self._refused = ""  # what the deployment refuses
+        self._is_tried = True  # whether it is known where the job would run
 
     def check(self, end: Stage, given: dict[str, Any], job_name: str | None) -> None:
         try:
@@ -82,6 +86,7 @@ class _Checking:
         self._check_pickles(sendable, parameters)
         needs = needs_of(graph, self._project, self._script)
         self._check_main(needs)
+        self.found += lookups_in(needs.functions, self._project)
         stores: list[str] = []
         tree = self._tree(configuration, stores)
         if tree is None:
@@ -89,24 +94,26 @@ class _Checking:
         sent = {os.fsdecode(each.path) for each in tree.entries}
         absence = Absence(self._project, sent, stores)
         literals = Literals(self._project, self._script, sent, absence)
+        constants = Constants(self._project, self._script, sent, absence)
+        self.found += constants.of(needs.functions)
         for stage in graph.stages:
             self.found += literals.of_stage(stage, self._place(stage), self._call(stage))
         for each, value in parameters.items():
             self.found += literals.of_value(value, each, f"hyperparameter {each!r}", "")
-        if configuration is not None:
+        if self._is_tried:
             self._try(sendable, parameters, name, configuration, needs, absence)
 
-    def _configuration(self, job_name: str | None) -> tuple[Configuration | None, str]:
-        try:
-            configuration = load(self._project)
-        except VcatError as error:
-            self._add(error)
-            return None, ""
-        try:
-            call(configuration.deployment, "check")
-        except VcatError as error:
-            self._refused = str(error)
-            self._add(error)
+    def _configuration(self, job_name: str | None) -> tuple[Configuration, str]:
+        """Return what can be used of the configuration, and what the job would be called."""
+        configuration, errors, self._is_tried = load_remainder(self._project)
+        for each in errors:
+            self._add(each)
+        if self._is_tried:
+            try:
+                call(configuration.deployment, "check")
+            except VcatError as error:
+                self._refused = str(error)
+                self._add(error)
         try:
             return configuration, choose_name("run", job_name, stem(), configuration)
         except GraphError as error:
@@ -168,11 +175,10 @@ class _Checking:
                 text = f"starts processes, which may run the script anew and submit jobs; {remedy}"
                 self.found.append(Finding(place, text, is_warning=True))
 
-    def _tree(self, configuration: Configuration | None, stores: list[str]) -> Tree | None:
+    def _tree(self, configuration: Configuration, stores: list[str]) -> Tree | None:
         """Return what would be sent, and add the stores that would not to *stores*."""
         try:
-            if configuration is not None:
-                stores += stores_in(self._project, configuration.freeze()["backends"])
+            stores += stores_in(self._project, configuration.freeze()["backends"])
             tree = scan(self._project, exclude=stores)
         except BundleError as error:
             first, *lines = str(error).split("\n")
@@ -228,8 +234,7 @@ class _Checking:
         return self._place(stage) if place is None else self._shown(*place)
 
     def _shown(self, file: str, line: int) -> str:
-        inside = file.startswith(self._project + os.sep)
-        return f"{file[len(self._project) + 1 :] if inside else file}:{line}"
+        return show_place(self._project, file, line)
 
     def _add_parameters(self, error: VcatError, graph: Graph) -> None:
         """Add what is wrong with hyperparameters, each where a stage is given it."""

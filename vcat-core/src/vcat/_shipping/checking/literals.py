@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from vcat import Stage
     from vcat._shipping.checking.absence import Absence
 
-_LONGEST = 1_000
+#: A longer text is no path.
+LONGEST = 1_000
+
+#: So many of one value are listed; who has more than that sees the pattern.
+LISTED = 10
+
 _ITEMS = 1_000
-_LISTED = 10  # so many of one argument are listed; who has more than that sees the pattern
 
 
 class Literals:
@@ -70,14 +74,14 @@ class Literals:
                 is_warning=True,
             )
         told = 0
-        for each in _paths_in(value):
+        for each in paths_in(value):
             problem = self._problem(os.fspath(each), is_path=not isinstance(each, str))
             if problem is not None:
                 told += 1
-                if told <= _LISTED:
+                if told <= LISTED:
                     yield Finding(place, f"{what} is {problem[0]}", is_warning=problem[1])
-        if told > _LISTED:
-            more = say_count(told - _LISTED, "more such path")
+        if told > LISTED:
+            more = say_count(told - LISTED, "more such path")
             yield Finding(place, f"{what} has {more}", is_warning=True)
 
     def _place(self, code: CodeType) -> str:
@@ -86,7 +90,7 @@ class Literals:
 
     def _problem(self, path: str, *, is_path: bool) -> tuple[str, bool] | None:
         """Return what is wrong with a path, and whether a job may do well all the same."""
-        if not path or len(path) > _LONGEST or "\n" in path or "\0" in path or "://" in path:
+        if not path or len(path) > LONGEST or "\n" in path or "\0" in path or "://" in path:
             return None
         if not is_path and "/" not in path and "." not in path.strip("."):
             return None
@@ -144,7 +148,8 @@ def _names(stage: Stage) -> list[str]:
     return names + [f"{rest}[{each - beyond.start}]" if rest else str(each) for each in beyond]
 
 
-def _paths_in(value: Any) -> Iterator[Any]:
+def paths_in(value: Any) -> Iterator[Any]:
+    """Yield the texts and the paths in a value, as many of them as can be looked at."""
     pending, seen = [value], 0
     while pending and seen < _ITEMS:
         each = pending.pop()

@@ -15,6 +15,7 @@ from vcat._keeping.module import find_module
 from vcat._keeping.rebuild import importable, reached_globals
 from vcat._shipping.checking.imports import Contents, Import, contents_of, names_in
 from vcat._shipping.checking.layer import content
+from vcat._shipping.checking.place import lines_of, show_place
 from vcat._shipping.checking.reach import Origin, Reach, places_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Needs(NamedTuple):
         script: Places that import the script as a module.
         processes: Places that start processes which import the script.
         sure: Those of all these places that a job comes to, as far as can be seen.
+        functions: The functions of the script.
     """
 
     modules: dict[str, str]
@@ -56,6 +58,7 @@ class Needs(NamedTuple):
     script: list[str]
     processes: list[str]
     sure: set[str]
+    functions: list[FunctionType]
 
     def is_sure(self, module: str) -> bool:
         """Return whether a job imports a module, or one in it, as far as can be seen."""
@@ -81,7 +84,7 @@ def needs_of(graph: Graph, project: str, script: str) -> Needs:
 
 class _Walk:
     def __init__(self, project: str, script: str) -> None:
-        self.needs = Needs({}, {}, {}, [], [], [], [], set())
+        self.needs = Needs({}, {}, {}, [], [], [], [], set(), [])
         self._project = project
         self._script = script
         self._seen: set[int] = set()
@@ -91,8 +94,7 @@ class _Walk:
         self._importing: set[str] = set()
 
     def place(self, file: str, line: int) -> str:
-        inside = file.startswith(self._project + os.sep)
-        return f"{file[len(self._project) + 1 :] if inside else file}:{line}"
+        return show_place(self._project, file, line)
 
     def reach(self, pending: list[tuple[Any, str]]) -> None:
         while pending:
@@ -139,15 +141,17 @@ class _Walk:
             self._need(function.__module__, place)
             return []
         code = function.__code__
-        file, first, last = code.co_filename, code.co_firstlineno, _last_line(code)
-        own = self.place(file, first)
+        file, lines = code.co_filename, lines_of(code)
+        own = self.place(file, lines.start)
         self._reach.use(_names_of(code))
         is_called = code.co_name == "<lambda>"  # which its file does not say
         for each in self._contents_of(file, None).imports:
-            if first <= each.line <= last:
+            if each.line in lines:
                 self._import(each, file, Origin("", (), each.is_conditional and not is_called))
         home = function.__globals__.get("__name__")
-        if home not in (None, "__main__"):
+        if home == "__main__":
+            self.needs.functions.append(function)
+        elif home is not None:
             self._need(str(home), own)
         inner = [*map(content, function.__closure__ or ()), *vars(function).values()]
         parts: list[tuple[Any, str]] = [(each, own) for each in inner]
@@ -232,12 +236,6 @@ def _names_of(code: CodeType) -> list[str]:
         elif isinstance(each, CodeType):
             names += _names_of(each)
     return names
-
-
-def _last_line(code: CodeType) -> int:
-    lines = [line for _, _, line in code.co_lines() if line]
-    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
-    return max([code.co_firstlineno, *lines, *map(_last_line, inner)])
 
 
 def _line_of_use(code: CodeType, name: str) -> int | None:

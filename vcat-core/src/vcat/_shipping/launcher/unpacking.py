@@ -7,6 +7,7 @@ unpacked to where it belongs only when all of it has arrived. Formats: docs/form
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import zlib
@@ -19,19 +20,14 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 REFUSED, STARTED_BEFORE, WRONG_PYTHON = 75, 73, 78
-BLOCK, PIECE = 512, 256 << 10
-MANIFEST_LIMIT, PAX_LIMIT = 1 << 20, 64 << 10
+BLOCK, PIECE, MANIFEST_LIMIT, PAX_LIMIT = 512, 256 << 10, 1 << 20, 64 << 10
 SIZE_LIMIT, ENTRY_LIMIT = 1 << 40, 10_000_000  # no declared total beyond these is believed
 NUMBERS = ("offset", "size", "content_size", "entries")
 NO_NAMES = (b"", b".", b"..")
 KINDS = {
-    b"1": "a hard link",
-    b"2": "a symbolic link",
-    b"3": "a device",
-    b"6": "a FIFO",
-    b"L": "a GNU long name",
-    b"S": "a sparse file",
-}
+    b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"6": "a FIFO",
+    b"L": "a GNU long name", b"S": "a sparse file",
+}  # fmt: skip
 
 
 class RefusedError(Exception):
@@ -92,7 +88,8 @@ def prepare(token: str) -> None:
         left = [place(name) for name in os.listdir(HERE) if name.startswith(".unpacking-")]
         os.rmdir(left.pop(left.index(temporary)))
     except OSError as error:
-        raise RefusedError(f"it cannot be unpacked here: {error}") from None
+        advice = f"; make room in {HERE}" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise RefusedError(f"it cannot be unpacked here: {error}{advice}") from None
     finally:
         os.umask(mask)
         remove(left)
@@ -152,8 +149,7 @@ def unpack(directory: str) -> None:
         name, kind, _, size = read_entry(content)
         if name != b"bundle.json" or kind != b"0" or size > MANIFEST_LIMIT:
             raise RefusedError("bundle.tgz does not begin with bundle.json")
-        text = content.take(size)
-        parts = parse(text)
+        parts = parse(text := content.take(size))
         check_totals(parts, os.fstat(fd).st_size - length)
         for part in parts:
             digest, position = hashlib.sha256(), length + part["offset"]
@@ -216,7 +212,8 @@ def check_totals(parts: list[dict[str, Any]], size: int) -> None:
     disk = os.statvfs(HERE)
     room = min(SIZE_LIMIT, disk.f_bavail * disk.f_frsize)
     if content > room or entries > ENTRY_LIMIT:
-        raise RefusedError(f"no room for {content} bytes in {entries} files, only for {room}")
+        what = f"{content} bytes in {entries} files"
+        raise RefusedError(f"no room in {HERE} for {what}, only for {room}: make room there")
 
 
 def is_needed(part: dict[str, Any]) -> bool:
@@ -317,6 +314,9 @@ def write_file(root: int | None, name: bytes, mode: int, pieces: Iterable[bytes]
             written = 0
             while written < len(piece):
                 written += os.write(fd, piece[written:] if written else piece)
+    except OSError:
+        os.unlink(name, dir_fd=root)  # an empty "started" would say that the job began
+        raise
     finally:
         os.close(fd)
 

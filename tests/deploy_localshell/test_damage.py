@@ -119,10 +119,11 @@ def test_a_job_without_supervisor_runs_though_nothing_says_who_that_was(jobs, da
     job = jobs.submit("note $$; note $PPID; await gate; exit 5", grace=30)
     main, shell = jobs.pids(2)
     jobs.await_that(lambda: "main_pid" in jobs.record(job, "shell.json"), "the main process")
-    for pid in (jobs.supervisor(job), shell):
+    supervisor = jobs.supervisor(job)
+    for pid in (supervisor, shell):
         os.kill(pid, signal.SIGKILL)
+    jobs.await_that(lambda: not any(map(jobs.is_alive, (supervisor, shell))), "their ends")
     damage(jobs, job, "supervisor.json", data)
-    jobs.await_that(lambda: not jobs.is_alive(shell), "the end of run.sh")
     status = jobs.deployment.status(job)
     assert (status.state, status.reason) == (
         "running",

@@ -43,7 +43,7 @@ _MAY_RUN_CODE = {
 }
 _MAY_IMPORT_BY_NAME = {
     "vcat/_authoring/door.py",  # the doors into the other wings
-    "vcat/_keeping/codec.py",  # a module as a value is imported where it is read
+    "vcat/_keeping/special.py",  # a module as a value is imported where it is read
     "vcat/_keeping/rebuild.py",  # functions of the project's modules
     "vcat/_keys/resolution.py",  # what a function's body imports, to see what it reaches
     "vcat/_shipping/launcher/compiled.py",  # what makes a process a worker, once it is installed

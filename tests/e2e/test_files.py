@@ -97,3 +97,74 @@ def test_where_a_module_lies_in_its_job_is_no_reason_to_compute_again(project):
     assert project.run("main.py").stdout == "225 completed\n225\n"
     project.write("data/b", "6")
     assert project.run("main.py").stdout == "226 completed\n226\n"
+
+
+FINDS = """
+    import os
+    from pathlib import Path
+    from vcat import stage
+
+    DATA = Path(__file__).parent / "data"
+
+    @stage
+    def found():
+        return sorted(DATA.glob("*"))
+
+    @stage
+    def named():
+        return [os.path.abspath(f"data/{each}") for each in sorted(os.listdir("data"))]
+
+    @stage
+    def relative():
+        return sorted(Path("data").glob("*"))
+
+    @stage
+    def load(path):
+        return int(Path(path).read_text())
+
+    @stage
+    def total(*numbers):
+        return [sum(each) for each in numbers]
+"""
+
+TOTALS = """
+    from finding import *
+    from vcat import *
+
+    if __name__ == "__main__":
+        pipe = total(load.map(found()), load.map(named()), load.map(relative()))
+        deployment = pipe.run()
+        deployment.wait_for_deployment_to_complete()
+        print(deployment.fetch_job_results())
+        print(*[f"{each.name}: {each.status}" for each in deployment.stages()], sep="\\n")
+        print(deployment.logs())
+"""
+
+NOT_CACHED = (
+    "vcat: warning: stage '{}' (finding.py:{}) is not cached: result: it names {}, which is"
+    " the copy of the project that this job alone has; return paths relative to the project"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_path_into_one_job_is_no_result_for_another(project, workers):
+    """It would read the files that the first one had. What is read is found again all the same."""
+    project.write("main.py", TOTALS)
+    project.write("finding.py", FINDS)
+    if workers:
+        project.use_workers(workers)
+    project.write("data/a", "1")
+    project.write("data/b", "2")
+    first = project.run("main.py").stdout
+    assert first.startswith("[3, 3, 3]\n")
+    (copy,) = project.directory.glob(".vcat/jobs/*/project")
+    assert [each for each in first.splitlines() if "is not cached" in each] == [
+        NOT_CACHED.format("found", 8, copy),
+        NOT_CACHED.format("named", 12, copy),
+    ]
+    again = project.run("main.py").stdout
+    assert "found: completed\nload: cached\nnamed: completed\nload: cached\n" in again
+    assert "relative: cached\n" in again
+    project.write("data/a", "10")
+    assert project.run("main.py").stdout.startswith("[12, 12, 12]\n")

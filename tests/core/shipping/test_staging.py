@@ -233,6 +233,30 @@ def test_without_locks_nothing_is_removed(ship, project, killed, monkeypatch):
     assert listing(project.parent)[1:] == ["job.tgz", "project"]
 
 
+@pytest.mark.parametrize("step", range(4))
+def test_an_interrupt_of_the_removal_leaves_nothing(ship, project, monkeypatch, step):
+    """Before each name that goes, and before the directory: it comes through afterwards."""
+    left = [step]
+
+    def striking(call):
+        def strike(*given, **options):
+            left[0] -= 1
+            if left[0] == -1:
+                raise KeyboardInterrupt
+            return call(*given, **options)
+
+        return strike
+
+    bundle = ship(source_archive=str(project.parent / "source.tgz"))
+    assert len(stagings(project.parent)) == 1
+    monkeypatch.setattr(os, "unlink", striking(os.unlink))
+    monkeypatch.setattr(os, "rmdir", striking(os.rmdir))
+    with pytest.raises(KeyboardInterrupt):
+        remove(bundle)
+    assert stagings(project.parent) == []
+    assert "job.tgz" not in listing(project.parent)
+
+
 def test_without_second_names_nothing_is_removed(ship, project, monkeypatch):
     """Where a file system has no links, bundles are made all the same, and not told from others."""
 

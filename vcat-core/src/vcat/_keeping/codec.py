@@ -11,15 +11,14 @@ import _pickle  # the C pickler itself: `pickle` costs twice as much to import
 import contextlib
 import io
 from collections.abc import Callable
-from importlib import import_module
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from vcat import StageFunction
 from vcat._keeping import rebuild
 from vcat._keeping.culprit import find_culprit
 from vcat._keeping.digest import Bytes, matches
 from vcat._keeping.layout import LEAST, Data, Serialized, lay_out, take_apart
+from vcat._keeping.special import reduce_special
 from vcat.errors import FormatError, GraphError, UnpicklableError
 
 PROTOCOL = 5
@@ -196,7 +195,6 @@ class _Beside(NamedTuple):
 
 
 _FUNCTIONS = frozenset({FunctionType, BuiltinFunctionType})
-_TYPE_VARIABLES = frozenset({"ParamSpec", "TypeVar", "TypeVarTuple"})
 
 
 class _Pieces(list[Any]):
@@ -368,26 +366,6 @@ def _rlock() -> Any:
     from _thread import RLock
 
     return RLock()
-
-
-def reduce_special(value: Any) -> Any:
-    """Return how to send what no pickler sends by itself as a script means it."""
-    kind = type(value)
-    if kind is StageFunction:
-        return rebuild.reduce_stage_function(value)
-    if kind is ModuleType:
-        if value.__name__ == "__main__":
-            raise TypeError("cannot pickle the module '__main__'")
-        return import_module, (value.__name__,)
-    if kind.__name__ == "lazy_import":  # a global of the script, since Python 3.15
-        return rebuild.imported, (value.resolve(),)
-    if kind.__module__ == "typing" and kind.__name__ in _TYPE_VARIABLES:
-        from vcat._keeping.kind import reduce_type_variable
-
-        return reduce_type_variable(value)
-    if kind.__name__ == "_lru_cache_wrapper":
-        return rebuild.reduce_cached(value)
-    return NotImplemented
 
 
 class _Unpickler(_pickle.Unpickler):

@@ -81,8 +81,10 @@ def hand_over(
         try:
             deployment_id = _give(bundle, job, configuration, receipt, delay)
         finally:
-            configuration.hide_stores()
-            remove(bundle)
+            try:
+                configuration.hide_stores()
+            finally:
+                remove(bundle)
         return receipt.take(
             Submission(job.record.job_name, deployment_id, configuration, job.graph)
         )

@@ -24,6 +24,7 @@ from vcat._running.observing.change import changes
 from vcat._running.observing.observation import Observation
 from vcat._running.results.content import Contents
 from vcat._running.results.filing import Filing
+from vcat._running.results.own_copy import OwnCopy
 from vcat.abc import SupportsClaimants, SupportsClaims, unobserved
 from vcat.errors import FormatError, UnpicklableError, VcatError
 
@@ -90,6 +91,7 @@ class ResultCache:
     ) -> None:
         self._backend = backend
         self.contents = Contents(backend)
+        self._own_copy = OwnCopy()
         self._claims = backend if isinstance(backend, SupportsClaims) else None
         self._claimants = backend if isinstance(backend, SupportsClaimants) else None
         self._project = project
@@ -331,6 +333,12 @@ class ResultCache:
         """
         if key.hex in self._foreign:
             return "its place is taken by an entry of another version"
+        if self._own_copy.is_named_in(serialized):
+            return self._not_filed(
+                stage,
+                f"result: it names {self._own_copy.path}, which is the copy of the project that"
+                " this job alone has; return paths relative to the project",
+            )
         try:
             observed = observation.record()
         except Unhashable as error:

@@ -113,7 +113,18 @@ class Staging:
 
     @unobserved()
     def remove(self) -> None:
-        """Remove the directory, and the files that are still in their places."""
+        """Remove the directory, and the files that are still in their places.
+
+        An interrupt comes through when that is done: without its record, nobody would know for a
+        while whether the directory may go.
+        """
+        try:
+            self._remove()
+        except BaseException:
+            self._remove()
+            raise
+
+    def _remove(self) -> None:
         for name in self._names:
             self.discard(name)
         with contextlib.suppress(OSError):

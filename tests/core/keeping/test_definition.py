@@ -90,6 +90,11 @@ class Callback:
 WHERE = "(test_definition.py:{})"
 
 
+@stage
+def gather(first, *rest, last=None):
+    return first, rest, last
+
+
 @pytest.mark.parametrize(
     ("end", "text"),
     [
@@ -110,6 +115,12 @@ WHERE = "(test_definition.py:{})"
             " pickle '_thread.lock' object; create it inside the function",
         ),
         (
+            lambda: gather(1, 2, [Callback()], last=3),
+            "stage 'gather' (test_definition.py:{gather}): argument 'rest[1]' cannot be sent to a"
+            " job: rest[1][0].lock: cannot pickle '_thread.lock' object; create it inside the"
+            " function",
+        ),
+        (
             stage(Callback().lock.acquire),
             "stage 'acquire' cannot be sent to a job: acquire.__self__: cannot pickle"
             " '_thread.lock' object; create it inside the function",
@@ -120,7 +131,9 @@ def test_what_cannot_be_sent_is_named(end, text):
     """The message has the stage, the argument and the path inside it."""
     with pytest.raises(UnpicklableError) as caught:
         described(end())
-    assert str(caught.value) == text.format(fit=fit.function.__code__.co_firstlineno)
+    stages = {"fit": fit, "gather": gather}
+    lines = {name: each.function.__code__.co_firstlineno for name, each in stages.items()}
+    assert str(caught.value) == text.format(**lines)
 
 
 def test_a_hyperparameter_that_cannot_be_sent_is_named():

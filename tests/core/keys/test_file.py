@@ -54,6 +54,15 @@ def test_a_directory_counts_by_names_and_content(tree, edit):
     assert digest_path(tree) != before
 
 
+def test_what_python_keeps_of_modules_does_not_count(tree):
+    """A job that imports what is in a directory that it is given writes there."""
+    before = digest_path(tree)
+    for each in (tree, tree / "empty"):
+        (each / "__pycache__").mkdir()
+        (each / "__pycache__" / "a.cpython-311.pyc").write_text("")
+    assert digest_path(tree) == before
+
+
 def test_equal_trees_are_equal_wherever_they_lie(tmp_path):
     """Neither the place nor the order of creation counts."""
     for name, order in (("x", "abc"), ("y", "cba")):

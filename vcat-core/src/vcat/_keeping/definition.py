@@ -262,8 +262,9 @@ def _parameter_name(function: Any, position: int) -> str:
         parameters = list(signature(function).parameters.values())
     except (TypeError, ValueError):
         return str(position)
-    if position < len(parameters) and parameters[position].kind is not Parameter.VAR_POSITIONAL:
-        return parameters[position].name
-    return (
-        f"{parameters[-1].name}[{position - len(parameters) + 1}]" if parameters else str(position)
-    )
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    taken = [each.name for each in parameters if each.kind in kinds]
+    if position < len(taken):
+        return taken[position]
+    rest = [each.name for each in parameters if each.kind is Parameter.VAR_POSITIONAL]
+    return f"{rest[0]}[{position - len(taken)}]" if rest else str(position)

@@ -29,7 +29,8 @@ def digest_path(path: str | os.PathLike[str]) -> str:
     """Return the digest of a file's content, or of a directory's tree, 64 hexadecimal digits.
 
     Symbolic links are followed. In a tree, names and content count, empty directories and dangling
-    links too; modes, owners and times do not. No file has the digest of a directory.
+    links too; ``__pycache__``, modes, owners and times do not. No file has the digest of a
+    directory.
 
     Raises:
         FileNotFoundError: There is nothing.
@@ -125,7 +126,8 @@ def _read(path: bytes) -> tuple[bytes, os.stat_result]:
 
 def _tree(path: bytes, ancestors: tuple[tuple[int, int], ...]) -> bytes:
     try:
-        names = sorted(os.listdir(path))
+        # Python itself writes the one that does not count, where it imports what is here.
+        names = sorted(each for each in os.listdir(path) if each != b"__pycache__")
     except OSError as error:
         raise _unreadable(path, error) from error
     out = sha256(b"tree" + length(len(names)))

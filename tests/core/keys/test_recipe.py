@@ -330,6 +330,27 @@ def test_the_place_of_the_project_does_not_count():
     assert key("/home/me/project", project="/run/job") != here
 
 
+def test_places_in_the_copy_of_a_job_are_called_as_in_the_project(tmp_path):
+    """What changed between two jobs is the content of a file, and not where their copies lie."""
+    project = tmp_path / "project"
+    keys = []
+    for name, content in (("one", "1"), ("two", "2")):
+        copy = project / ".vcat" / "jobs" / name / "project"
+        copy.mkdir(parents=True)
+        (copy / "a.txt").write_text(content)
+        (copy / "b.txt").write_text("same")
+        maker = KeyMaker(str(copy), submitted=[str(project)])
+        keys.append(maker.key(plain, (copy / "a.txt", str(copy / "b.txt"), [copy / "b.txt"]), {}))
+    first, second = (each.parts for each in keys)
+    assert first["arguments"]["a"]["shown"] == repr(project / "a.txt")
+    assert first["arguments"]["b"]["shown"] == repr(f"{project}/b.txt")
+    assert first["arguments"]["*rest"] == second["arguments"]["*rest"]
+    assert first["arguments"]["b"] == second["arguments"]["b"]
+    assert [*first["files"]] == [*second["files"]] == [f"{project}/a.txt", f"{project}/b.txt"]
+    assert first["files"] != second["files"]
+    assert [*keys[0].files] == [f"{project}/.vcat/jobs/one/project/{each}.txt" for each in "ab"]
+
+
 def test_a_built_in_that_is_also_a_global_is_a_built_in():
     """With a class of a script, dill sends the built-in names that its methods use."""
 

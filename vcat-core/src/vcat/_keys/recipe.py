@@ -21,6 +21,7 @@ from vcat._keys.value import Encoder, digest
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from vcat._keys.recorder import Root
     from vcat._keys.registered import Finder
 
 __all__ = ["RECIPE", "Key", "KeyMaker", "Upstream"]
@@ -83,7 +84,7 @@ class Key:
         files: The files and directories that the arguments name, with the digests of what is there.
     """
 
-    __slots__ = ("_arguments", "_seed", "_version", "code", "files", "hex")
+    __slots__ = ("_arguments", "_root", "_seed", "_version", "code", "files", "hex")
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class Key:
         files: Mapping[str, str],
         version: Version | None,
         seed: int | None = None,
+        root: Root | None = None,
     ) -> None:
         self.hex = digest
         self.code = code
@@ -100,6 +102,7 @@ class Key:
         self.files = files
         self._version = version
         self._seed = seed
+        self._root = root
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -112,21 +115,31 @@ class Key:
             "python": PYTHON,
             "version": self._version,
             "code": self.code.digest,
-            "arguments": {each[0]: _described(Argument._make(each)) for each in self._arguments},
-            "files": dict(self.files),
+            "arguments": {
+                each[0]: _described(Argument._make(each), self._called) for each in self._arguments
+            },
+            "files": {self._called(each): digest for each, digest in self.files.items()},
         }
         return parts if self._seed is None else parts | {"seed": self._seed}
+
+    def _called(self, name: str) -> str:
+        return name if self._root is None else self._root.as_submitted(name)
 
     def __repr__(self) -> str:
         return f"Key({self.hex!r})"
 
 
-def _described(argument: Argument) -> dict[str, Any]:
+def _described(argument: Argument, called: Callable[[str], str]) -> dict[str, Any]:
     described: dict[str, Any] = {"digest": argument.digest.hex()}
     if argument.plain:
-        described["shown"] = repr(argument.value)
+        value = argument.value
+        if isinstance(value, str):
+            value = called(value)
+        elif is_path(type(value)):
+            value = type(value)(called(str(value)))
+        described["shown"] = repr(value)
     if argument.files:
-        described["files"] = list(argument.files)
+        described["files"] = [called(each) for each in argument.files]
     if argument.results:
         described["results"] = list(argument.results)
     return described
@@ -236,7 +249,7 @@ class KeyMaker:
             prefix += b"seed" + SCALARS[int](seed)
         joined[0] = prefix + length(len(arguments))
         told = sha256(b"".join(joined)).hexdigest()
-        return Key(told, plan.code, arguments, self._files, version, seed)
+        return Key(told, plan.code, arguments, self._files, version, seed, self.code.root)
 
     def digest_content(self, value: Any) -> str:
         """Return the digest of what a stage returned, equal for equal values however they came.

@@ -162,6 +162,7 @@ def test_supervisor_that_hears_of_it_before_it_starts_the_job_says_so(jobs, monk
         "it was cancelled before it began",
     )
     assert jobs.record(job, "end.json")["shell"] == 0
+    assert status.started_at is None
     assert not (jobs.shared / "pids").exists()
 
 
@@ -179,6 +180,7 @@ def test_job_whose_supervisor_was_killed_before_it_could_start_it_never_began(jo
     jobs.deployment.kill(job)
     status = jobs.deployment.status(job)
     assert (status.state, status.reason) == ("cancelled", "it was cancelled before it began")
+    assert status.started_at is None
 
 
 @pytest.mark.parametrize("moment", range(12))

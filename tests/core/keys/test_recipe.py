@@ -10,6 +10,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -330,9 +331,16 @@ def test_the_place_of_the_project_does_not_count():
     assert key("/home/me/project", project="/run/job") != here
 
 
-def test_places_in_the_copy_of_a_job_are_called_as_in_the_project(tmp_path):
+@pytest.fixture
+def short_path():
+    """A directory whose name is so short that values below it are shown."""
+    with tempfile.TemporaryDirectory(prefix="v", dir="/tmp") as directory:
+        yield pathlib.Path(directory)
+
+
+def test_places_in_the_copy_of_a_job_are_called_as_in_the_project(short_path):
     """What changed between two jobs is the content of a file, and not where their copies lie."""
-    project = tmp_path / "project"
+    project = short_path / "project"
     keys = []
     for name, content in (("one", "1"), ("two", "2")):
         copy = project / ".vcat" / "jobs" / name / "project"

@@ -256,6 +256,7 @@ def settle(
         ended_at = max(ended_at, started_at)
     else:  # nobody has started it: the claim is of when that was found out
         ended_at = ended_at if state == "lost" and ended_at else started_at
+    if not claim["pid"] or why == reason.UNBEGUN:
         started_at = None
     document = {
         "format": record.FORMAT,

@@ -277,7 +277,7 @@ class Supervisor:
             "signal": number,
             "reason": None if why is None else why[:500],
             "out_of_memory": why is not None and "probably out of memory" in why,
-            "started_at": self.started_at,
+            "started_at": self.started_at if self.shell else None,
             "ended_at": max(self.ended_at or time.time(), self.started_at),
             **self.ledger.identity,
             "shell": self.shell,

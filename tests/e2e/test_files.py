@@ -159,7 +159,7 @@ def test_a_path_into_one_job_is_no_result_for_another(project, workers):
     first = project.run("main.py").stdout
     assert first.startswith("[3, 3, 3]\n")
     (copy,) = project.directory.glob(".vcat/jobs/*/project")
-    assert [each for each in first.splitlines() if "is not cached" in each] == [
+    assert sorted(each for each in first.splitlines() if "is not cached" in each) == [
         NOT_CACHED.format("found", 8, copy),
         NOT_CACHED.format("named", 12, copy),
     ]

@@ -141,7 +141,11 @@ class _Writer:
         try:
             return self.node(value)
         except UnpicklableError as error:
-            name = where if isinstance(where, str) else _parameter_name(each.function, where)
+            name = (
+                where
+                if isinstance(where, str)
+                else parameter_names(each.function, where + 1)[where]
+            )
             raise UnpicklableError(
                 f"{each.label}: argument {name!r} cannot be sent to a job:"
                 f" {_joined(name, error)}; create it inside the function"
@@ -255,16 +259,16 @@ def _joined(name: str, error: UnpicklableError) -> str:
     return name + text if text[:1] in "[. " else text
 
 
-def _parameter_name(function: Any, position: int) -> str:
+def parameter_names(function: Any, count: int) -> list[str]:
+    """Return what messages call the first *count* arguments by position of a call."""
     from inspect import Parameter, signature
 
     try:
         parameters = list(signature(function).parameters.values())
     except (TypeError, ValueError):
-        return str(position)
+        parameters = []
     kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    taken = [each.name for each in parameters if each.kind in kinds]
-    if position < len(taken):
-        return taken[position]
-    rest = [each.name for each in parameters if each.kind is Parameter.VAR_POSITIONAL]
-    return f"{rest[0]}[{position - len(taken)}]" if rest else str(position)
+    taken = [each.name for each in parameters if each.kind in kinds][:count]
+    rest = next((e.name for e in parameters if e.kind is Parameter.VAR_POSITIONAL), None)
+    beyond = range(len(taken), count)
+    return taken + [f"{rest}[{each - beyond.start}]" if rest else str(each) for each in beyond]

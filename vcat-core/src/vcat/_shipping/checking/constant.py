@@ -11,10 +11,9 @@ from collections.abc import Collection, Iterable, Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from vcat._keeping.amount import say_count
 from vcat._keeping.rebuild import reached_globals
 from vcat._shipping.checking.finding import Finding
-from vcat._shipping.checking.literals import LISTED, LONGEST, paths_in
+from vcat._shipping.checking.literals import LONGEST, capped, paths_in
 from vcat._shipping.checking.place import show_place
 
 if TYPE_CHECKING:
@@ -48,24 +47,19 @@ class Constants:
             place = show_place(self._project, code.co_filename, code.co_firstlineno)
             for name, value in _defaults_of(function):
                 what = f"{code.co_name}(): the default of {name!r}"
-                yield from self._of_value(value, what, place, "")
+                yield from capped(self._of_value(value, what, place, ""), what, place)
         for name, value in constants.items():
             remedy = f" that the function names (module.{name})"
-            for each in self._of_value(value, f"constant {name!r}", "", remedy):
+            what = f"constant {name!r}"
+            for each in capped(self._of_value(value, what, "", remedy), what, ""):
                 yield each._replace(place=self._place_of(name))
 
     def _of_value(self, value: Any, what: str, place: str, remedy: str) -> Iterator[Finding]:
-        told = 0
         for each in paths_in(value):
             problem = self._problem(os.fspath(each), remedy)
             if problem:
-                told += 1
-                if told <= LISTED:
-                    verb = "is" if each is value else "has"
-                    yield Finding(place, f"{what} {verb} {problem}", is_warning=True)
-        if told > LISTED:
-            more = say_count(told - LISTED, "more such path")
-            yield Finding(place, f"{what} has {more}", is_warning=True)
+                verb = "is" if each is value else "has"
+                yield Finding(place, f"{what} {verb} {problem}", is_warning=True)
 
     def _problem(self, path: str, remedy: str) -> str:
         """Return what is wrong with a path that is the project or lies in it, else nothing."""

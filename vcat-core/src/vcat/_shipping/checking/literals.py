@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from vcat._authoring.signature import code_of
 from vcat._keeping.amount import say_count
+from vcat._keeping.definition import parameter_names
 from vcat._plugins.secret import secrets_in
 from vcat._shipping.checking.finding import Finding
 from vcat._shipping.checking.layer import layers_of
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 LONGEST = 1_000
 
 #: So many of one value are listed; who has more than that sees the pattern.
-LISTED = 10
+_LISTED = 10
 
 _ITEMS = 1_000
 
@@ -52,7 +53,7 @@ class Literals:
             place: Where its function is.
             call: Where it was given its arguments.
         """
-        names = _names(stage)
+        names = parameter_names(stage.function, len(stage.args))
         for name, value in [*zip(names, stage.args, strict=False), *(stage.kwargs or {}).items()]:
             yield from self.of_value(value, name, f"{stage.label}: argument {name!r}", call)
         own = code_of(stage.function)
@@ -73,16 +74,13 @@ class Literals:
                 " job; read it from the environment inside the function",
                 is_warning=True,
             )
-        told = 0
+        yield from capped(self._of_paths(value, what, place), what, place)
+
+    def _of_paths(self, value: Any, what: str, place: str) -> Iterator[Finding]:
         for each in paths_in(value):
             problem = self._problem(os.fspath(each), is_path=not isinstance(each, str))
             if problem is not None:
-                told += 1
-                if told <= LISTED:
-                    yield Finding(place, f"{what} is {problem[0]}", is_warning=problem[1])
-        if told > LISTED:
-            more = say_count(told - LISTED, "more such path")
-            yield Finding(place, f"{what} has {more}", is_warning=True)
+                yield Finding(place, f"{what} is {problem[0]}", is_warning=problem[1])
 
     def _place(self, code: CodeType) -> str:
         file, inside = code.co_filename, self._project + os.sep
@@ -135,17 +133,16 @@ def _secrets(value: Any, name: str) -> tuple[str, ...]:
     return secrets_in(value, name) if isinstance(value, (str, dict, list, tuple)) else ()
 
 
-def _names(stage: Stage) -> list[str]:
-    from inspect import Parameter, signature
-
-    try:
-        parameters = list(signature(stage.function).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    rest = next((p.name for p in parameters if p.kind is Parameter.VAR_POSITIONAL), None)
-    beyond = range(len(names), len(stage.args))
-    return names + [f"{rest}[{each - beyond.start}]" if rest else str(each) for each in beyond]
+def capped(found: Iterable[Finding], what: str, place: str) -> Iterator[Finding]:
+    """Yield what is *found* of paths in one value, and of many only the first and how many more."""
+    more = 0
+    for told, each in enumerate(found):
+        if told < _LISTED:
+            yield each
+        else:
+            more += 1
+    if more:
+        yield Finding(place, f"{what} has {say_count(more, 'more such path')}", is_warning=True)
 
 
 def paths_in(value: Any) -> Iterator[Any]:

@@ -218,7 +218,7 @@ class KeyMaker:
         self._results.clear()
         # Tuples for now: most keys are never looked into.
         arguments: list[tuple[Any, ...]] = []
-        joined: list[bytes] = [b""]
+        joined: list[bytes] = []
         bound = plan.bind(args, kwargs)
         scalars, named, results = self._scalars, self._named, self._results
         for name, value in _without(bound, ignore) if ignore else bound:
@@ -247,8 +247,7 @@ class KeyMaker:
             prefix += b"version" + SCALARS[type(version)](version)
         if seed is not None:
             prefix += b"seed" + SCALARS[int](seed)
-        joined[0] = prefix + length(len(arguments))
-        told = sha256(b"".join(joined)).hexdigest()
+        told = sha256(prefix + length(len(arguments)) + b"".join(joined)).hexdigest()
         return Key(told, plan.code, arguments, self._files, version, seed, self.code.root)
 
     def digest_content(self, value: Any) -> str:

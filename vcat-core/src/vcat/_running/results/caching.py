@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 #: Types of arguments in which there is no stage.
 _UNCHANGING = frozenset({int, float, bool, str, bytes, type(None)})
 
-_NOTHING: dict[str, Any] = {}
-
 
 class Lookup(NamedTuple):
     """What was found under a key.
@@ -141,7 +139,7 @@ class ResultCache:
         return reason
 
     def _made(self, stage: Stage, digested: Callable[[Any], tuple[bool, Any]]) -> Key:
-        options, args, kwargs = stage.options, stage.args, stage.kwargs or _NOTHING
+        options, args, kwargs = stage.options, stage.args, stage.kwargs or {}
         if kwargs or not _UNCHANGING.issuperset(map(type, args)):
 
             def marked(promise: Any) -> Any:

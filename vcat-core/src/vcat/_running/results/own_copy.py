@@ -34,10 +34,7 @@ class OwnCopy:
 
     def is_named_in(self, serialized: Serialized) -> bool:
         """Return whether a result has the path of the copy, or of something in it."""
-        return bool(self._spelled) and any(
-            spelled in each
-            for part in serialized.parts
-            if len(part) <= _LARGEST
-            for each in (bytes(part),)
-            for spelled in self._spelled
-        )
+        if not self._spelled:
+            return False
+        small = [bytes(each) for each in serialized.parts if len(each) <= _LARGEST]
+        return any(spelled in each for each in small for spelled in self._spelled)
